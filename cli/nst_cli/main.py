@@ -1,0 +1,78 @@
+"""The command: subcommands, one place for errors, exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from nst_cli import console, plugins, run, weights
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Neural style transfer: paint a photograph in the manner of a painting.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("plugins")(plugins.plugins)
+app.add_typer(weights.app, name="weights")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        console.out(f"nst {version('nst')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Neural style transfer: paint a photograph in the manner of a painting."""
+    if debug:
+        os.environ["NST_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Run the command: 0 done, 1 a defect of ours, 2 bad input, 130 interrupted."""
+    debug = "--debug" in sys.argv[1:]
+    # --debug is accepted anywhere, since one notices only afterwards that one wants it.
+    arguments = (["--debug"] if debug else []) + [a for a in sys.argv[1:] if a != "--debug"]
+    try:
+        app(args=arguments, prog_name="nst")
+    except KeyboardInterrupt:
+        console.say("interrupted; nothing was written")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        sys.exit(_report(error, debug))
+
+
+def _report(error: Exception, debug: bool) -> int:
+    from nst_core.errors import NstError
+
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, NstError):
+        console.say(f"error: {error}")
+        return 2
+    memory = isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)
+    if memory:
+        console.say("error: not enough memory for this size; use a smaller --size, or --optimizer lbfgs:history=5")
+        return 2
+    console.say(f"internal error: {type(error).__name__}: {error}\nThis is a defect of nst; --debug shows where.")
+    return 1

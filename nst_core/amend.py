@@ -1,0 +1,251 @@
+"""What a person chooses, laid over a job: the one place where options meet presets, recipes and plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict
+
+from nst_core.errors import JobError, unknown_name
+from nst_core.interfaces import Extractor
+from nst_core.job import Component, ImageRef, Job, Precision, Term
+from nst_core.parameters import parse_spec
+from nst_core.presets import CONTENT_LOSS, PRESETS, STYLE_LOSS, preset_named
+from nst_core.registry import TERM_FIELDS, Registry
+
+__all__ = ["Options", "amend", "default_job"]
+
+
+class Options(TypedDict, total=False):
+    """What can be chosen; what is left out keeps its default, or the recipe's value.
+
+    Components are written ``NAME`` or ``NAME:key=value,key=value``. Layers are written ``NAME`` or
+    ``NAME=FACTOR``.
+
+    Attributes:
+        preset: "content" or "noise": initial image, α and β that suit each other.
+        size: longest side of the pastiche in pixels, at least 1.
+        steps: number of evaluations, at least 1.
+        content_weight: α; 0 removes the content loss.
+        style_weight: β; 0 removes the style loss.
+        content_layers: layers of the content loss.
+        style_layers: layers of the style loss.
+        plugins: losses, each of which takes the place of the loss of its role; regularizers are added.
+            ``weight=…`` and ``layers=a+b`` belong to the term.
+        without: names of losses to remove.
+        init: initializer.
+        optimizer: optimizer.
+        extractor: extractor.
+        weights: name or file of the extractor's weights.
+        style_scale: longest side of the style image relative to ``size``.
+        seed: of all randomness.
+        device: "auto", "cpu", "cuda", "cuda:N", "mps".
+        precision: "auto", "fp32", "bf16".
+    """
+
+    preset: str
+    size: int
+    steps: int
+    content_weight: float
+    style_weight: float
+    content_layers: Sequence[str]
+    style_layers: Sequence[str]
+    plugins: Sequence[str]
+    without: Sequence[str]
+    init: str
+    optimizer: str
+    extractor: str
+    weights: str
+    style_scale: float
+    seed: int
+    device: str
+    precision: Precision
+
+
+def default_job(registry: Registry, preset: str, extractor: str = "") -> Job:
+    """Return the classic algorithm with a preset's weights: the job that options are laid over."""
+    chosen = preset_named(preset)
+    component = _component(registry, "extractor", extractor) if extractor else Job.extractor
+    network: type[Extractor] = registry.get("extractor", component.name).cls
+    return Job(
+        terms=(
+            Term(CONTENT_LOSS, chosen.content_weight, network.content_layers),
+            Term(STYLE_LOSS, chosen.style_weight, network.style_layers),
+        ),
+        extractor=component,
+        initializer=Component(chosen.initializer),
+    )
+
+
+def amend(job: Job, registry: Registry, options: Options) -> Job:
+    """Lay options over a job.
+
+    Raises:
+        JobError: an option makes no sense; says which.
+    """
+    for name in options:
+        if name not in Options.__annotations__:
+            raise unknown_name("option", name, Options.__annotations__)
+    if "preset" in options:
+        job = _with_preset(job, registry, options["preset"])
+    job = _with_extractor(job, registry, options)
+    job = replace(job, terms=tuple(_with_terms(job, registry, options)))
+    if "init" in options:
+        job = replace(job, initializer=_component(registry, "initializer", options["init"]))
+    if "optimizer" in options:
+        job = replace(job, optimizer=_component(registry, "optimizer", options["optimizer"]))
+    plain: dict[str, Any] = {
+        name: options[name]  # type: ignore[literal-required]
+        for name in ("size", "steps", "style_scale", "seed", "device", "precision")
+        if name in options
+    }
+    return replace(job, **plain)
+
+
+def _component(registry: Registry, kind: str, text: str) -> Component:
+    return registry.checked(kind, parse_spec(text))
+
+
+def _role(registry: Registry, term: Term) -> str:
+    return registry.get("loss", term.loss).role
+
+
+def _with_preset(job: Job, registry: Registry, name: str) -> Job:
+    preset = preset_named(name)
+    weights = {"content": preset.content_weight, "style": preset.style_weight}
+    terms = tuple(replace(t, weight=weights.get(_role(registry, t), t.weight)) for t in job.terms)
+    return replace(job, terms=terms, initializer=Component(preset.initializer))
+
+
+def _with_extractor(job: Job, registry: Registry, options: Options) -> Job:
+    if "extractor" in options:
+        component = _component(registry, "extractor", options["extractor"])
+        if component != job.extractor:
+            network: type[Extractor] = registry.get("extractor", component.name).cls
+            layers = {"content": network.content_layers, "style": network.style_layers}
+            terms = tuple(
+                replace(t, layers=layers.get(_role(registry, t), t.layers), layer_weights=()) for t in job.terms
+            )
+            job = replace(job, extractor=component, terms=terms, weights_sha256="")
+    if "weights" in options:
+        params = {**job.extractor.params, "weights": options["weights"]}
+        component = registry.checked("extractor", Component(job.extractor.name, params))
+        job = replace(job, extractor=component, weights_sha256="")
+    return job
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A loss named by ``plugins``: its term without defaults."""
+
+    name: str
+    role: str
+    weight: float | None
+    layers: tuple[tuple[str, ...], tuple[float, ...]] | None
+    params: Mapping[str, Any]
+
+
+def _with_terms(job: Job, registry: Registry, options: Options) -> list[Term]:
+    terms = list(job.terms)
+    choices = [_choice(registry, text) for text in options.get("plugins", ())]
+    for role in ("content", "style", "regularizer"):
+        chosen = [c for c in choices if c.role == role]
+        if not chosen:
+            continue
+        names = {c.name for c in chosen}
+        old = [t for t in terms if _role(registry, t) == role and (role != "regularizer" or t.loss in names)]
+        kept = [t for t in terms if t not in old]
+        terms = kept + [t for c in chosen if (t := _term(c, old, job, registry)) is not None]
+    terms = _reweighted(terms, registry, options, explicit={c.name for c in choices if c.weight is not None})
+    terms = _relayered(terms, registry, options, explicit={c.name for c in choices if c.layers is not None})
+    for name in options.get("without", ()):
+        if name not in {t.loss for t in terms}:
+            raise unknown_name("loss of this job", name, {t.loss for t in terms})
+        terms = [t for t in terms if t.loss != name]
+    order = ("content", "style", "regularizer")
+    return sorted(terms, key=lambda t: order.index(_role(registry, t)))
+
+
+def _choice(registry: Registry, text: str) -> _Choice:
+    spec = parse_spec(text)
+    entry = registry.get("loss", spec.name)
+    own = {k: v for k, v in spec.params.items() if k not in TERM_FIELDS}
+    weight = spec.params.get("weight")
+    layers = spec.params.get("layers")
+    return _Choice(
+        name=spec.name,
+        role=entry.role,
+        weight=None if weight is None else _number(str(weight), f"the weight of '{spec.name}'"),
+        layers=None if layers is None else parse_layers(str(layers).split("+")),
+        params=registry.checked("loss", Component(spec.name, own)).params,
+    )
+
+
+def _term(choice: _Choice, old: Sequence[Term], job: Job, registry: Registry) -> Term | None:
+    """Make the term of a chosen loss; what it leaves open comes from the loss, then from the term it replaces."""
+    cls = registry.get("loss", choice.name).cls
+    network: type[Extractor] = registry.get("extractor", job.extractor.name).cls
+    before = next((t for t in old if t.loss == choice.name), None) or next(iter(old), None)
+    preset = PRESETS["content"]
+    fallback = {"content": preset.content_weight, "style": preset.style_weight}.get(choice.role, 1.0)
+    weight = choice.weight
+    if weight is None and before is not None and (before.loss == choice.name or cls.default_weight is None):
+        weight = before.weight
+    if weight is None:
+        weight = fallback if cls.default_weight is None else cls.default_weight
+    if weight == 0:
+        return None
+    if choice.layers is not None:
+        layers, factors = choice.layers
+    elif before is not None:
+        layers, factors = before.layers, before.layer_weights
+    else:
+        defaults = {"content": network.content_layers, "style": network.style_layers}
+        layers, factors = defaults.get(choice.role, ()), ()
+    return Term(choice.name, weight, layers, factors, choice.params)
+
+
+def _reweighted(
+    terms: Iterable[Term], registry: Registry, options: Options, explicit: set[str]
+) -> list[Term]:
+    given = {"content": options.get("content_weight"), "style": options.get("style_weight")}
+    changed = []
+    for term in terms:
+        weight = given.get(_role(registry, term))
+        if weight is None or term.loss in explicit:
+            changed.append(term)
+        elif weight != 0:
+            changed.append(replace(term, weight=float(weight)))
+    return changed
+
+
+def _relayered(terms: Iterable[Term], registry: Registry, options: Options, explicit: set[str]) -> list[Term]:
+    given = {"content": options.get("content_layers"), "style": options.get("style_layers")}
+    changed = []
+    for term in terms:
+        layers = given.get(_role(registry, term))
+        if layers is None or term.loss in explicit:
+            changed.append(term)
+        else:
+            names, factors = parse_layers(layers)
+            changed.append(replace(term, layers=names, layer_weights=factors))
+    return changed
+
+
+def parse_layers(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Parse layers written ``NAME`` or ``NAME=FACTOR``; return the names, and the factors if any is given."""
+    names, factors = [], []
+    for text in texts:
+        name, equals, factor = text.strip().partition("=")
+        names.append(name)
+        factors.append(_number(factor, f"the factor of layer '{name}'") if equals else 1.0)
+    if not names or "" in names:
+        raise JobError("a list of layers has an empty name; write conv1_2,conv2_2")
+    return tuple(names), tuple(factors) if any(f != 1.0 for f in factors) else ()
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise JobError(f"{what} must be a number, not '{text}'") from None

@@ -1,0 +1,111 @@
+"""Dataclass trees to and from plain data (what TOML and JSON hold), strictly and with helpful errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from nst_core.errors import JobError, unknown_name
+
+__all__ = ["from_plain", "to_plain"]
+
+T = TypeVar("T")
+
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
+def to_plain(value: Any) -> Any:
+    """Turn a dataclass tree into dicts, lists and scalars; fields that are ``None`` are left out."""
+    if dataclasses.is_dataclass(value):
+        fields = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return {name: to_plain(v) for name, v in fields if v is not None}
+    if isinstance(value, Mapping):
+        return {k: to_plain(v) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return [to_plain(v) for v in value]
+    return value
+
+
+def from_plain(cls: type[T], data: Any, where: str = "") -> T:
+    """Build the dataclass ``cls`` from plain data.
+
+    Args:
+        cls: a dataclass whose fields are scalars, ``Literal`` texts, tuples, mappings of scalars, dataclasses,
+            or one of these or ``None``.
+        data: what a TOML or JSON parser returned.
+        where: path of ``data`` in the document, for messages.
+
+    Raises:
+        JobError: an unknown key (with the nearest valid ones), a missing key, or a value of the wrong type.
+    """
+    if not isinstance(data, Mapping):
+        raise JobError(f"{where or 'the document'} must be a table of keys and values, not {_shown(data)}")
+    hints = get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for key in data:
+        if key not in fields:
+            raise unknown_name("key", f"{where}.{key}" if where else key, _paths(where, fields))
+    arguments = {}
+    for name, field in fields.items():
+        path = f"{where}.{name}" if where else name
+        if name in data:
+            arguments[name] = _value(hints[name], data[name], path)
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise JobError(f"'{path}' is missing")
+    return cls(**arguments)
+
+
+def _paths(where: str, fields: Mapping[str, Any]) -> list[str]:
+    return [f"{where}.{name}" if where else name for name in fields]
+
+
+def _value(hint: Any, data: Any, path: str) -> Any:
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        return _union(get_args(hint), data, path)
+    if origin is Literal:
+        if data not in get_args(hint):
+            raise unknown_name(f"value for '{path}':", str(data), get_args(hint))
+        return data
+    if origin is tuple:
+        return _tuple(get_args(hint), data, path)
+    if origin is not None and issubclass(origin, Mapping):
+        if not isinstance(data, Mapping):
+            raise JobError(f"'{path}' must be a table of keys and values, not {_shown(data)}")
+        return {str(k): _value(get_args(hint)[1], v, f"{path}.{k}") for k, v in data.items()}
+    if dataclasses.is_dataclass(hint):
+        return from_plain(hint, data, path)  # type: ignore[arg-type]
+    return _scalar(hint, data, path)
+
+
+def _union(choices: tuple[Any, ...], data: Any, path: str) -> Any:
+    kinds = [c for c in choices if c is not types.NoneType]
+    if len(kinds) == 1:
+        return _value(kinds[0], data, path)
+    if type(data) in kinds and not (isinstance(data, float) and not math.isfinite(data)):
+        return data
+    raise JobError(f"'{path}' must be {' or '.join(_WORDS[k] for k in kinds)}, not {_shown(data)}")
+
+
+def _tuple(items: tuple[Any, ...], data: Any, path: str) -> tuple[Any, ...]:
+    if not isinstance(data, list | tuple):
+        raise JobError(f"'{path}' must be a list, not {_shown(data)}")
+    if items[-1] is not Ellipsis and len(data) != len(items):
+        raise JobError(f"'{path}' must have {len(items)} entries, not {len(data)}")
+    return tuple(_value(items[0], v, f"{path}[{i}]") for i, v in enumerate(data))
+
+
+def _scalar(hint: Any, data: Any, path: str) -> Any:
+    if hint is float and type(data) is int:
+        return float(data)
+    if type(data) is not hint or (hint is float and not math.isfinite(data)):
+        raise JobError(f"'{path}' must be {_WORDS[hint]}, not {_shown(data)}")
+    return data
+
+
+def _shown(data: Any) -> str:
+    word = {dict: "a table", list: "a list"}.get(type(data), repr(data))
+    return word if len(word) < 60 else word[:57] + "…"

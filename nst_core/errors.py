@@ -1,0 +1,77 @@
+"""Every error a user can meet.
+
+All derive from :class:`NstError`. The command prints the message and exits with code 2, so a message says what
+was given, what is allowed and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "DeviceError",
+    "ImageError",
+    "JobError",
+    "NonFiniteError",
+    "NstError",
+    "PluginError",
+    "UnknownNameError",
+    "WeightsError",
+    "unknown_name",
+]
+
+
+class NstError(Exception):
+    """Base of all errors that this framework raises on purpose."""
+
+
+class ImageError(NstError):
+    """An image cannot be read, is not usable, or cannot be written."""
+
+
+class WeightsError(NstError):
+    """A weight set is missing, damaged, of another architecture, or cannot be fetched."""
+
+
+class JobError(NstError):
+    """A job or recipe asks for something that makes no sense: a bad key, type, value or combination."""
+
+
+class PluginError(NstError):
+    """A plugin or one of its components does not keep its side of the contract."""
+
+
+class DeviceError(NstError):
+    """The device or precision asked for does not exist on this machine."""
+
+
+class NonFiniteError(NstError):
+    """The objective gave NaN or infinity again and again, whatever the engine tried."""
+
+
+class UnknownNameError(JobError):
+    """A name is not among those that exist."""
+
+
+def unknown_name(kind: str, name: str, choices: Iterable[str], hint: str = "") -> UnknownNameError:
+    """Make the error for a name that does not exist: nearest matches first, then all that are allowed.
+
+    Args:
+        kind: what is named, in the singular ("layer", "optimizer").
+        name: what was given.
+        choices: what exists.
+        hint: a closing sentence, for example the command that lists the choices.
+    """
+    known = sorted(choices)
+    message = f"unknown {kind} '{name}'"
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        message += "; did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
+    else:
+        message += "."
+    if known and len(known) <= 40:
+        message += f" There are: {', '.join(known)}."
+    elif not known:
+        message += " There are none."
+    return UnknownNameError(f"{message} {hint}".strip())

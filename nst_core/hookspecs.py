@@ -1,0 +1,41 @@
+"""The extension points. A plugin implements any of these hooks and calls ``register(name, component_class)``."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import pluggy
+
+__all__ = ["PROJECT", "Register", "hookimpl", "hookspec"]
+
+PROJECT = "nst"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Register(Protocol):
+    """What a hook is given: call it once for each component."""
+
+    def __call__(self, name: str, component: type[Any]) -> None:
+        """Register ``component`` under a kebab-case ``name``."""
+
+
+@hookspec
+def nst_register_extractors(register: Register) -> None:
+    """Register subclasses of :class:`nst_core.Extractor`."""
+
+
+@hookspec
+def nst_register_losses(register: Register) -> None:
+    """Register subclasses of one of the four kinds of loss."""
+
+
+@hookspec
+def nst_register_initializers(register: Register) -> None:
+    """Register subclasses of :class:`nst_core.Initializer`."""
+
+
+@hookspec
+def nst_register_optimizers(register: Register) -> None:
+    """Register subclasses of :class:`nst_core.Optimizer`."""

@@ -1,0 +1,61 @@
+"""Any colour mode to 8-bit sRGB."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, ImageCms
+
+__all__ = ["to_srgb"]
+
+
+def to_srgb(image: Image.Image) -> Image.Image:
+    """Convert to mode RGB in sRGB; transparency is composited over white.
+
+    Embedded profiles are applied; a broken profile, or one that does not fit the mode, is taken for sRGB.
+    Grey images of 16 or 32 bits and floating ones are scaled, not clipped.
+    """
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _eight_bits(image)
+    alpha = None
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        alpha = image.getchannel("A")
+        profiled = _apply_profile(image.convert("RGB"), image.info.get("icc_profile"))
+        white = Image.new("RGB", image.size, "white")
+        white.paste(profiled, mask=alpha)
+        return white
+    if image.mode in ("P", "1", "HSV", "YCbCr", "RGBX"):
+        profile = image.info.get("icc_profile")
+        return _apply_profile(image.convert("RGB"), profile)
+    return _apply_profile(image, image.info.get("icc_profile"))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image, dtype=np.float64)
+    if image.mode == "F":
+        most = 1.0 if values.size == 0 or values.max() <= 1.0 else (255.0 if values.max() <= 255.0 else 65535.0)
+    else:
+        most = 65535.0
+    scaled = np.nan_to_num(values / most).clip(0.0, 1.0)
+    return Image.fromarray(np.rint(scaled * 255.0).astype(np.uint8))
+
+
+def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if profile and image.mode in ("RGB", "L", "CMYK", "LAB"):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(
+                image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            converted = None
+        if converted is not None:
+            return converted
+    if image.mode == "LAB":
+        lab = ImageCms.createProfile("LAB")
+        transform = ImageCms.buildTransform(lab, ImageCms.createProfile("sRGB"), "LAB", "RGB")
+        done = ImageCms.applyTransform(image, transform)
+        return done if done is not None else image.convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,92 @@
+"""From terms to one differentiable number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nst_core.errors import PluginError
+from nst_core.terms import BoundTerm, Features
+
+__all__ = ["Evaluation", "Objective"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The objective at one image.
+
+    Attributes:
+        total: scalar, the weighted sum of the losses, differentiable.
+        losses: unweighted losses, one for each of the objective's ``labels``, detached float32.
+    """
+
+    total: Tensor
+    losses: Tensor
+
+
+class Objective:
+    """Image to total loss, and one number for each term and layer.
+
+    Features of content and style are extracted once, here.
+
+    Attributes:
+        labels: pairs of term and layer, in the order of :attr:`Evaluation.losses`.
+        weights: what each loss is multiplied with in the total.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        layers: Sequence[str],
+        terms: Sequence[BoundTerm],
+        *,
+        content: Tensor | None = None,
+        style: Tensor | None = None,
+    ) -> None:
+        """Extract the targets.
+
+        Args:
+            network: maps an image to the feature maps of ``layers``, in order.
+            layers: all layers that the terms use.
+            terms: at least one.
+            content: ``(1, 3, H, W)`` in [0, 1], or ``None`` where no term needs it.
+            style: ``(1, 3, H', W')`` in [0, 1], or ``None`` where no term needs it.
+        """
+        self._network = network
+        self._layers = tuple(layers)
+        self._terms = tuple(terms)
+        self.labels = tuple((term.label, part) for term in terms for part in term.parts)
+        self.weights = tuple(weight for term in terms for weight in term.weights)
+        for role, image in (("content", content), ("style", style)):
+            aimed = [term for term in terms if term.loss.role == role]
+            if aimed and image is not None:
+                with torch.no_grad():
+                    features = self._features(image)
+                    for term in aimed:
+                        term.aim(features)
+
+    def _features(self, image: Tensor) -> Features:
+        if not self._layers:
+            return {}
+        return dict(zip(self._layers, self._network(image), strict=True))
+
+    def __call__(self, image: Tensor) -> Evaluation:
+        """Evaluate at ``image``, ``(1, 3, H, W)`` in [0, 1]."""
+        features = self._features(image)
+        values = [value for term in self._terms for value in self._losses(term, image, features)]
+        losses = torch.stack(values)
+        total = torch.dot(losses, losses.new_tensor(self.weights))
+        return Evaluation(total, losses.detach())
+
+    @staticmethod
+    def _losses(term: BoundTerm, image: Tensor, features: Features) -> list[Tensor]:
+        values = [value.float() for value in term.losses(image, features)]
+        for value in values:
+            if value.dim() != 0:
+                raise PluginError(
+                    f"loss '{term.label}' must give scalars, but gave a tensor of shape {tuple(value.shape)}"
+                )
+        return values

@@ -1,0 +1,212 @@
+"""From a job to things that can run: names to components, files to tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from nst_core.device import choose_device, choose_dtype, memory_format
+from nst_core.errors import ImageError, JobError, WeightsError, unknown_name
+from nst_core.image import ImageInput, Picture, load
+from nst_core.interfaces import Extractor, Initializer, Optimizer
+from nst_core.job import Component, ImageRef, Job, Term
+from nst_core.objective import Objective
+from nst_core.registry import Registry
+from nst_core.terms import BoundTerm, bind
+
+__all__ = ["Ready", "resolve"]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A job made ready to run.
+
+    Attributes:
+        job: the job with everything filled in that was left open: hashes, weights, precision.
+        objective: on the device.
+        optimizer: not yet started.
+        initial: the first image, ``(1, 3, H, W)`` float32 on the device.
+        dtype: of the network.
+        remarks: what the user should know, for example that an image is smaller than the size asked for.
+    """
+
+    job: Job
+    objective: Objective
+    optimizer: Optimizer
+    initial: Tensor
+    dtype: torch.dtype
+    remarks: tuple[str, ...]
+
+
+def resolve(
+    job: Job, registry: Registry, *, content: ImageInput | None = None, style: ImageInput | None = None
+) -> Ready:
+    """Make a job ready.
+
+    Args:
+        job: what to do.
+        registry: where names are looked up.
+        content: the content image, where the job's reference has no path.
+        style: likewise the style image.
+
+    Raises:
+        NstError: anything that cannot be had, in the words of the part that noticed.
+    """
+    device = choose_device(job.device)
+    dtype = choose_dtype(job.precision, device)
+    # Everything cheap comes first, so that a slip costs no waiting.
+    optimizer: Optimizer = registry.create("optimizer", job.optimizer)
+    initializer: Initializer = registry.create("initializer", job.initializer)
+    extractor: Extractor = registry.create("extractor", job.extractor)
+    terms = bind_terms(job, registry, extractor)
+    _check_images(job, terms)
+
+    content_picture = _picture(job.content, content, job.size, "content")
+    style_picture = _picture(job.style, style, max(1, round(job.size * job.style_scale)), "style")
+    height, width = _pastiche_size(job, content_picture, style_picture)
+    layers = _layers_used(job, extractor)
+    _check_minimum(layers, extractor, {"pastiche": (height, width)} | _sizes(style_picture, "style image"))
+
+    initial = initializer.initial(
+        (height, width),
+        content=content_picture.pixels if content_picture else None,
+        style=style_picture.pixels if style_picture else None,
+        generator=torch.Generator().manual_seed(job.seed),
+    )
+    if initial.shape != (1, 3, height, width) or not torch.isfinite(initial).all():
+        raise JobError(
+            f"initializer '{job.initializer.name}' must give finite pixels of shape (1, 3, {height}, {width}), "
+            f"but gave {tuple(initial.shape)}"
+        )
+
+    network = extractor.network(layers).to(device=device, dtype=dtype, memory_format=memory_format(device))
+    _check_weights(job, extractor)
+    objective = Objective(
+        network,
+        layers,
+        terms,
+        content=_on(device, content_picture),
+        style=_on(device, style_picture),
+    )
+    resolved = replace(
+        job,
+        content=_reference(job.content, content_picture),
+        style=_reference(job.style, style_picture),
+        weights_sha256=extractor.fingerprint(),
+        precision="bf16" if dtype == torch.bfloat16 else "fp32",
+        initializer=Component(job.initializer.name, {**job.initializer.params, **initializer.pinned()}),
+    )
+    remarks = [
+        remark
+        for remark in (
+            _smaller(content_picture, job.size, "content"),
+            _smaller(style_picture, round(job.size * job.style_scale), "style"),
+        )
+        if remark
+    ]
+    return Ready(resolved, objective, optimizer, initial.float().to(device), dtype, tuple(remarks))
+
+
+def bind_terms(job: Job, registry: Registry, extractor: Extractor) -> list[BoundTerm]:
+    """Make the losses of a job and bind them to the extractor's layers; equal names get a number."""
+    taps = extractor.taps()
+    bound: list[BoundTerm] = []
+    for term in job.terms:
+        loss = registry.create("loss", Component(term.loss, term.params))
+        _check_layers(term, loss.role, extractor)
+        same = sum(other.term.loss == term.loss for other in bound)
+        bound.append(bind(f"{term.loss}#{same + 1}" if same else term.loss, loss, term, taps))
+    return bound
+
+
+def _check_layers(term: Term, role: str, extractor: Extractor) -> None:
+    for layer in term.layers:
+        if layer not in extractor.taps():
+            raise unknown_name("layer", layer, extractor.taps())
+    if not term.layers and role != "regularizer":
+        raise JobError(f"'{term.loss}' has no layers; name some with --{role}-layers")
+
+
+def _check_images(job: Job, terms: list[BoundTerm]) -> None:
+    for role, reference in (("content", job.content), ("style", job.style)):
+        needy = [term.label for term in terms if term.loss.role == role]
+        if needy and reference is None:
+            raise JobError(f"'{needy[0]}' compares with a {role} image, but none is given")
+
+
+def _picture(reference: ImageRef | None, given: ImageInput | None, size: int, role: str) -> Picture | None:
+    if reference is None:
+        return None
+    source = reference.path or given
+    if source is None:
+        raise JobError(
+            f"the {role} image of this recipe was only in memory when it was made; give the {role} image again"
+        )
+    picture = load(source, size=size, role=f"{role} image")
+    if reference.sha256 not in ("", picture.sha256):
+        raise ImageError(
+            f"{role} image '{reference.path}' is not the one the recipe was made with (its SHA-256 is "
+            f"{picture.sha256[:12]}…, the recipe says {reference.sha256[:12]}…). Put the right file there, or name "
+            "both images on the command line to use the recipe with other images."
+        )
+    return picture
+
+
+def _pastiche_size(job: Job, content: Picture | None, style: Picture | None) -> tuple[int, int]:
+    if content is not None:
+        height, width = content.pixels.shape[-2:]
+        return height, width
+    if job.shape is not None:
+        return job.shape
+    if style is None:
+        raise JobError("without content and style image a job needs a shape (height, width)")
+    height, width = style.pixels.shape[-2:]
+    return height, width
+
+
+def _layers_used(job: Job, extractor: Extractor) -> list[str]:
+    used = {layer for term in job.terms for layer in term.layers}
+    return [layer for layer in extractor.taps() if layer in used]
+
+
+def _sizes(picture: Picture | None, name: str) -> dict[str, tuple[int, int]]:
+    return {name: (picture.pixels.shape[-2], picture.pixels.shape[-1])} if picture else {}
+
+
+def _check_minimum(layers: list[str], extractor: Extractor, sizes: dict[str, tuple[int, int]]) -> None:
+    if not layers:
+        return
+    deepest = max(layers, key=lambda layer: extractor.taps()[layer].stride)
+    least = extractor.taps()[deepest].stride
+    for name, (height, width) in sizes.items():
+        if min(height, width) < least:
+            raise ImageError(
+                f"the {name} has {width}×{height} pixels, but layer {deepest} needs at least {least}×{least}; "
+                "use a larger image or size, or shallower layers"
+            )
+
+
+def _check_weights(job: Job, extractor: Extractor) -> None:
+    found = extractor.fingerprint()
+    if job.weights_sha256 not in ("", found):
+        raise WeightsError(
+            f"the recipe was made with other weights (SHA-256 {job.weights_sha256[:12]}…) than those found here "
+            f"({found[:12]}…). Name the right file with --weights PATH; naming any file accepts its weights."
+        )
+
+
+def _on(device: torch.device, picture: Picture | None) -> Tensor | None:
+    return picture.pixels.to(device) if picture else None
+
+
+def _reference(reference: ImageRef | None, picture: Picture | None) -> ImageRef | None:
+    return ImageRef(reference.path, picture.sha256) if reference and picture else None
+
+
+def _smaller(picture: Picture | None, size: int, role: str) -> str:
+    if picture is None or max(picture.original_size) >= size:
+        return ""
+    height, width = picture.original_size
+    return f"the {role} image has only {width}×{height} pixels; it is used at that size, not enlarged to {size}"

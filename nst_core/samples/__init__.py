@@ -1,0 +1,1 @@
+"""Bundled sample images; `tools/make_samples.py` draws them."""

@@ -1,0 +1,29 @@
+"""Weight sets: where they are, how they get there, and how they are verified. Knows no network."""
+
+from __future__ import annotations
+
+from nst_core.weights.architecture import Architecture, Official, architectures
+from nst_core.weights.convention import CAFFE, TORCHVISION, InputConvention
+from nst_core.weights.fetching import fetch
+from nst_core.weights.importing import import_file
+from nst_core.weights.resolution import find, locate, verify
+from nst_core.weights.store import home, list_sets, scan
+from nst_core.weights.weight_set import WeightSet
+
+__all__ = [
+    "CAFFE",
+    "TORCHVISION",
+    "Architecture",
+    "InputConvention",
+    "Official",
+    "WeightSet",
+    "architectures",
+    "fetch",
+    "find",
+    "home",
+    "import_file",
+    "list_sets",
+    "locate",
+    "scan",
+    "verify",
+]

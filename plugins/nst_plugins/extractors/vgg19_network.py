@@ -1,0 +1,112 @@
+"""The part of VGG-19 that a job needs, as a frozen module that TorchScript and torch.export understand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from nst_core.weights import InputConvention
+from nst_plugins.extractors.vgg19_layout import STEPS, Step
+
+__all__ = ["Normalize", "Pooling", "Vgg19Network"]
+
+Pooling = Literal["max", "average"]
+
+
+class Normalize(nn.Module):
+    """``(image - mean) / std`` in float32 or wider, whatever the dtype of the network around it."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, convention: InputConvention) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(convention.mean).reshape(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(convention.std).reshape(1, 3, 1, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Normalise ``(B, 3, H, W)``; a bfloat16 image becomes float32."""
+        return (image - self.mean) / self.std
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Normalize:  # noqa: ARG002
+        # Follow the network to its device, but keep float32: bfloat16 would shift the colours.
+        for name, buffer in self.named_buffers():
+            setattr(self, name, buffer.to(fn(buffer).device))
+        return self
+
+
+class Vgg19Network(nn.Module):
+    """VGG-19 cut after the deepest of the layers asked for.
+
+    With ``layer_rms``, every convolution is rescaled so that its output has unit RMS over natural images. ReLU
+    and pooling are positively homogeneous, so with r_l the RMS of layer l (and r_0 = 1),
+    ``w_l ← w_l · r_{l-1} / r_l`` and ``b_l ← b_l / r_l`` divide the output of layer l by r_l and change no other.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[str],
+        tensors: Mapping[str, Tensor],
+        convention: InputConvention,
+        *,
+        layer_rms: Mapping[str, float] | None = None,
+        pooling: Pooling = "max",
+    ) -> None:
+        """Build the network.
+
+        Args:
+            layers: names of existing layers, at least one.
+            tensors: of the architecture, float32, by key.
+            convention: what numbers the first convolution sees.
+            layer_rms: RMS over natural images by convolution, or ``None`` to leave the scale as it is.
+            pooling: kind of the pooling layers.
+        """
+        super().__init__()
+        deepest = max(i for i, step in enumerate(STEPS) if step.name in layers)
+        steps = STEPS[: deepest + 1]
+        self.normalize = Normalize(convention)
+        self.steps = nn.ModuleList()
+        before = 1.0
+        for i, step in enumerate(steps):
+            if step.kind == "conv":
+                rms = 1.0 if layer_rms is None else layer_rms[step.name]
+                self.steps.append(_convolution(step, tensors, before, rms))
+                before = rms
+            elif step.kind == "relu":
+                # In place saves a map, but the output of a convolution that is tapped must stay what it is.
+                self.steps.append(nn.ReLU(inplace=steps[i - 1].name not in layers))
+            else:
+                self.steps.append(nn.MaxPool2d(2) if pooling == "max" else nn.AvgPool2d(2))
+        self.tapped = [step.name in layers for step in steps]
+        names = [step.name for step in steps if step.name in layers]
+        self.order = [names.index(layer) for layer in layers]
+        self.eval()
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Compute the feature maps.
+
+        Args:
+            image: ``(B, 3, H, W)``, RGB in [0, 1], floating-point.
+
+        Returns:
+            Feature maps ``(B, N, H', W')`` in the order of the layers asked for, in the parameters' dtype.
+        """
+        x = self.normalize(image).to(self.steps[0].weight.dtype)
+        found: list[Tensor] = []
+        for i, step in enumerate(self.steps):
+            x = step(x)
+            if self.tapped[i]:
+                found.append(x)
+        return [found[i] for i in self.order]
+
+
+def _convolution(step: Step, tensors: Mapping[str, Tensor], before: float, rms: float) -> nn.Conv2d:
+    with torch.device("meta"):  # no random numbers are drawn for weights that are replaced at once
+        convolution = nn.Conv2d(step.inputs, step.channels, kernel_size=3, padding=1)
+    weight, bias = tensors[step.weight].double() * (before / rms), tensors[step.bias].double() / rms
+    convolution.weight = nn.Parameter(weight.float(), requires_grad=False)
+    convolution.bias = nn.Parameter(bias.float(), requires_grad=False)
+    return convolution

@@ -1,0 +1,61 @@
+"""The Gram style loss of Gatys, Ecker and Bethge, arXiv:1508.06576, equations 3 to 5."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from nst_core import Statistic, StatisticLoss
+
+__all__ = ["GramStyle", "gram_matrix"]
+
+
+def gram_matrix(feature: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Sum F Fᵀ over positions.
+
+    Args:
+        feature: ``(B, N, H, W)``, any floating dtype.
+        weight: ``(B, 1, H, W)`` of the positions, or ``None`` for one everywhere.
+
+    Returns:
+        ``(B, N, N)``, symmetric, float32 (float64 for float64 features).
+    """
+    flat = feature.flatten(2)
+    flat = flat if flat.dtype == torch.float64 else flat.float()
+    right = flat if weight is None else flat * weight.flatten(2).to(flat.dtype)
+    return flat @ right.transpose(1, 2)
+
+
+class GramStyle(StatisticLoss):
+    """Squared difference of the position-averaged Gram matrices A = F Fᵀ / M.
+
+    With N the tap's nominal number of channels, and A_S, A_G of style image and pastiche:
+
+    - ``mean``: 1/N⁴ Σ (A_S - A_G)², the mean squared difference of F Fᵀ / (N M);
+    - ``gatys``: 1/(4 N²) Σ (A_S - A_G)², equation 4 of the paper where both images have M positions;
+    - ``relative``: Σ (A_S - A_G)² / Σ A_S², which is free of scale.
+    """
+
+    def __init__(self, normalization: Literal["mean", "gatys", "relative"] = "mean") -> None:
+        self.normalization = normalization
+
+    def statistic(self, feature: Tensor, weight: Tensor | None = None) -> Statistic:
+        """Sum F Fᵀ over positions: ``(B, N, N)``."""
+        gram = gram_matrix(feature, weight)
+        batch, _, height, width = feature.shape
+        if weight is None:
+            return Statistic((gram,), gram.new_full((batch,), float(height * width)))
+        return Statistic((gram,), weight.to(gram.dtype).sum(dim=(1, 2, 3)))
+
+    def criterion(self, statistic: Statistic, target: Statistic, channels: int) -> Tensor:
+        """Compare the averaged Gram matrices."""
+        (pastiche,), (style,) = statistic.means(), target.means()
+        squares = (pastiche - style).square().sum(dim=(1, 2))
+        if self.normalization == "relative":
+            # A style without any energy at this layer has nothing to be relative to.
+            tiny = torch.finfo(style.dtype).tiny
+            return (squares / style.square().sum(dim=(1, 2)).clamp_min(tiny)).sum()
+        factor = 0.25 / channels**2 if self.normalization == "gatys" else 1.0 / channels**4
+        return squares.sum() * factor

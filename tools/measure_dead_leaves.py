@@ -1,0 +1,34 @@
+"""Print the table DEAD_LEAVES_OVER_NATURAL of plugins/nst_plugins/extractors/vgg19_scale.py.
+
+    python tools/measure_dead_leaves.py WEIGHTS [--images 16] [--seed 0]
+
+WEIGHTS is a VGG-19 weight set whose ``layer_rms`` was measured over natural images.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from nst_plugins.extractors.vgg19 import Vgg19
+from nst_plugins.extractors.vgg19_scale import dead_leaves_rms
+
+from nst_core.weights import find
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("weights", help="path of a weight set with layer_rms over natural images")
+    parser.add_argument("--images", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    weights = find(options.weights, Vgg19.architecture, allow_download=False)
+    measured = dead_leaves_rms(weights.tensors(), weights.input, images=options.images, seed=options.seed)
+    for layer, rms in measured.items():
+        print(f'    "{layer}": {rms / weights.layer_rms[layer]:.4f},')
+
+
+if __name__ == "__main__":
+    main()
