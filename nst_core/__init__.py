@@ -24,9 +24,8 @@ if TYPE_CHECKING:
         unknown_name,
     )
     from nst_core.hookspecs import Register, hookimpl
-    from nst_core.image import ImageInput, Picture
+    from nst_core.image import ImageInput, Picture, read_recipe
     from nst_core.image import load as load_image
-    from nst_core.image import read_recipe
     from nst_core.image import save as save_image
     from nst_core.interfaces import (
         Extractor,
@@ -45,57 +44,127 @@ if TYPE_CHECKING:
     from nst_core.registry import Registry
     from nst_core.result import Result, Step
 
-_HOME = {
-    "Component": "job",
-    "DeviceError": "errors",
-    "Evaluation": "objective",
-    "Extractor": "interfaces",
-    "FeatureLoss": "interfaces",
-    "ImageError": "errors",
-    "ImageInput": "image",
-    "ImageLoss": "interfaces",
-    "ImageRef": "job",
-    "Initializer": "interfaces",
-    "Job": "job",
-    "JobError": "errors",
-    "NonFiniteError": "errors",
-    "NstError": "errors",
-    "Objective": "objective",
-    "Observer": "engine",
-    "Optimizer": "interfaces",
-    "Options": "api",
-    "ParamValue": "job",
-    "Picture": "image",
-    "PluginError": "errors",
-    "PointwiseLoss": "interfaces",
-    "Register": "hookspecs",
-    "Registry": "registry",
-    "Result": "result",
-    "Statistic": "interfaces",
-    "StatisticLoss": "interfaces",
-    "Step": "result",
-    "Tap": "interfaces",
-    "Term": "job",
-    "UnknownNameError": "errors",
-    "WeightsError": "errors",
-    "dead_leaves": "calibration",
-    "default_registry": "plugins",
-    "hookimpl": "hookspecs",
-    "load_image": "image",
-    "load_registry": "plugins",
-    "make_job": "api",
-    "read_recipe": "image",
-    "reconstruct": "api",
-    "run": "engine",
-    "save_image": "image",
-    "stylize": "api",
-    "synthesize": "api",
-    "tap_rms": "calibration",
-    "unknown_name": "errors",
-}
-_RENAMED = {"load_image": "load", "save_image": "save"}
+__all__ = [
+    "Component",
+    "DeviceError",
+    "Evaluation",
+    "Extractor",
+    "FeatureLoss",
+    "ImageError",
+    "ImageInput",
+    "ImageLoss",
+    "ImageRef",
+    "Initializer",
+    "Job",
+    "JobError",
+    "NonFiniteError",
+    "NstError",
+    "Objective",
+    "Observer",
+    "Optimizer",
+    "Options",
+    "ParamValue",
+    "Picture",
+    "PluginError",
+    "PointwiseLoss",
+    "Register",
+    "Registry",
+    "Result",
+    "Statistic",
+    "StatisticLoss",
+    "Step",
+    "Tap",
+    "Term",
+    "UnknownNameError",
+    "WeightsError",
+    "dead_leaves",
+    "default_registry",
+    "hookimpl",
+    "load_image",
+    "load_registry",
+    "make_job",
+    "read_recipe",
+    "reconstruct",
+    "run",
+    "save_image",
+    "stylize",
+    "synthesize",
+    "tap_rms",
+    "unknown_name",
+]
 
-__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+_MODULES = {
+    "api": (
+        "Options",
+        "make_job",
+        "reconstruct",
+        "stylize",
+        "synthesize",
+    ),
+    "calibration": (
+        "dead_leaves",
+        "tap_rms",
+    ),
+    "engine": (
+        "Observer",
+        "run",
+    ),
+    "errors": (
+        "DeviceError",
+        "ImageError",
+        "JobError",
+        "NonFiniteError",
+        "NstError",
+        "PluginError",
+        "UnknownNameError",
+        "WeightsError",
+        "unknown_name",
+    ),
+    "hookspecs": (
+        "Register",
+        "hookimpl",
+    ),
+    "image": (
+        "ImageInput",
+        "Picture",
+        "load_image",
+        "read_recipe",
+        "save_image",
+    ),
+    "interfaces": (
+        "Extractor",
+        "FeatureLoss",
+        "ImageLoss",
+        "Initializer",
+        "Optimizer",
+        "PointwiseLoss",
+        "Statistic",
+        "StatisticLoss",
+        "Tap",
+    ),
+    "job": (
+        "Component",
+        "ImageRef",
+        "Job",
+        "ParamValue",
+        "Term",
+    ),
+    "objective": (
+        "Evaluation",
+        "Objective",
+    ),
+    "plugins": (
+        "default_registry",
+        "load_registry",
+    ),
+    "registry": ("Registry",),
+    "result": (
+        "Result",
+        "Step",
+    ),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+_RENAMED = {"load_image": "load", "save_image": "save"}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from nst_core.errors import JobError, unknown_name
 from nst_core.interfaces import Extractor
-from nst_core.job import Component, ImageRef, Job, Precision, Term
+from nst_core.job import Component, Job, Precision, Term
 from nst_core.parameters import parse_spec
 from nst_core.presets import CONTENT_LOSS, PRESETS, STYLE_LOSS, preset_named
 from nst_core.registry import TERM_FIELDS, Registry
@@ -95,7 +95,7 @@ def amend(job: Job, registry: Registry, options: Options) -> Job:
     if "optimizer" in options:
         job = replace(job, optimizer=_component(registry, "optimizer", options["optimizer"]))
     plain: dict[str, Any] = {
-        name: options[name]  # type: ignore[literal-required]
+        name: options[name]
         for name in ("size", "steps", "style_scale", "seed", "device", "precision")
         if name in options
     }
@@ -205,9 +205,7 @@ def _term(choice: _Choice, old: Sequence[Term], job: Job, registry: Registry) ->
     return Term(choice.name, weight, layers, factors, choice.params)
 
 
-def _reweighted(
-    terms: Iterable[Term], registry: Registry, options: Options, explicit: set[str]
-) -> list[Term]:
+def _reweighted(terms: Iterable[Term], registry: Registry, options: Options, explicit: set[str]) -> list[Term]:
     given = {"content": options.get("content_weight"), "style": options.get("style_weight")}
     changed = []
     for term in terms:

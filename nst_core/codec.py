@@ -107,5 +107,5 @@ def _scalar(hint: Any, data: Any, path: str) -> Any:
 
 
 def _shown(data: Any) -> str:
-    word = {dict: "a table", list: "a list"}.get(type(data), repr(data))
+    word = "a table" if isinstance(data, dict) else "a list" if isinstance(data, list) else repr(data)
     return word if len(word) < 60 else word[:57] + "…"

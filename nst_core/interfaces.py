@@ -112,9 +112,7 @@ class Statistic:
     weight: Tensor
 
     def __add__(self, other: Statistic) -> Statistic:
-        return Statistic(
-            tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)), self.weight + other.weight
-        )
+        return Statistic(tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)), self.weight + other.weight)
 
     def means(self) -> tuple[Tensor, ...]:
         """Return the sums divided by the total weight; zero where there is no weight."""

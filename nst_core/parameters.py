@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from nst_core.errors import JobError, PluginError, unknown_name
 from nst_core.job import Component, ParamValue
@@ -45,7 +45,7 @@ class Parameter:
             raise JobError(f"'{self.name}' of {owner} must be {_WORDS[self.type]}, not {value!r}")
         if self.choices and converted not in self.choices:
             raise unknown_name(f"value for '{self.name}' of {owner}:", str(converted), self.choices)
-        return converted  # type: ignore[no-any-return]
+        return cast(ParamValue, converted)
 
     def _parse(self, text: str) -> Any:
         if self.type is bool:
@@ -66,9 +66,10 @@ def parameters_of(cls: type, reserved: tuple[str, ...] = ()) -> tuple[Parameter,
     Raises:
         PluginError: an argument without default or annotation, of a type that a recipe cannot hold, or reserved.
     """
-    if cls.__init__ is object.__init__:
+    constructor = inspect.getattr_static(cls, "__init__")
+    if constructor is object.__init__:
         return ()
-    hints = get_type_hints(cls.__init__)
+    hints = get_type_hints(constructor)
     return tuple(
         _parameter(cls, argument, hints.get(argument.name), reserved)
         for argument in inspect.signature(cls).parameters.values()
@@ -93,9 +94,7 @@ def _parameter(cls: type, argument: inspect.Parameter, hint: Any, reserved: tupl
     return Parameter(argument.name, kind, default, choices)
 
 
-def convert_all(
-    parameters: tuple[Parameter, ...], given: Mapping[str, Any], owner: str
-) -> dict[str, ParamValue]:
+def convert_all(parameters: tuple[Parameter, ...], given: Mapping[str, Any], owner: str) -> dict[str, ParamValue]:
     """Check the given values against the parameters; ``owner`` names the component in messages."""
     known = {p.name: p for p in parameters}
     for name in given:

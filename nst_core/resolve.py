@@ -81,7 +81,7 @@ def resolve(
             f"but gave {tuple(initial.shape)}"
         )
 
-    network = extractor.network(layers).to(device=device, dtype=dtype, memory_format=memory_format(device))
+    network = extractor.network(layers).to(device=device, dtype=dtype).to(memory_format=memory_format(device))
     _check_weights(job, extractor)
     objective = Objective(
         network,

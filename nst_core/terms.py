@@ -54,9 +54,7 @@ class _StatisticTerm(BoundTerm):
 
     def losses(self, image: Tensor, features: Features) -> list[Tensor]:  # noqa: ARG002
         return [
-            self.loss.criterion(
-                self.loss.statistic(features[layer]), self.targets[layer], self.channels[layer]
-            )
+            self.loss.criterion(self.loss.statistic(features[layer]), self.targets[layer], self.channels[layer])
             for layer in self.parts
         ]
 
@@ -116,5 +114,3 @@ def bind(label: str, loss: Loss, term: Term, taps: Mapping[str, Tap]) -> BoundTe
     """Bind a loss to its layers by its kind; ``taps`` has the geometry of all of them."""
     bound = next(cls for kind, cls in _KINDS.items() if isinstance(loss, kind))
     return bound(label, loss, term, taps)
-
-

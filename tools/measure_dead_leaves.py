@@ -17,9 +17,7 @@ from nst_core.weights import find
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", help="path of a weight set with layer_rms over natural images")
     parser.add_argument("--images", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)

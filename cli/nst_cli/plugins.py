@@ -72,7 +72,9 @@ def _table(registry: Registry) -> None:
     for heading in ("kind", "name", "parameters", "package"):
         table.add_column(heading, no_wrap=heading in ("kind", "name"))
     for entry in registry.entries():
-        kind = f"{entry.role} loss" if entry.kind == "loss" and entry.role != "regularizer" else entry.role or entry.kind
+        kind = (
+            f"{entry.role} loss" if entry.kind == "loss" and entry.role != "regularizer" else entry.role or entry.kind
+        )
         parameters = ", ".join(f"{p.name}={p.default}" for p in entry.parameters)
         package = f"{entry.origin.package} {entry.origin.version}"
         table.add_row(kind, entry.name, escape(f"{entry.summary}\n{parameters}".strip()), escape(package))

@@ -44,7 +44,10 @@ def run(
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help=f"Tuned weights and start: {' or '.join(PRESETS)}.  [default: content]", rich_help_panel=_METHOD),
+        typer.Option(
+            help=f"Tuned weights and start: {' or '.join(PRESETS)}.  [default: content]",
+            rich_help_panel=_METHOD,
+        ),
     ] = None,
     size: Annotated[
         int | None,
@@ -58,7 +61,8 @@ def run(
         ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help=f"Evaluations of the loss.  [default: {Job.steps}]", rich_help_panel=_METHOD)
+        int | None,
+        typer.Option(help=f"Evaluations of the loss.  [default: {Job.steps}]", rich_help_panel=_METHOD),
     ] = None,
     init: Annotated[
         str | None,
@@ -70,9 +74,7 @@ def run(
     ] = None,
     optimizer: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME[:k=v,…]", help=f"[default: {Job.optimizer.name}]", rich_help_panel=_METHOD
-        ),
+        typer.Option(metavar="NAME[:k=v,…]", help=f"[default: {Job.optimizer.name}]", rich_help_panel=_METHOD),
     ] = None,
     plugin: Annotated[
         list[str] | None,
@@ -95,20 +97,20 @@ def run(
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(
-            metavar="PATH", help="Weights of the network: a file or a set's name.", rich_help_panel=_METHOD
-        ),
+        typer.Option(metavar="PATH", help="Weights of the network: a file or a set's name.", rich_help_panel=_METHOD),
     ] = None,
     content_weight: Annotated[
         float | None,
         typer.Option(
-            help=f"α; 0 removes the loss.  [default: {_weights_shown('content_weight')}]", rich_help_panel=_METHOD
+            help=f"α; 0 removes the loss.  [default: {_weights_shown('content_weight')}]",
+            rich_help_panel=_METHOD,
         ),
     ] = None,
     style_weight: Annotated[
         float | None,
         typer.Option(
-            help=f"β; 0 removes the loss.  [default: {_weights_shown('style_weight')}]", rich_help_panel=_METHOD
+            help=f"β; 0 removes the loss.  [default: {_weights_shown('style_weight')}]",
+            rich_help_panel=_METHOD,
         ),
     ] = None,
     content_layers: Annotated[
@@ -128,9 +130,7 @@ def run(
     ] = None,
     precision: Annotated[
         str | None,
-        typer.Option(
-            help=f"Of the network: auto, fp32 or bf16.  [default: {Job.precision}]", rich_help_panel=_METHOD
-        ),
+        typer.Option(help=f"Of the network: auto, fp32 or bf16.  [default: {Job.precision}]", rich_help_panel=_METHOD),
     ] = None,
     recipe: Annotated[
         Path | None,
@@ -143,9 +143,7 @@ def run(
     save_recipe: Annotated[
         Path | None, typer.Option(help="Write the recipe as TOML too.", rich_help_panel=_RECIPE)
     ] = None,
-    bits: Annotated[
-        int, typer.Option(help="8, or 16 for PNG and TIFF.", rich_help_panel=_OUTPUT)
-    ] = 8,
+    bits: Annotated[int, typer.Option(help="8, or 16 for PNG and TIFF.", rich_help_panel=_OUTPUT)] = 8,
     preview_every: Annotated[
         int, typer.Option(help="Save a preview every K steps; 0 for none.", min=0, rich_help_panel=_OUTPUT)
     ] = 0,
@@ -153,7 +151,8 @@ def run(
         bool, typer.Option("--json", help="Print one JSON object about the run.", rich_help_panel=_OUTPUT)
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="Print nothing but the result's path.", rich_help_panel=_OUTPUT)
+        bool,
+        typer.Option("-q", "--quiet", help="Print nothing but the result's path.", rich_help_panel=_OUTPUT),
     ] = False,
 ) -> None:
     """Paint CONTENT in the manner of STYLE. Without images, a bundled sample pair is used.

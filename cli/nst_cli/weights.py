@@ -48,9 +48,7 @@ def list_(as_json: Json = False) -> None:
 @app.command()
 def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Architecture, for example vgg19.")],
-    overwrite: Annotated[
-        bool, typer.Option(help="Get the weights again and replace those that are there.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option(help="Get the weights again and replace those that are there.")] = False,
 ) -> None:
     """Get the official weights of an architecture: from torch's own cache, else by download."""
     from nst_core import weights
@@ -60,16 +58,12 @@ def fetch(
 
 @app.command("import")
 def import_(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="PyTorch state dict (.pth) or safetensors file.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="PyTorch state dict (.pth) or safetensors file.")],
     name: Annotated[str | None, typer.Option(help="Name of the new set; by default the file's.")] = None,
     input_convention: Annotated[
         Convention, typer.Option(help="What the network sees; caffe: BGR in 0–255, as with neural-style-pt.")
     ] = Convention.auto,
-    architecture: Annotated[
-        str, typer.Option(help="What the file holds; needed only where there are several.")
-    ] = "",
+    architecture: Annotated[str, typer.Option(help="What the file holds; needed only where there are several.")] = "",
     overwrite: Annotated[bool, typer.Option(help="Replace a set of the same name.")] = False,
 ) -> None:
     """Take a weight file into the store."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
 __all__ = ["write_png16"]
 
 
-def write_png16(file: BinaryIO, array: np.ndarray[Any, Any], texts: Mapping[str, str]) -> None:
+def write_png16(file: IO[bytes], array: np.ndarray[Any, Any], texts: Mapping[str, str]) -> None:
     """Write ``(H, W, 3)`` of uint16 as sRGB, with texts as international text chunks."""
     height, width, _ = array.shape
     file.write(b"\x89PNG\r\n\x1a\n")
@@ -28,5 +28,5 @@ def write_png16(file: BinaryIO, array: np.ndarray[Any, Any], texts: Mapping[str,
     _chunk(file, b"IEND", b"")
 
 
-def _chunk(file: BinaryIO, kind: bytes, data: bytes) -> None:
+def _chunk(file: IO[bytes], kind: bytes, data: bytes) -> None:
     file.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 import tifffile
@@ -63,9 +63,7 @@ def to_pil(pixels: Tensor) -> Image.Image:
     return Image.fromarray(quantize(pixels))
 
 
-def save(
-    pixels: Tensor, path: str | os.PathLike[str], *, bits: int = 8, recipe: str = "", quality: int = 95
-) -> None:
+def save(pixels: Tensor, path: str | os.PathLike[str], *, bits: int = 8, recipe: str = "", quality: int = 95) -> None:
     """Write an image; an existing file is replaced only once the new one is complete.
 
     Args:
@@ -102,7 +100,7 @@ def _umask() -> int:
     return mask
 
 
-def _write(array: np.ndarray[Any, Any], file: BinaryIO, kind: str, recipe: str, quality: int) -> None:
+def _write(array: np.ndarray[Any, Any], file: IO[bytes], kind: str, recipe: str, quality: int) -> None:
     if kind == "TIFF":
         # TIFF descriptions are ASCII: what is not is escaped.
         text = recipe.encode("unicode_escape").decode("ascii")
@@ -114,9 +112,7 @@ def _write(array: np.ndarray[Any, Any], file: BinaryIO, kind: str, recipe: str, 
         Image.fromarray(array).save(file, kind, pnginfo=png_info(recipe), icc_profile=_srgb())
     else:
         extra: dict[str, Any] = {"subsampling": 0, "optimize": True} if kind == "JPEG" else {"method": 4}
-        Image.fromarray(array).save(
-            file, kind, quality=quality, exif=exif_with(recipe), icc_profile=_srgb(), **extra
-        )
+        Image.fromarray(array).save(file, kind, quality=quality, exif=exif_with(recipe), icc_profile=_srgb(), **extra)
 
 
 def _srgb() -> bytes:

@@ -73,9 +73,7 @@ def check_layer_rms(layer_rms: Mapping[str, float], architecture: Architecture, 
         raise WeightsError(f"{what}: layer_rms lacks {_some(missing)}")
     useless = [n for n in architecture.layers if not (math.isfinite(layer_rms[n]) and layer_rms[n] > 0)]
     if useless:
-        raise WeightsError(
-            f"{what}: these layers give no usable output (RMS zero or not finite): {_some(useless)}"
-        )
+        raise WeightsError(f"{what}: these layers give no usable output (RMS zero or not finite): {_some(useless)}")
 
 
 def _count(items: list[str]) -> str:

@@ -75,9 +75,7 @@ def _download(architecture: Architecture, official: Official, notify: Notify) ->
         store.folder().mkdir(parents=True, exist_ok=True)
         scratch = tempfile.TemporaryDirectory(prefix=".download-", dir=store.folder())
     except OSError as error:
-        raise WeightsError(
-            f"cannot write to {store.folder()}: {error}. Set NST_HOME to another folder."
-        ) from error
+        raise WeightsError(f"cannot write to {store.folder()}: {error}. Set NST_HOME to another folder.") from error
     with scratch:
         target = Path(scratch.name) / official.filename
         try:
@@ -117,9 +115,7 @@ def _install(path: Path, architecture: Architecture, official: Official, notify:
 
 def _official(architecture: Architecture) -> Official:
     if architecture.official is None:
-        raise unknown_name(
-            "official weight set", architecture.name, (), "Import a file: nst weights import FILE"
-        )
+        raise unknown_name("official weight set", architecture.name, (), "Import a file: nst weights import FILE")
     return architecture.official
 
 

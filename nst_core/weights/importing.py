@@ -96,9 +96,7 @@ def _convention(
     """Decide whether the first kernel must be folded, and what the network sees then."""
     if stated is not None:
         if asked == "caffe" or (asked == "torchvision" and stated != TORCHVISION):
-            raise WeightsError(
-                f"{path} says itself what its input is ({stated}); leave --input-convention {asked} out"
-            )
+            raise WeightsError(f"{path} says itself what its input is ({stated}); leave --input-convention {asked} out")
         return False, stated
     known = (kind for prefix, kind in architecture.known_files.items() if sha256.startswith(prefix))
     chosen = next(known, "torchvision") if asked == "auto" else asked

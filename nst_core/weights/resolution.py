@@ -62,9 +62,7 @@ def locate(spec: str) -> Path:
             return stored
         if not path.is_file():
             names = (p.stem for p in store.folder().glob("*.safetensors"))
-            raise unknown_name(
-                "weight set", spec, names, "See 'nst weights list', or give the path of a file."
-            )
+            raise unknown_name("weight set", spec, names, "See 'nst weights list', or give the path of a file.")
     if not path.exists():
         raise WeightsError(f"the weight file {path} does not exist")
     return path

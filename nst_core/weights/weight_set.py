@@ -88,9 +88,7 @@ def read_set(path: Path, architecture: Architecture | None = None) -> WeightSet:
     metadata = files.read_metadata(path)
     lacking = [key for key in ("architecture", "input", "layer_rms") if key not in metadata]
     if lacking:
-        raise WeightsError(
-            f"{path} does not say what it is (no {', '.join(lacking)} in its metadata). {_import(path)}"
-        )
+        raise WeightsError(f"{path} does not say what it is (no {', '.join(lacking)} in its metadata). {_import(path)}")
     found = WeightSet(
         path=path,
         name=path.stem,
@@ -103,9 +101,7 @@ def read_set(path: Path, architecture: Architecture | None = None) -> WeightSet:
     )
     if architecture is not None:
         if found.architecture != architecture.name:
-            raise WeightsError(
-                f"{path} holds weights of {found.architecture}, but {architecture.name} is needed"
-            )
+            raise WeightsError(f"{path} holds weights of {found.architecture}, but {architecture.name} is needed")
         check_shapes(files.read_shapes(path), architecture, str(path))
         check_layer_rms(found.layer_rms, architecture, str(path))
     return found

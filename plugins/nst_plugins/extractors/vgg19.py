@@ -65,9 +65,7 @@ class Vgg19(Extractor):
             if layer not in known:
                 raise unknown_name("layer", layer, known)
         found = self.weight_set
-        return Vgg19Network(
-            layers, found.tensors(), found.input, layer_rms=found.layer_rms, pooling=self.pooling
-        )
+        return Vgg19Network(layers, found.tensors(), found.input, layer_rms=found.layer_rms, pooling=self.pooling)
 
     def fingerprint(self) -> str:
         """SHA-256 of the weight file."""

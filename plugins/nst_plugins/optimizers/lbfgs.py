@@ -152,7 +152,17 @@ class Lbfgs(Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the memory, the point and the state of the line search."""
-        names = ("point", "rows", "products", "pairs", "direction", "length", "base", "first_gradient", "damping")
+        names = (
+            "point",
+            "rows",
+            "products",
+            "pairs",
+            "direction",
+            "length",
+            "base",
+            "first_gradient",
+            "damping",
+        )
         state = {name: getattr(self, f"_{name}") for name in names}
         state = {k: v.clone() if isinstance(v, Tensor) else v for k, v in state.items()}
         return state | {
