@@ -1,0 +1,175 @@
+"""The optimizers on functions whose minimum is known."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import pytest
+import torch
+from nst_plugins.optimizers.adam import Adam
+from nst_plugins.optimizers.lbfgs import Lbfgs
+from nst_plugins.optimizers.strong_wolfe import Point, StrongWolfe
+
+from nst_core import Optimizer
+
+
+def quadratic(x: torch.Tensor) -> torch.Tensor:
+    scales = torch.logspace(0, 3, x.numel(), dtype=x.dtype).reshape(x.shape)
+    return 0.5 * (scales * (x - 0.5).square()).sum()
+
+
+def rosenbrock(x: torch.Tensor) -> torch.Tensor:
+    return (100 * (x[1:] - x[:-1].square()).square() + (1 - x[:-1]).square()).sum()
+
+
+def minimize(optimizer: Optimizer, function, start: torch.Tensor, steps: int, damping: float = 1.0) -> list[float]:
+    optimizer.start(start, damping)
+    return proceed(optimizer, function, start, steps)[0]
+
+
+def proceed(optimizer: Optimizer, function, x: torch.Tensor, steps: int) -> tuple[list[float], torch.Tensor]:
+    values = []
+    for _ in range(steps):
+        leaf = x.detach().requires_grad_()
+        value = function(leaf)
+        values.append(float(value.detach()))
+        following = optimizer.step(values[-1], torch.autograd.grad(value, leaf)[0])
+        if following is None:
+            break
+        x = following
+    return values, x
+
+
+START = torch.linspace(-1, 1, 20, dtype=torch.float64).reshape(4, 5)
+MADE = [
+    pytest.param(lambda: Lbfgs(), id="lbfgs"),
+    pytest.param(lambda: Lbfgs(line_search="strong-wolfe"), id="strong-wolfe"),
+    pytest.param(lambda: Adam(0.05), id="adam"),
+]
+
+
+@pytest.mark.parametrize("make", MADE)
+def test_decreases_a_quadratic(make):
+    values = minimize(make(), quadratic, START, 300)
+    assert min(values) < 1e-3 * values[0]
+
+
+@pytest.mark.parametrize("make", MADE[1:])
+def test_gets_down_the_valley_of_rosenbrock(make):
+    values = minimize(make(), rosenbrock, torch.tensor([-1.2, 1.0], dtype=torch.float64), 3000)
+    assert min(values) < 1e-4
+
+
+def test_lbfgs_reaches_the_minimum_to_rounding():
+    values = minimize(Lbfgs(line_search="strong-wolfe"), quadratic, START, 150)
+    assert min(values) < 1e-15 * values[0]
+
+
+def test_lbfgs_direction_is_the_textbook_two_loop_recursion():
+    """The recursion on inner products equals the one on vectors."""
+    optimizer, x = Lbfgs(history=3), START.flatten()
+    optimizer.start(x)
+    pairs, before = [], None
+    for _ in range(8):
+        leaf = x.detach().requires_grad_()
+        value = quadratic(leaf)
+        (g,) = torch.autograd.grad(value, leaf)
+        if before is not None:
+            pairs = [*pairs, (x - before[0], g - before[1])][-3:]
+            expected = x + two_loop(g, pairs)
+        following = optimizer.step(float(value.detach()), g)
+        if before is not None:
+            torch.testing.assert_close(following, expected, rtol=1e-8, atol=1e-10)
+        before, x = (x, g), following
+
+
+def two_loop(g: torch.Tensor, pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+    q, alphas = -g.clone(), []
+    for s, y in reversed(pairs):
+        alphas.append((s @ q) / (s @ y))
+        q -= alphas[-1] * y
+    s, y = pairs[-1]
+    q *= (s @ y) / (y @ y)
+    for (s, y), alpha in zip(pairs, reversed(alphas), strict=True):
+        q += (alpha - (y @ q) / (s @ y)) * s
+    return q
+
+
+@pytest.mark.parametrize("make", MADE)
+def test_state_round_trip_continues_identically(make):
+    whole, rest = make(), make()
+    whole.start(START)
+    _, x = proceed(whole, quadratic, START, 7)
+    state = copy.deepcopy(whole.state_dict())
+    expected = proceed(whole, quadratic, x, 9)
+    rest.load_state_dict(state)
+    found = proceed(rest, quadratic, x, 9)
+    assert found[0] == expected[0]
+    assert torch.equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("make", MADE)
+def test_points_given_out_do_not_change_later(make):
+    optimizer = make()
+    optimizer.start(START)
+    first = optimizer.step(1.0, torch.ones_like(START))
+    copied = first.clone()
+    proceed(optimizer, quadratic, first, 5)
+    assert torch.equal(first, copied)
+    assert torch.equal(START, torch.linspace(-1, 1, 20, dtype=torch.float64).reshape(4, 5))
+
+
+@pytest.mark.parametrize("make", MADE)
+def test_damping_shortens_the_first_step(make):
+    lengths = []
+    for damping in (1.0, 0.1):
+        optimizer = make()
+        optimizer.start(START, damping)
+        lengths.append(float((optimizer.step(1.0, torch.ones_like(START)) - START).norm()))
+    assert lengths[1] == pytest.approx(0.1 * lengths[0], rel=1e-4)
+
+
+def test_lbfgs_never_stops_unless_asked():
+    flat = torch.zeros(3)
+    for tolerance, stops in ((0.0, False), (0.5, True)):
+        optimizer = Lbfgs(tolerance=tolerance)
+        optimizer.start(flat)
+        optimizer.step(1.0, torch.ones(3))
+        assert (optimizer.step(1.0, torch.full((3,), 1e-9)) is None) == stops
+
+
+def test_lbfgs_survives_negative_curvature():
+    values = minimize(Lbfgs(), lambda x: torch.cos(3 * x).sum(), torch.full((4,), 0.1), 100)
+    assert all(math.isfinite(v) for v in values)
+    assert min(values) == pytest.approx(-4, abs=1e-3)
+
+
+def test_strong_wolfe_accepts_only_what_it_promises():
+    def value(t):
+        return (t - 3) ** 4 - 5 * t
+
+    def slope(t):
+        return 4 * (t - 3) ** 3 - 5
+
+    for first in (1e-3, 0.5, 1.0, 10.0, 500.0):
+        search, t = StrongWolfe(value(0), slope(0)), first
+        while (following := search.next_length(Point(t, value(t), slope(t)))) is not None:
+            t = following
+        assert value(t) <= value(0) + 1e-4 * t * slope(0)
+        assert abs(slope(t)) <= 0.9 * abs(slope(0))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Lbfgs(history=0), "history must be at least 1"),
+        (lambda: Lbfgs(learning_rate=0.0), "learning_rate must be positive"),
+        (lambda: Lbfgs(tolerance=-1.0), "tolerance must not be negative"),
+        (lambda: Adam(learning_rate=-1.0), "learning_rate must be positive"),
+        (lambda: Adam(beta2=1.0), "beta2 must be"),
+    ],
+)
+def test_parameters_that_make_no_sense(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
