@@ -1,0 +1,147 @@
+"""What a person chooses becomes the job they mean."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import torch
+from tiny import plugin, tiny_registry
+
+import nst_core
+from nst_core import Job, JobError, StatisticLoss, Term, make_job, reconstruct, stylize, synthesize
+
+IMAGE = torch.rand(1, 3, 16, 20, generator=torch.Generator().manual_seed(0))
+
+
+def terms(job: Job) -> dict[str, float]:
+    return {t.loss: t.weight for t in job.terms}
+
+
+def made(registry, **options) -> Job:
+    return make_job("a.jpg", "b.jpg", registry=registry, **({"extractor": "tiny"} | options))
+
+
+def test_presets(registry):
+    job = made(registry)
+    assert terms(job) == {"mse-content": 10.0, "gram-style": 1e7}
+    assert job.initializer.name == "content"
+    job = made(registry, preset="noise")
+    assert terms(job) == {"mse-content": 100.0, "gram-style": 1e6}
+    assert job.initializer.name == "noise"
+    with pytest.raises(JobError, match=r"unknown preset 'nois'; did you mean 'noise'"):
+        made(registry, preset="nois")
+
+
+def test_default_layers_are_those_of_the_extractor(registry):
+    assert [t.layers for t in made(registry).terms] == [("b",), ("a", "b", "c")]
+    vgg = make_job("a.jpg", "b.jpg", registry=registry)
+    assert vgg.terms[0].layers == ("conv3_4",)
+    assert vgg.terms[1].layers == ("conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4")
+
+
+class OtherStyle(StatisticLoss):
+    default_weight = 7.0
+
+    def __init__(self, sharp: bool = False) -> None:
+        self.sharp = sharp
+
+    def statistic(self, feature, weight=None):
+        raise NotImplementedError
+
+    def criterion(self, statistic, target, channels):
+        raise NotImplementedError
+
+
+def test_a_plugin_fills_its_role():
+    registry = tiny_registry(("other", plugin(losses={"other-style": OtherStyle})))
+    job = made(registry, plugins=["other-style:sharp=yes"])
+    assert terms(job) == {"mse-content": 10.0, "other-style": 7.0}
+    assert job.terms[1] == Term("other-style", 7.0, ("a", "b", "c"), (), {"sharp": True})
+    job = made(registry, plugins=["other-style:weight=2,layers=a+b", "gram-style", "tv"])
+    assert terms(job) == {"mse-content": 10.0, "other-style": 2.0, "gram-style": 1e7, "tv": 100.0}
+    assert job.terms[1].layers == ("a", "b")
+    assert terms(made(registry, plugins=["other-style"], style_weight=9)) == {"mse-content": 10.0, "other-style": 9.0}
+
+
+def test_the_default_style_named_again_changes_nothing(registry):
+    assert made(registry, plugins=["gram-style"], optimizer="lbfgs") == made(registry)
+
+
+def test_weights_layers_and_removal(registry):
+    assert terms(made(registry, style_weight=5)) == {"mse-content": 10.0, "gram-style": 5.0}
+    assert terms(made(registry, content_weight=0)) == {"gram-style": 1e7}
+    assert terms(made(registry, plugins=["gram-style:weight=0"])) == {"mse-content": 10.0}
+    assert terms(made(registry, without=["mse-content"])) == {"gram-style": 1e7}
+    job = made(registry, style_layers=["a", "c=0.5"])
+    assert (job.terms[1].layers, job.terms[1].layer_weights) == (("a", "c"), (1.0, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"plugins": ["gram-stile"]}, r"unknown loss 'gram-stile'; did you mean 'gram-style'"),
+        ({"plugins": ["lbfgs"]}, r"unknown loss 'lbfgs'.*exists as optimizer"),
+        ({"plugins": ["gram-style:normalisation=mean"]}, r"did you mean 'normalization'"),
+        ({"plugins": ["gram-style:normalization=men"]}, r"'men'; did you mean 'mean'"),
+        ({"plugins": ["gram-style:weight=heavy"]}, r"weight of 'gram-style' must be a number"),
+        ({"plugins": ["gram-style:weight"]}, r"not of the form key=value"),
+        ({"plugins": ["gram-style:weight=-1"]}, r"must be positive"),
+        ({"plugins": ["gram-style:weight=1,weight=2"]}, r"given twice"),
+        ({"plugins": [":weight=2"]}, r"has no name"),
+        ({"optimizer": "lbfgs:history=many"}, r"'history' of 'lbfgs' must be a whole number, not 'many'"),
+        ({"style_weight": -3}, r"must be positive"),
+        ({"style_layers": ["a=x"]}, r"factor of layer 'a' must be a number"),
+        ({"style_layers": ["a", ""]}, r"empty name"),
+        ({"without": ["tv"]}, r"unknown loss of this job 'tv'"),
+        ({"without": ["gram-style", "mse-content"]}, r"at least one loss"),
+        ({"sizes": 3}, r"unknown option 'sizes'; did you mean 'size'"),
+        ({"size": 0}, r"size must be at least 1"),
+        ({"extractor": "vgg91"}, r"unknown extractor 'vgg91'; did you mean 'vgg19'"),
+    ],
+)
+def test_choices_that_make_no_sense_are_explained(registry, options, message):
+    with pytest.raises(JobError, match=message):
+        made(registry, **options)
+
+
+def test_options_change_only_what_they_name(registry):
+    base = made(registry, preset="noise", style_weight=3, steps=7)
+    job = make_job(registry=registry, base=base, steps=9)
+    assert (job.steps, terms(job), job.initializer.name) == (9, terms(base), "noise")
+    assert job.content == base.content
+    vgg = make_job(registry=registry, base=base, extractor="vgg19")
+    assert vgg.terms[1].layers[0] == "conv1_2"
+    assert terms(vgg) == terms(base)
+
+
+def test_stylize_reconstruct_and_synthesize(registry):
+    common = {"registry": registry, "extractor": "tiny", "steps": 12}
+    assert stylize(IMAGE, IMAGE.flip(3), **common).image.shape == IMAGE.shape
+    rebuilt = reconstruct(IMAGE, "b", **common)
+    assert rebuilt.losses.keys() == {"mse-content"}
+    assert rebuilt.total < 0.5 * rebuilt.history[0]
+    texture = synthesize(IMAGE, shape=(24, 32), **common)
+    assert texture.image.shape == (1, 3, 24, 32)
+    assert texture.losses.keys() == {"gram-style"}
+    assert texture.total < 0.5 * texture.history[0]
+
+
+def test_unknown_layers_and_devices(registry):
+    common = {"registry": registry, "extractor": "tiny", "steps": 1}
+    with pytest.raises(JobError, match=r"unknown layer 'd'"):
+        stylize(IMAGE, IMAGE, style_layers=["d"], **common)
+    for device, message in (("gpu", "unknown device 'gpu'"), ("cuda:7", "no device 'cuda:7' here"), ("xpu", "xpu")):
+        with pytest.raises(nst_core.NstError, match=message):
+            stylize(IMAGE, IMAGE, device=device, **common)
+
+
+def test_everything_public_can_be_had_and_is_documented():
+    assert nst_core.__all__ == sorted(nst_core.__all__)
+    assert set(nst_core.__all__) == set(nst_core._HOME)
+    for name in nst_core.__all__:
+        value = getattr(nst_core, name)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert inspect.getdoc(value), name
+    with pytest.raises(AttributeError, match="no attribute 'stylise'"):
+        nst_core.stylise  # noqa: B018
