@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nst_cli import console
+from nst_core.errors import JobError
 from nst_core.job import Job
 from nst_core.presets import PRESETS
 
@@ -27,54 +28,62 @@ def _weights_shown(which: str) -> str:
 
 def run(
     content: Annotated[
-        str | None, typer.Argument(metavar="[CONTENT]", help="Photograph: a file, or sample:landscape.")
+        str | None, typer.Argument(metavar="CONTENT", help="Photograph: a file, or sample:landscape.")
     ] = None,
-    style: Annotated[
-        str | None, typer.Argument(metavar="[STYLE]", help="Painting: a file, or sample:brushwork.")
-    ] = None,
+    style: Annotated[str | None, typer.Argument(metavar="STYLE", help="Painting: a file, or sample:brushwork.")] = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "-o",
             "--output",
-            help="Where to: .png, .jpg, .webp or .tif.  [default: CONTENT-STYLE.png, numbered if it exists]",
-            show_default=False,
+            help="Where to: .png, .jpg, .webp or .tif.",
+            show_default="CONTENT-STYLE.png, numbered if it exists",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
-            help=f"Tuned weights and start: {' or '.join(PRESETS)}.  [default: content]",
+            help=f"Tuned weights and start: {' or '.join(PRESETS)}.",
+            show_default="content",
             rich_help_panel=_METHOD,
         ),
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(help=f"Longest side in pixels; never enlarges.  [default: {Job.size}]", rich_help_panel=_IMAGES),
+        typer.Option(
+            help="Longest side in pixels; never enlarges.", show_default=f"{Job.size}", rich_help_panel=_IMAGES
+        ),
     ] = None,
     style_scale: Annotated[
         float | None,
         typer.Option(
-            help=f"Size of the style image relative to --size: larger strokes above 1.  [default: {Job.style_scale:g}]",
+            help="Size of the style image relative to --size: larger strokes above 1.",
+            show_default=f"{Job.style_scale:g}",
             rich_help_panel=_IMAGES,
         ),
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(help=f"Evaluations of the loss.  [default: {Job.steps}]", rich_help_panel=_METHOD),
+        typer.Option(help="Evaluations of the loss.", show_default=f"{Job.steps}", rich_help_panel=_METHOD),
     ] = None,
     init: Annotated[
         str | None,
         typer.Option(
             metavar="NAME[:k=v,…]",
-            help="What to start from: content, noise, image:path=FILE.  [default: the preset's]",
+            help="What to start from: content, noise, image:path=FILE.",
+            show_default="the preset's",
             rich_help_panel=_METHOD,
         ),
     ] = None,
     optimizer: Annotated[
         str | None,
-        typer.Option(metavar="NAME[:k=v,…]", help=f"[default: {Job.optimizer.name}]", rich_help_panel=_METHOD),
+        typer.Option(
+            metavar="NAME[:k=v,…]",
+            help="What improves the image.",
+            show_default=f"{Job.optimizer.name}",
+            rich_help_panel=_METHOD,
+        ),
     ] = None,
     plugin: Annotated[
         list[str] | None,
@@ -92,7 +101,7 @@ def run(
     extractor: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME[:k=v,…]", help=f"Network.  [default: {Job.extractor.name}]", rich_help_panel=_METHOD
+            metavar="NAME[:k=v,…]", help="Network.", show_default=f"{Job.extractor.name}", rich_help_panel=_METHOD
         ),
     ] = None,
     weights: Annotated[
@@ -102,14 +111,16 @@ def run(
     content_weight: Annotated[
         float | None,
         typer.Option(
-            help=f"α; 0 removes the loss.  [default: {_weights_shown('content_weight')}]",
+            help="α; 0 removes the loss.",
+            show_default=f"{_weights_shown('content_weight')}",
             rich_help_panel=_METHOD,
         ),
     ] = None,
     style_weight: Annotated[
         float | None,
         typer.Option(
-            help=f"β; 0 removes the loss.  [default: {_weights_shown('style_weight')}]",
+            help="β; 0 removes the loss.",
+            show_default=f"{_weights_shown('style_weight')}",
             rich_help_panel=_METHOD,
         ),
     ] = None,
@@ -122,15 +133,17 @@ def run(
         typer.Option(metavar="A,B=FACTOR,…", help="Layers of the style loss.", rich_help_panel=_METHOD),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help=f"Of all randomness.  [default: {Job.seed}]", rich_help_panel=_METHOD)
+        int | None, typer.Option(help="Of all randomness.", show_default=f"{Job.seed}", rich_help_panel=_METHOD)
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option(help=f"auto, cpu, cuda, cuda:N or mps.  [default: {Job.device}]", rich_help_panel=_METHOD),
+        typer.Option(help="auto, cpu, cuda, cuda:N or mps.", show_default=f"{Job.device}", rich_help_panel=_METHOD),
     ] = None,
     precision: Annotated[
         str | None,
-        typer.Option(help=f"Of the network: auto, fp32 or bf16.  [default: {Job.precision}]", rich_help_panel=_METHOD),
+        typer.Option(
+            help="Of the network: auto, fp32 or bf16.", show_default=f"{Job.precision}", rich_help_panel=_METHOD
+        ),
     ] = None,
     recipe: Annotated[
         Path | None,
@@ -145,7 +158,7 @@ def run(
     ] = None,
     bits: Annotated[int, typer.Option(help="8, or 16 for PNG and TIFF.", rich_help_panel=_OUTPUT)] = 8,
     preview_every: Annotated[
-        int, typer.Option(help="Save a preview every K steps; 0 for none.", min=0, rich_help_panel=_OUTPUT)
+        int, typer.Option(help="Save a preview every K steps; 0 for none.", rich_help_panel=_OUTPUT)
     ] = 0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object about the run.", rich_help_panel=_OUTPUT)
@@ -173,6 +186,8 @@ def run(
     from nst_core.engine import run as carry_out
     from nst_core.image import check_output
 
+    if preview_every < 0:
+        raise JobError(f"--preview-every must not be negative, not {preview_every}")
     given: dict[str, Any] = {
         "preset": preset,
         "size": size,
@@ -199,8 +214,6 @@ def run(
         content, style = SAMPLES
         say("No images given: using the bundled sample pair (sample:landscape, sample:brushwork).")
     if content is not None and style is None and base is None:
-        from nst_core.errors import JobError
-
         raise JobError(f"only one image is given ('{content}'); name a style image too: nst run CONTENT STYLE")
     job = api.make_job(content, style, base=base, **chosen)
     target = output or _free_name(job)
@@ -232,8 +245,6 @@ def _free_name(job: Job) -> Path:
 
 
 def _check_recipe_target(path: Path) -> None:
-    from nst_core.errors import JobError
-
     if path.is_dir() or not path.parent.is_dir():
         raise JobError(f"a recipe cannot be written to '{path}': it is a folder, or its folder does not exist")
 

@@ -77,7 +77,7 @@ def import_(
 
 @app.command()
 def verify(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Set or file; all sets without it.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Set or file; all sets without it.")] = "",
     as_json: Json = False,
 ) -> None:
     """Check weight sets in full: header, shapes, values and content."""
@@ -108,7 +108,7 @@ def verify(
 
 @app.command()
 def path(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Set; without it, the folder of all.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Set; without it, the folder of all.")] = "",
 ) -> None:
     """Print where the weight sets, or one of them, lie."""
     from nst_core.weights import locate

@@ -111,7 +111,7 @@ def test_recipes_are_saved_changed_and_run(nst):
 
 def test_images_of_a_recipe_are_found_beside_it(nst):
     nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "o.png")
-    os.mkdir("elsewhere")
+    Path("elsewhere").mkdir()
     os.chdir("elsewhere")
     assert nst("run", "--from-image", "../o.png", "-o", "again.png").code == 0
 
@@ -153,13 +153,13 @@ def test_sixteen_bits(nst):
 def test_bad_input_is_explained_with_code_2(nst, arguments, message):
     if "--device" in arguments and torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
-    before = sorted(os.listdir())
+    before = sorted(Path().iterdir())
     options = () if "--recipe" in arguments or "--from-image" in arguments else SMALL
     done = nst("run", *options, *arguments)
     assert (done.code, done.out) == (2, "")
     assert message in done.err
     assert "Traceback" not in done.err
-    assert sorted(os.listdir()) == before
+    assert sorted(Path().iterdir()) == before
 
 
 def test_debug_shows_the_traceback(nst):
@@ -187,7 +187,7 @@ def test_ctrl_c_saves_the_best_image(nst, monkeypatch):
 
 
 def test_defects_are_called_so(nst, monkeypatch):
-    monkeypatch.setattr("nst_core.api.make_job", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr("nst_core.api.make_job", lambda *_, **__: 1 / 0)
     done = nst("run", "photo.jpg", "painting.png", *SMALL)
     assert done.code == 1
     assert "internal error: ZeroDivisionError" in done.err
@@ -214,7 +214,7 @@ def test_help_and_version(nst):
     assert "plugins" in nst("--help").out
     assert nst("--version").out.startswith("nst ")
     text = nst("run", "--help").out
-    for shown in ("[default: 512]", "[default: 300]", "10 with preset content"):
+    for shown in ("[default: (512)]", "[default: (300)]", "10 with preset content"):
         assert shown in re.sub(r"[│\s]+", " ", text)
     assert nst("run", "--no-such-option").code == 2
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,6 +120,5 @@ def test_trouble_while_writing_leaves_the_old_file(tmp_path, monkeypatch, troubl
 
 def test_files_get_the_usual_permissions(tmp_path):
     save_image(IMAGE, tmp_path / "a.png")
-    with builtins.open(tmp_path / "b", "w") as file:
-        file.write("x")
-    assert (tmp_path / "a.png").stat().st_mode == Path(tmp_path / "b").stat().st_mode
+    (tmp_path / "b").write_text("x")
+    assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "b").stat().st_mode

@@ -98,12 +98,16 @@ def test_a_good_plugin_is_listed_with_its_parameters():
     assert [(p.name, p.type, p.default) for p in entry.parameters] == [("power", float, 2.0)]
 
 
+def _ignore(register): ...
+def _misnamed(registrar): ...
+
+
 def test_a_plugin_without_hooks_or_with_a_misspelt_one_is_explained():
     empty, misspelt, unmarked = types.ModuleType("a"), types.ModuleType("b"), types.ModuleType("c")
-    misspelt.nst_register_loses = hookimpl(lambda register: None)
-    unmarked.nst_register_losses = lambda register: None
+    misspelt.nst_register_loses = hookimpl(_ignore)
+    unmarked.nst_register_losses = _ignore
     wrong = types.ModuleType("d")
-    wrong.nst_register_losses = hookimpl(lambda registrar: None)
+    wrong.nst_register_losses = hookimpl(_misnamed)
     names = {"empty": empty, "misspelt": misspelt, "unmarked": unmarked, "wrong": wrong}
     failures = {f.origin.plugin: f.error for f in tiny_registry(*names.items()).failures}
     assert "no hook" in failures["empty"]
