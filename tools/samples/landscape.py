@@ -23,12 +23,12 @@ def sky(height: int, width: int, rng: np.random.Generator) -> Array:
     picture = mix(np.full((height, width, 3), (0.30, 0.50, 0.78)), (0.90, 0.80, 0.68), smoothstep(y, 0.0, 0.60))
     picture = mix(picture, (1.0, 0.86, 0.62), 0.55 * np.exp(-((x - 1.15) ** 2 + (y - 0.52) ** 2) / 0.10))
     for level, first, top in ((0.35, 2, 0.06), (0.75, 4, 0.30)):
-        form = fractal(rng, height, width, first=first, octaves=8, gain=0.55, stretch=2.2)
+        wide = fractal(rng, height + 9, width + 14, first=first, octaves=8, gain=0.55, stretch=2.2)
+        form, towards_light = wide[9:, :-14], wide[:-9, 14:]
         cover = (
             smoothstep(form, level, level + 1.3) * smoothstep(y, top - 0.15, top + 0.1) * smoothstep(0.62 - y, 0, 0.2)
         )
-        under = form - np.roll(np.roll(form, 9, 0), -14, 1)
-        light = np.clip(0.80 + 0.13 * under, 0.5, 1.0)
+        light = np.clip(0.80 + 0.13 * (form - towards_light), 0.5, 1.0)
         picture = mix(picture, light[..., None] * np.array([1.0, 0.95, 0.90]), 0.9 * cover)
     return picture
 
