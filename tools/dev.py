@@ -9,7 +9,9 @@ Sets up a virtual environment in `.venv` of this repository. Uses nothing but th
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -38,6 +40,11 @@ def setup(extra: str) -> None:
     """Make the environment and install the framework into it, editable."""
     if not (BIN / "python").exists() and not (BIN / "python.exe").exists():
         print(f"making a virtual environment in {FOLDER}", flush=True)
+        if importlib.util.find_spec("ensurepip") is None:
+            package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+            if not shutil.which("apt-get") or os.geteuid() != 0:
+                sys.exit(f"this Python cannot make virtual environments; install {package} with your package manager")
+            call("apt-get", "install", "--yes", package)
         venv.create(FOLDER, with_pip=True)
     python("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", f"{ROOT}{extra}")
 

@@ -10,6 +10,7 @@ import typer
 from nst_cli import console
 
 if TYPE_CHECKING:
+    from nst_core.parameters import Parameter
     from nst_core.registry import Entry, Failure, Registry
 
 __all__ = ["plugins"]
@@ -63,6 +64,12 @@ def _failure(failure: Failure) -> dict[str, str]:
     }
 
 
+def _parameter(parameter: Parameter) -> str:
+    """Write the default first, then the other choices."""
+    others = [choice for choice in parameter.choices if choice != parameter.default]
+    return f"{parameter.name}={'|'.join([str(parameter.default), *others])}"
+
+
 def _table(registry: Registry) -> None:
     from rich.console import Console
     from rich.markup import escape
@@ -75,7 +82,7 @@ def _table(registry: Registry) -> None:
         kind = (
             f"{entry.role} loss" if entry.kind == "loss" and entry.role != "regularizer" else entry.role or entry.kind
         )
-        parameters = ", ".join(f"{p.name}={p.default}" for p in entry.parameters)
+        parameters = ", ".join(map(_parameter, entry.parameters))
         package = f"{entry.origin.package} {entry.origin.version}"
         table.add_row(kind, entry.name, escape(f"{entry.summary}\n{parameters}".strip()), escape(package))
     Console().print(table)

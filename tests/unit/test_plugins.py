@@ -99,13 +99,14 @@ def test_a_good_plugin_is_listed_with_its_parameters():
 
 
 def _ignore(register): ...
+def _not_marked(register): ...
 def _misnamed(registrar): ...
 
 
 def test_a_plugin_without_hooks_or_with_a_misspelt_one_is_explained():
     empty, misspelt, unmarked = types.ModuleType("a"), types.ModuleType("b"), types.ModuleType("c")
     misspelt.nst_register_loses = hookimpl(_ignore)
-    unmarked.nst_register_losses = _ignore
+    unmarked.nst_register_losses = _not_marked
     wrong = types.ModuleType("d")
     wrong.nst_register_losses = hookimpl(_misnamed)
     names = {"empty": empty, "misspelt": misspelt, "unmarked": unmarked, "wrong": wrong}

@@ -1,0 +1,119 @@
+"""Make the pictures and the page of docs/gallery: both presets, two sizes, all pairs of photographs and paintings.
+
+    python tools/make_gallery.py IMAGES [--weights PATH] [--folder docs/gallery]
+
+IMAGES is a folder with tubingen.jpg, hoovertowernight.jpg, starry_night.jpg and shipwreck.jpg. What is there
+already is kept, so a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nst_core as nst
+
+ROOT = Path(__file__).resolve().parent.parent
+CONTENTS = ("tubingen", "hoovertowernight")
+STYLES = ("starry_night", "shipwreck")
+# Evaluations by size and preset: enough that more of them no longer show.
+STEPS = {(256, "content"): 200, (256, "noise"): 200, (512, "content"): 100, (512, "noise"): 150}
+MOST_BYTES = 100_000
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of the gallery."""
+
+    content: str
+    style: str
+    preset: str
+    size: int
+
+    @property
+    def name(self) -> str:
+        """File name."""
+        return f"{self.content}-{self.style}-{self.preset}-{self.size}.jpg"
+
+
+def pictures() -> Iterator[Picture]:
+    """All pictures, small ones first."""
+    for size, preset in STEPS:
+        for content in CONTENTS:
+            for style in STYLES:
+                yield Picture(content, style, preset, size)
+
+
+def make(picture: Picture, images: Path, weights: str, folder: Path) -> dict[str, object]:
+    """Make one picture, in the best JPEG quality that stays small; return its figures."""
+    options: nst.Options = {"preset": picture.preset, "size": picture.size}
+    options["steps"] = STEPS[picture.size, picture.preset]
+    if weights:
+        options["weights"] = weights
+    result = nst.stylize(images / f"{picture.content}.jpg", images / f"{picture.style}.jpg", **options)
+    target = folder / picture.name
+    for quality in range(92, 20, -4):
+        # The recipe would name paths of this machine.
+        nst.save_image(result.image, target, quality=quality)
+        if target.stat().st_size < MOST_BYTES:
+            break
+    return {
+        "first_total": result.history[0],
+        "total": result.total,
+        "evaluations": result.evaluations,
+        "seconds": round(result.seconds, 1),
+        "precision": result.job.precision,
+        "torch": result.versions()["torch"],
+    }
+
+
+def page(figures: dict[str, dict[str, float]]) -> str:
+    """Write the page from the figures."""
+    lines = [
+        "# Gallery",
+        "",
+        "Every picture and figure here is made by `python tools/make_gallery.py IMAGES`, which writes this page too.",
+        "The seed is 0 and everything else is at its default; *loss* is the total at the first and at the best",
+        "evaluation. Content: photographs of Tübingen and of Hoover Tower. Style: Van Gogh, *The Starry Night*;",
+        "Turner, *The Shipwreck of the Minotaur*.",
+    ]
+    for size in sorted({size for size, _ in STEPS}):
+        for preset in ("content", "noise"):
+            shown = [p for p in pictures() if p.size == size and p.preset == preset and p.name in figures]
+            if not shown:
+                continue
+            lines += ["", f"## Preset `{preset}`, {size} px, {STEPS[size, preset]} evaluations", ""]
+            lines += ["| content | style | loss | of the first | |", "|---|---|---|---|---|"]
+            for p in shown:
+                f = figures[p.name]
+                share = 100 * f["total"] / f["first_total"]
+                loss = f"{f['first_total']:.4g} → {f['total']:.4g}"
+                lines.append(f"| {p.content} | {p.style} | {loss} | {share:.1f} % | ![{p.name}]({p.name}) |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Make what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images", type=Path)
+    parser.add_argument("--weights", default="", help="file or name of a weight set; the best at hand by default")
+    parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "gallery")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    record = options.folder / "figures.json"
+    figures = json.loads(record.read_text()) if record.exists() else {}
+    for picture in pictures():
+        if picture.name in figures and (options.folder / picture.name).exists():
+            continue
+        figures[picture.name] = make(picture, options.images, options.weights, options.folder)
+        record.write_text(json.dumps(figures, indent=1) + "\n")
+        (options.folder / "README.md").write_text(page(figures))
+        print(picture.name, figures[picture.name], file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
