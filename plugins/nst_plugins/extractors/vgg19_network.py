@@ -1,9 +1,8 @@
 """The part of VGG-19 that a job needs, as a frozen module that TorchScript and torch.export understand."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: TorchScript reads the types of buffers and cannot read texts.
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +30,7 @@ class Normalize(nn.Module):
         """Normalise ``(B, 3, H, W)``; a bfloat16 image becomes float32."""
         return (image - self.mean) / self.std
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Normalize:  # noqa: ARG002
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:  # noqa: ARG002
         # Follow the network to its device, but keep float32: bfloat16 would shift the colours.
         for name, buffer in self.named_buffers():
             setattr(self, name, buffer.to(fn(buffer).device))
