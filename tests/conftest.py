@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from installed import install
+from nst_cli.main import main
 from tiny import tiny_registry
 
-from nst_core import Registry
+from nst_core import Registry, save_image
+from nst_core.plugins import default_registry
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +61,37 @@ def real_images() -> Path:
 def registry() -> Registry:
     """The built-ins and a tiny seeded network called `tiny`."""
     return tiny_registry()
+
+
+@dataclass
+class Done:
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def nst(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Done]]:
+    """Run the command in an empty folder with two pictures, with the tiny extractor installed."""
+    site = install(tmp_path / "site", "tiny-package", "tiny", "tiny")
+    monkeypatch.setattr(sys, "path", [str(site), *sys.path])
+    default_registry.cache_clear()
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    save_image(torch.rand(3, 30, 40, generator=torch.Generator().manual_seed(0)), "photo.jpg")
+    save_image(torch.rand(3, 50, 40, generator=torch.Generator().manual_seed(1)), "painting.png")
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["nst", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        said = capsys.readouterr()
+        return Done(int(stop.value.code or 0), said.out, said.err)
+
+    yield run
+    default_registry.cache_clear()

@@ -7,49 +7,16 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 from installed import install
-from nst_cli.main import main
 
-from nst_core import Job, load_image, read_recipe, save_image
+from nst_core import Job, load_image, read_recipe
 from nst_core.plugins import default_registry
 
 SMALL = ("--extractor", "tiny", "--steps", "4", "--size", "32", "--precision", "fp32")
-
-
-@dataclass
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def nst(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Run the command in an empty folder with two pictures, with the tiny extractor installed."""
-    site = install(tmp_path / "site", "tiny-package", "tiny", "tiny")
-    monkeypatch.setattr(sys, "path", [str(site), *sys.path])
-    default_registry.cache_clear()
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    save_image(torch.rand(3, 30, 40, generator=torch.Generator().manual_seed(0)), "photo.jpg")
-    save_image(torch.rand(3, 50, 40, generator=torch.Generator().manual_seed(1)), "painting.png")
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["nst", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        said = capsys.readouterr()
-        return Done(int(stop.value.code or 0), said.out, said.err)
-
-    yield run
-    default_registry.cache_clear()
 
 
 def test_run_writes_a_picture_and_prints_its_path(nst):

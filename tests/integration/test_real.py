@@ -1,0 +1,105 @@
+"""The real command with the real weights on real images."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import nst_core as nst
+from nst_core import load_image
+from nst_core.plugins import default_registry
+from nst_core.resolve import resolve
+
+NST = str(Path(sys.executable).with_name("nst"))
+
+
+@pytest.fixture
+def command(real_weights, real_images, tmp_path):
+    """Run `nst run` in a process of its own on two images of the folder; return what --json says."""
+
+    def run(content, style, *options):
+        images = (str(real_images / f"{content}.jpg"), str(real_images / f"{style}.jpg"))
+        done = subprocess.run(
+            [NST, "run", *images, "--weights", str(real_weights), "--json", "--quiet", *options],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ.copy(),
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        return json.loads(done.stdout) | {"path": tmp_path / json.loads(done.stdout)["output"]}
+
+    return run
+
+
+def loss_of(path, job: nst.Job) -> float:
+    """Total loss of a saved picture, computed anew from the file."""
+    ready = resolve(job, default_registry())
+    with torch.no_grad():
+        return float(ready.objective(load_image(path).pixels).total)
+
+
+def test_the_saved_file_has_the_reported_loss_and_one_seed_gives_one_picture(command):
+    options = ("--size", "128", "--steps", "40", "--precision", "fp32", "--device", "cpu", "--preset")
+    for preset in ("content", "noise"):
+        first = command("tubingen", "starry_night", *options, preset, "-o", f"{preset}.png")
+        assert first["total"] < 0.2 * first["first_total"]
+        saved = loss_of(first["path"], nst.Job.from_dict(first["job"]))
+        assert saved == pytest.approx(first["total"], rel=0.02)
+    again = command("tubingen", "starry_night", *options, "noise", "-o", "again.png")
+    assert torch.equal(load_image(first["path"]).pixels, load_image(again["path"]).pixels)
+
+
+def test_a_picture_of_the_real_network_is_repeated_from_its_recipe(command, real_weights, tmp_path):
+    made = command("hoovertowernight", "shipwreck", "--size", "96", "--steps", "8", "-o", "one.jpg", "--plugin", "tv")
+    done = subprocess.run(
+        [NST, "run", "--from-image", "one.jpg", "-o", "two.jpg"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout) == (0, "two.jpg\n")
+    assert torch.equal(load_image(made["path"]).pixels, load_image(tmp_path / "two.jpg").pixels)
+
+
+def test_bfloat16_sees_the_same_picture(real_weights, real_images):
+    """Where the processor has no bf16 it is emulated; the losses still agree."""
+    totals = {}
+    for precision in ("fp32", "bf16"):
+        result = nst.stylize(
+            real_images / "tubingen.jpg",
+            real_images / "starry_night.jpg",
+            size=64,
+            steps=1,
+            weights=str(real_weights),
+            precision=precision,
+            device="cpu",
+        )
+        totals[precision] = result.total
+    assert totals["bf16"] == pytest.approx(totals["fp32"], rel=0.03)
+
+
+def test_reconstruction_and_texture_synthesis(real_weights, real_images):
+    """The shallow layer brings the photograph back; the texture has the painting's colours and not its places."""
+    options = {"size": 96, "weights": str(real_weights), "precision": "fp32", "device": "cpu"}
+    photo, painting = real_images / "tubingen.jpg", real_images / "starry_night.jpg"
+    back = nst.reconstruct(photo, "conv1_2", steps=40, **options)
+    truth = load_image(photo, size=96).pixels
+    assert (back.image - truth).square().mean() < 0.1 * (0.5 - truth).square().mean()
+    texture = nst.synthesize(painting, shape=(64, 96), steps=60, **options)
+    assert texture.image.shape == (1, 3, 64, 96)
+    assert texture.total < 0.05 * texture.history[0]
+    colours = load_image(painting, size=96).pixels.mean(dim=(2, 3))
+    torch.testing.assert_close(texture.image.mean(dim=(2, 3)), colours, atol=0.05, rtol=0)
+
+
+@pytest.mark.slow
+def test_the_content_preset_reaches_its_goal(command):
+    """256 px, 200 evaluations: below 2.5 % of the first total, measured on the saved file."""
+    options = ("--size", "256", "--steps", "200", "--precision", "fp32", "-o", "goal.png")
+    made = command("tubingen", "starry_night", *options)
+    assert loss_of(made["path"], nst.Job.from_dict(made["job"])) < 0.025 * made["first_total"]
