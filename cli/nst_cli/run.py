@@ -218,6 +218,7 @@ def run(
     job = api.make_job(content, style, base=base, **chosen)
     target = output or _free_name(job)
     check_output(target, bits=bits)
+    _check_no_input(target, job)
     if save_recipe is not None:
         _check_recipe_target(save_recipe)
     observers: list[Observer] = [_previews(target, preview_every)] if preview_every else []
@@ -244,7 +245,15 @@ def _free_name(job: Job) -> Path:
     return target
 
 
+def _check_no_input(target: Path, job: Job) -> None:
+    for role, reference in (("content", job.content), ("style", job.style)):
+        if reference and reference.path and target.exists() and target.resolve() == Path(reference.path).resolve():
+            raise JobError(f"the result would overwrite the {role} image '{reference.path}'; choose another -o")
+
+
 def _check_recipe_target(path: Path) -> None:
+    if path.suffix.lower() != ".toml":
+        raise JobError(f"a recipe is written as TOML; name a file that ends in .toml, not '{path}'")
     if path.is_dir() or not path.parent.is_dir():
         raise JobError(f"a recipe cannot be written to '{path}': it is a folder, or its folder does not exist")
 
