@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nst_cli import console
-from nst_core.errors import JobError
+from nst_core.errors import ImageError, JobError
 from nst_core.job import Job
 from nst_core.presets import PRESETS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nst_core import Observer, Options, Result, Step
 
 __all__ = ["run"]
@@ -221,10 +223,10 @@ def run(
     _check_no_input(target, job)
     if save_recipe is not None:
         _check_recipe_target(save_recipe)
-    observers: list[Observer] = [_previews(target, preview_every)] if preview_every else []
+    observers: list[Observer] = [_previews(target, preview_every, say)] if preview_every else []
     with nullcontext(None) if quiet else progress(job.steps) as bar:
         result = carry_out(job, observers=observers + ([bar] if bar else []))
-    result.save(target, bits=bits)
+    _save(result, target, bits)
     if save_recipe is not None:
         write_recipe(result, save_recipe)
     for remark in result.remarks:
@@ -258,14 +260,29 @@ def _check_recipe_target(path: Path) -> None:
         raise JobError(f"a recipe cannot be written to '{path}': it is a folder, or its folder does not exist")
 
 
-def _previews(target: Path, every: int) -> Observer:
+def _previews(target: Path, every: int, say: Callable[[str], None]) -> Observer:
     from nst_core.image import save
 
     def watch(step: Step) -> None:
         if step.number % every == 0:
-            save(step.image, target.with_name(f"{target.stem}-step{step.number:05d}{target.suffix}"))
+            try:
+                save(step.image, target.with_name(f"{target.stem}-step{step.number:05d}{target.suffix}"))
+            except ImageError as error:  # a preview is not worth the run
+                say(f"no preview of step {step.number}: {error}")
 
     return watch
+
+
+def _save(result: Result, target: Path, bits: int) -> None:
+    """Write the result; where that fails now, put it where temporary files go rather than lose it."""
+    try:
+        result.save(target, bits=bits)
+    except ImageError as error:
+        import tempfile
+
+        rescued = Path(tempfile.mkdtemp(prefix="nst-")) / f"{target.stem}.png"
+        result.save(rescued)
+        raise ImageError(f"{error}. The result is not lost: it is in '{rescued}'") from error
 
 
 def _summary(result: Result, target: Path) -> dict[str, Any]:

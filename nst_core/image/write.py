@@ -111,7 +111,8 @@ def _write(array: np.ndarray[Any, Any], file: IO[bytes], kind: str, recipe: str,
     elif kind == "PNG":
         Image.fromarray(array).save(file, kind, pnginfo=png_info(recipe), icc_profile=_srgb())
     else:
-        extra: dict[str, Any] = {"subsampling": 0, "optimize": True} if kind == "JPEG" else {"method": 4}
+        # Not optimize=True for JPEG: Pillow's buffer is too small for noisy pictures then, and the write fails.
+        extra: dict[str, Any] = {"subsampling": 0} if kind == "JPEG" else {"method": 4}
         Image.fromarray(array).save(file, kind, quality=quality, exif=exif_with(recipe), icc_profile=_srgb(), **extra)
 
 

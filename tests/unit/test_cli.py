@@ -54,6 +54,39 @@ def test_quiet_says_nothing(nst):
     assert nst("run", "photo.jpg", "painting.png", *SMALL, "--quiet").err == ""
 
 
+def _full_disk(monkeypatch, *names):
+    """Let writing fail for files of these names."""
+    from nst_core.image import write
+
+    original = write._write
+
+    def fail(array, file, *rest):
+        if any(name in Path(file.name).name for name in names):
+            raise OSError(28, "No space left on device")
+        original(array, file, *rest)
+
+    monkeypatch.setattr(write, "_write", fail)
+
+
+def test_a_result_that_cannot_be_written_is_not_lost(nst, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    _full_disk(monkeypatch, ".out.jpg.")
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "out.jpg")
+    assert done.code == 2
+    assert "No space left" in done.err
+    (rescued,) = re.findall(r"it is in '(.*)'", done.err)
+    assert load_image(rescued).pixels.shape == (1, 3, 24, 32)
+    assert not Path("out.jpg").exists()
+
+
+def test_a_preview_that_cannot_be_written_does_not_end_the_run(nst, monkeypatch):
+    _full_disk(monkeypatch, "-step")
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "out.jpg", "--preview-every", "3")
+    assert (done.code, done.out) == (0, "out.jpg\n")
+    assert "no preview of step 3: " in done.err
+    assert sorted(p.name for p in Path().iterdir()) == ["out.jpg", "painting.png", "photo.jpg"]
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])
 def test_from_image_repeats_it(nst, suffix):
     nst("run", "photo.jpg", "painting.png", *SMALL, "-o", f"one.{suffix}", "--init", "noise", "--seed", "5")

@@ -31,6 +31,15 @@ def test_lossy_formats_are_near(tmp_path, suffix):
     torch.testing.assert_close(load_image(tmp_path / f"a.{suffix}").pixels, SMOOTH, atol=0.02, rtol=0)
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("quality", [60, 92, 95, 100])
+def test_pure_noise_can_be_written(tmp_path, suffix, quality):
+    """What compresses worst: encoders with a buffer of a fixed size break on it."""
+    noise = torch.rand(1, 3, 192, 256, generator=torch.Generator().manual_seed(0))
+    save_image(noise, tmp_path / f"a.{suffix}", quality=quality)
+    Image.open(tmp_path / f"a.{suffix}").load()
+
+
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_recipes_survive(tmp_path, suffix, bits):
