@@ -1,11 +1,80 @@
-"""Say where the packages are: `plugins/` and `cli/` are folders of the repository, never importable names."""
+"""Say where the packages are, and how the native kernels are built.
+
+`plugins/` and `cli/` are folders of the repository, never importable names. The kernels are compiled against the torch
+that they will run with: NST_BUILD_CPP=auto (the default) does so where torch and a compiler are at hand and goes without
+them where not, 1 insists, 0 never tries.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
 
 from setuptools import setup
+
+CHOICES = ("auto", "1", "0")
+SETTING = os.environ.get("NST_BUILD_CPP", "auto")
+if SETTING not in CHOICES:
+    sys.exit(f"NST_BUILD_CPP must be one of {', '.join(CHOICES)}, not '{SETTING}'")
+
+
+def without(reason: object) -> None:
+    """Go on without native kernels, or stop where they are insisted on."""
+    if SETTING == "1":
+        sys.exit(f"NST_BUILD_CPP=1, but the native kernels cannot be built: {reason}")
+    bar = "*" * 100
+    print(
+        f"{bar}\nnst is installed WITHOUT its native kernels and will be slower: {reason}.\n"
+        f"Install torch and a C++20 compiler, then: pip install --no-build-isolation --force-reinstall --no-deps .\n{bar}",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def native() -> dict[str, Any]:
+    """Return setup's arguments for the extension module, none where it cannot be built."""
+    if SETTING == "0":
+        return {}
+    # pip's isolated build hides the environment that the package goes into, and its torch is the one to compile for.
+    sys.path.append(sysconfig.get_path("purelib"))
+    try:
+        import torch
+        from torch.utils.cpp_extension import BuildExtension, CppExtension
+    except ImportError as error:
+        without(f"torch cannot be imported ({error})")
+        return {}
+
+    class Build(BuildExtension):
+        def run(self) -> None:
+            try:
+                super().run()
+            except (Exception, SystemExit) as error:  # whatever a compiler does, the rest can be installed
+                without(f"compiling failed ({type(error).__name__}: {error})")
+                self.extensions = []
+
+    flags = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-Wall"]
+    if sys.platform == "linux":
+        flags.append("-fopenmp")  # without it at::parallel_for runs in one thread
+    root = Path("cpp")
+    extension = CppExtension(
+        "nst_core._C",
+        sources=[str(path) for folder in ("src", "python") for path in sorted((root / folder).glob("*.cpp"))],
+        include_dirs=[str((root / "include").resolve()), str((root / "src").resolve())],
+        depends=[str(path) for kind in ("include/nst/*.h", "src/*.h", "src/*.inc") for path in sorted(root.glob(kind))],
+        extra_compile_args=["/O2", "/openmp"] if os.name == "nt" else flags,
+    )
+    print(f"compiling the native kernels for torch {torch.__version__}", file=sys.stderr, flush=True)
+    return {"ext_modules": [extension], "cmdclass": {"build_ext": Build}}
+
 
 setup(
     packages=[
         "nst_core",
         "nst_core.image",
+        "nst_core.ops",
         "nst_core.samples",
         "nst_core.weights",
         "nst_plugins",
@@ -17,4 +86,5 @@ setup(
     ],
     package_dir={"nst_plugins": "plugins/nst_plugins", "nst_cli": "cli/nst_cli"},
     package_data={"nst_core": ["py.typed"], "nst_core.samples": ["*.jpg"], "nst_plugins": ["py.typed"]},
+    **native(),
 )

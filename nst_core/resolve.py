@@ -13,6 +13,7 @@ from nst_core.image import ImageInput, Picture, load
 from nst_core.interfaces import Extractor, Initializer, Optimizer
 from nst_core.job import Component, ImageRef, Job, Term
 from nst_core.objective import Objective
+from nst_core.ops import accelerated
 from nst_core.registry import Registry
 from nst_core.terms import BoundTerm, bind
 
@@ -84,7 +85,7 @@ def resolve(
     network = extractor.network(layers).to(device=device, dtype=dtype).to(memory_format=memory_format(device))
     _check_weights(job, extractor)
     objective = Objective(
-        network,
+        accelerated(network),
         layers,
         terms,
         content=_on(device, content_picture),

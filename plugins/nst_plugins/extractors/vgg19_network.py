@@ -7,6 +7,7 @@ from typing import Literal, Self
 import torch
 from torch import Tensor, nn
 
+from nst_core.ops import ConvStack, LayerKind
 from nst_core.weights import InputConvention
 from nst_plugins.extractors.vgg19_layout import STEPS, Step
 
@@ -81,7 +82,7 @@ class Vgg19Network(nn.Module):
                 self.steps.append(nn.MaxPool2d(2) if pooling == "max" else nn.AvgPool2d(2))
         self.tapped = [step.name in layers for step in steps]
         names = [step.name for step in steps if step.name in layers]
-        self.order = [names.index(layer) for layer in layers]
+        self.wanted = [names.index(layer) for layer in layers]
         self.eval()
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -99,7 +100,36 @@ class Vgg19Network(nn.Module):
             x = step(x)
             if self.tapped[i]:
                 found.append(x)
-        return [found[i] for i in self.order]
+        return [found[i] for i in self.wanted]
+
+    def prepare(self, image: Tensor) -> Tensor:
+        """Normalise an image for the first layer of :meth:`stack`."""
+        normalized: Tensor = self.normalize(image)
+        return normalized
+
+    def stack(self) -> ConvStack:
+        """Return the layers as data, for kernels that run them as a whole."""
+        convolutions = [step for step in self.steps if isinstance(step, nn.Conv2d)]
+        return ConvStack(
+            kinds=tuple(_kind(step) for step in self.steps),
+            weights=tuple(c.weight for c in convolutions),
+            biases=tuple(c.bias for c in convolutions if c.bias is not None),
+            taps=tuple(i for i, tapped in enumerate(self.tapped) if tapped),
+        )
+
+    def order(self) -> list[int]:
+        """Say which of the stack's taps each of the layers asked for is."""
+        return self.wanted
+
+
+def _kind(step: nn.Module) -> LayerKind:
+    kinds: dict[type[nn.Module], LayerKind] = {
+        nn.Conv2d: "conv",
+        nn.ReLU: "relu",
+        nn.MaxPool2d: "max-pool",
+        nn.AvgPool2d: "average-pool",
+    }
+    return kinds[type(step)]
 
 
 def _convolution(step: Step, tensors: Mapping[str, Tensor], before: float, rms: float) -> nn.Conv2d:

@@ -7,25 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from nst_core import Statistic, StatisticLoss
+from nst_core import Statistic, StatisticLoss, ops
 
-__all__ = ["GramStyle", "gram_matrix"]
-
-
-def gram_matrix(feature: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Sum F Fᵀ over positions.
-
-    Args:
-        feature: ``(B, N, H, W)``, any floating dtype.
-        weight: ``(B, 1, H, W)`` of the positions, or ``None`` for one everywhere.
-
-    Returns:
-        ``(B, N, N)``, symmetric, float32 (float64 for float64 features).
-    """
-    flat = feature.flatten(2)
-    flat = flat if flat.dtype == torch.float64 else flat.float()
-    right = flat if weight is None else flat * weight.flatten(2).to(flat.dtype)
-    return flat @ right.transpose(1, 2)
+__all__ = ["GramStyle"]
 
 
 class GramStyle(StatisticLoss):
@@ -43,7 +27,7 @@ class GramStyle(StatisticLoss):
 
     def statistic(self, feature: Tensor, weight: Tensor | None = None) -> Statistic:
         """Sum F Fᵀ over positions: ``(B, N, N)``."""
-        gram = gram_matrix(feature, weight)
+        gram = ops.gram(feature, weight)
         batch, _, height, width = feature.shape
         if weight is None:
             return Statistic((gram,), gram.new_full((batch,), float(height * width)))

@@ -1,0 +1,32 @@
+// Memory for maps that is used again.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <mutex>
+#include <vector>
+
+namespace nst {
+
+/// Hands out channels-last maps, and their memory again once nobody holds them: fresh memory of this size costs as much
+/// as a convolution, since the system clears every page of it.
+class Buffers {
+ public:
+  /// A map (B, C, H, W) on the CPU whose values are undefined.
+  at::Tensor map(at::IntArrayRef sizes, at::ScalarType type);
+
+  /// Say that a new evaluation begins: memory that the last two did not use is given back.
+  void begin();
+
+ private:
+  struct Piece {
+    c10::Storage storage;
+    int64_t used;  // number of the evaluation
+  };
+
+  std::mutex mutex_;
+  std::vector<Piece> pieces_;
+  int64_t evaluation_ = 0;
+};
+
+}  // namespace nst

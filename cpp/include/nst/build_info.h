@@ -1,0 +1,20 @@
+// What this build of the kernels is.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace nst {
+
+struct BuildInfo {
+  std::string compiler;                       ///< name and version
+  std::string torch;                          ///< version of the headers it was compiled with
+  std::string isa;                            ///< the loops in use here
+  std::vector<std::string> instruction_sets;  ///< all that this build has and this processor can run
+  bool onednn;                                ///< whether bfloat16 convolutions go to oneDNN
+};
+
+BuildInfo build_info();
+
+}  // namespace nst

@@ -1,0 +1,58 @@
+// A frozen stack of convolutions, ReLUs and poolings, run forward and backward without an autograd graph.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <vector>
+
+#include "nst/buffers.h"
+#include "nst/convolution.h"
+
+namespace nst {
+
+/// What the layers of a stack are: convolutions 3×3 with a border of one zero, poolings 2×2 with stride 2.
+enum class LayerKind : int64_t { convolution = 0, relu = 1, max_pool = 2, average_pool = 3 };
+
+/// Evaluates the layers, and the gradient with respect to the input; never the gradient of weights.
+///
+/// Maps are channels-last, in the dtype of the weights. Only the outputs of convolutions and poolings are kept. A
+/// ReLU is applied by the convolution before it, or, where that one is tapped, by the layer that reads the map. May
+/// be called by several threads at once.
+class ConvStack {
+ public:
+  /// weights, biases: of the convolutions, in order, (K, C, 3, 3) and (K), float32 or bfloat16, on the CPU.
+  /// taps: indices of layers whose output is wanted, ascending.
+  ConvStack(std::vector<LayerKind> kinds, const std::vector<at::Tensor>& weights,
+            const std::vector<at::Tensor>& biases, const std::vector<int64_t>& taps);
+
+  /// What forward() computes and backward() needs.
+  struct Maps {
+    at::Tensor input;
+    std::vector<at::Tensor> kept;  ///< output of every layer; a ReLU keeps nothing unless it is tapped
+    std::vector<at::Tensor> taps;  ///< outputs of the tapped layers, in order
+  };
+
+  /// input: (B, C, H, W) on the CPU; converted to the dtype of the weights.
+  Maps forward(const at::Tensor& input) const;
+
+  /// gradients: of the taps, in order; undefined ones count as zero.
+  /// Returns the gradient of the input, in the dtype of the weights; undefined where no gradient is defined.
+  at::Tensor backward(const Maps& maps, const std::vector<at::Tensor>& gradients) const;
+
+  /// The outputs of the tapped layers, differentiable with respect to `input`.
+  static std::vector<at::Tensor> apply(const std::shared_ptr<const ConvStack>& stack, const at::Tensor& input);
+
+ private:
+  bool is(size_t layer, LayerKind kind) const { return layer < kinds_.size() && kinds_[layer] == kind; }
+  at::Tensor gradient_through(size_t layer, const at::Tensor& gradient, const at::Tensor& source, bool relu,
+                              const at::Tensor& add) const;
+
+  std::vector<LayerKind> kinds_;
+  std::vector<std::unique_ptr<Convolution>> convolutions_;  // by layer; null for the others
+  std::vector<bool> tapped_;
+  at::ScalarType type_;
+  mutable Buffers buffers_;
+};
+
+}  // namespace nst

@@ -1,0 +1,41 @@
+// A frozen convolution 3×3 with a border of zeros, in the fastest form that this machine has.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+
+#include "nst/buffers.h"
+#include "nst/winograd.h"
+
+namespace nst {
+
+/// In float32 by Winograd where the numbers of channels allow it; else, and in bfloat16, by oneDNN with its weights
+/// laid out once, or by torch's convolution in a build without oneDNN.
+class Convolution {
+ public:
+  /// weight (K, C, 3, 3) and bias (K), of one dtype, float32 or bfloat16.
+  Convolution(const at::Tensor& weight, const at::Tensor& bias);
+
+  /// input: (B, C, H, W), channels-last. Returns (B, K, H, W), channels-last; with `relu`, not negative.
+  at::Tensor forward(const at::Tensor& input, bool relu, Buffers& buffers) const;
+
+  /// The gradient with respect to the input. Where `mask` is defined, it is zero where that map is not positive;
+  /// where `add` is defined, it is added then. Both are (B, C, H, W), channels-last.
+  at::Tensor backward(const at::Tensor& gradient, const at::Tensor& mask, const at::Tensor& add,
+                      Buffers& buffers) const;
+
+ private:
+  struct Direct {
+    at::Tensor weight, bias;
+    bool packed = false;
+    at::Tensor operator()(const at::Tensor& input, bool relu) const;
+  };
+  static Direct direct(const at::Tensor& weight, const at::Tensor& bias);
+
+  std::unique_ptr<Winograd> winograd_, winograd_back_;
+  at::Tensor bias_;
+  Direct direct_, direct_back_;
+};
+
+}  // namespace nst

@@ -1,0 +1,46 @@
+// The Python module nst_core._C: the kernels, and what this build is. Operators are also under torch.ops.nst.
+#include <torch/extension.h>
+
+#include "nst/build_info.h"
+#include "nst/conv_stack.h"
+#include "nst/gram.h"
+
+namespace py = pybind11;
+
+namespace {
+
+py::dict build_info() {
+  const auto info = nst::build_info();
+  py::dict result;
+  result["compiler"] = info.compiler;
+  result["torch"] = info.torch;
+  result["isa"] = info.isa;
+  result["instruction_sets"] = info.instruction_sets;
+  result["onednn"] = info.onednn;
+  return result;
+}
+
+std::shared_ptr<nst::ConvStack> make_stack(const std::vector<int64_t>& kinds, const std::vector<at::Tensor>& weights,
+                                           const std::vector<at::Tensor>& biases, const std::vector<int64_t>& taps) {
+  std::vector<nst::LayerKind> layers;
+  for (const auto kind : kinds) {
+    TORCH_CHECK(kind >= 0 && kind <= static_cast<int64_t>(nst::LayerKind::average_pool),
+                "nst::ConvStack: there is no kind of layer ", kind);
+    layers.push_back(static_cast<nst::LayerKind>(kind));
+  }
+  return std::make_shared<nst::ConvStack>(std::move(layers), weights, biases, taps);
+}
+
+}  // namespace
+
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
+  module.doc() = "Native kernels of nst.";
+  module.def("build_info", &build_info, "Compiler, torch version and instruction sets of this build.");
+  module.def("gram", &nst::gram, py::arg("feature"), py::arg("weight") = py::none(),
+             "Sum F F^T over positions: (B, N, H, W) to (B, N, N). Without a graph; torch.ops.nst.gram has one.");
+  py::class_<nst::ConvStack, std::shared_ptr<nst::ConvStack>>(module, "ConvStack",
+                                                              "A frozen stack of convolutions, ReLUs and poolings.")
+      .def(py::init(&make_stack), py::arg("kinds"), py::arg("weights"), py::arg("biases"), py::arg("taps"))
+      .def("__call__", &nst::ConvStack::apply, py::arg("input"), py::call_guard<py::gil_scoped_release>(),
+           "Outputs of the tapped layers, differentiable with respect to the input.");
+}

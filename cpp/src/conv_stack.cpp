@@ -1,0 +1,151 @@
+#include "nst/conv_stack.h"
+
+#include <ATen/Functions.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "nst/pooling.h"
+
+namespace nst {
+namespace {
+
+at::Tensor channels_last(const at::Tensor& map) { return map.contiguous(at::MemoryFormat::ChannelsLast); }
+
+}  // namespace
+
+ConvStack::ConvStack(std::vector<LayerKind> kinds, const std::vector<at::Tensor>& weights,
+                     const std::vector<at::Tensor>& biases, const std::vector<int64_t>& taps)
+    : kinds_(std::move(kinds)), convolutions_(kinds_.size()), tapped_(kinds_.size(), false) {
+  const auto layers = static_cast<int64_t>(kinds_.size());
+  for (size_t i = 0; i < taps.size(); ++i) {
+    TORCH_CHECK(taps[i] >= 0 && taps[i] < layers, "nst::ConvStack: there is no layer ", taps[i], " among ", layers);
+    TORCH_CHECK(i == 0 || taps[i] > taps[i - 1], "nst::ConvStack: taps must ascend");
+    tapped_[taps[i]] = true;
+  }
+  TORCH_CHECK(!weights.empty() && weights.size() == biases.size() &&
+                  static_cast<int64_t>(weights.size()) == std::count(kinds_.begin(), kinds_.end(), LayerKind::convolution),
+              "nst::ConvStack: every convolution needs a weight and a bias");
+  type_ = weights[0].scalar_type();
+  size_t next = 0;
+  for (size_t i = 0; i < kinds_.size(); ++i) {
+    if (kinds_[i] != LayerKind::convolution) continue;
+    TORCH_CHECK(weights[next].scalar_type() == type_, "nst::ConvStack: all weights must be of one dtype");
+    TORCH_CHECK(next == 0 || weights[next].size(1) == weights[next - 1].size(0), "nst::ConvStack: convolution ", next,
+                " reads ", weights[next].size(1), " channels, but there are ", weights[next - 1].size(0));
+    convolutions_[i] = std::make_unique<Convolution>(weights[next], biases[next]);
+    ++next;
+  }
+}
+
+ConvStack::Maps ConvStack::forward(const at::Tensor& input) const {
+  TORCH_CHECK(input.dim() == 4 && input.device().is_cpu(), "nst::ConvStack: the input must be (B, C, H, W) on the CPU");
+  const at::AutoDispatchBelowAutograd no_graph;
+  buffers_.begin();
+  Maps maps{channels_last(input.detach().to(type_)), std::vector<at::Tensor>(kinds_.size()), {}};
+  auto current = maps.input;
+  bool relu = false;  // whether a ReLU still has to be applied to `current`
+  for (size_t i = 0; i < kinds_.size(); ++i) {
+    if (kinds_[i] == LayerKind::convolution) {
+      const bool fused = is(i + 1, LayerKind::relu) && !tapped_[i];
+      current = maps.kept[i] = convolutions_[i]->forward(relu ? at::relu(current) : current, fused, buffers_);
+      relu = false;
+    } else if (kinds_[i] == LayerKind::relu) {
+      relu = i == 0 || tapped_[i - 1] || kinds_[i - 1] != LayerKind::convolution;
+      if (relu && (tapped_[i] || i == 0)) {
+        current = at::relu(current);
+        relu = false;
+      }
+      if (tapped_[i] || i == 0) maps.kept[i] = current;
+    } else {
+      auto output = buffers_.map({current.size(0), current.size(1), current.size(2) / 2, current.size(3) / 2}, type_);
+      pool(current, kinds_[i] == LayerKind::average_pool, relu, output);
+      current = maps.kept[i] = output;
+      relu = false;
+    }
+    if (tapped_[i]) maps.taps.push_back(current);
+  }
+  return maps;
+}
+
+at::Tensor ConvStack::backward(const Maps& maps, const std::vector<at::Tensor>& gradients) const {
+  TORCH_CHECK(gradients.size() == maps.taps.size(), "nst::ConvStack: ", maps.taps.size(), " gradients are needed, not ",
+              gradients.size());
+  const at::AutoDispatchBelowAutograd no_graph;
+  std::vector<at::Tensor> given(kinds_.size());
+  for (size_t i = 0, next = 0; i < kinds_.size(); ++i) {
+    if (!tapped_[i]) continue;
+    const auto& gradient = gradients[next++];
+    if (gradient.defined()) given[i] = channels_last(gradient.to(type_));
+  }
+  at::Tensor current;  // gradient of the output of layer i, its own tap included
+  for (size_t i = kinds_.size(); i-- > 0;) {
+    if (!current.defined()) current = given[i];
+    if (!current.defined()) continue;
+    // What layer i reads: the nearest map that was kept before it. A ReLU between them kept none.
+    size_t before = i;
+    while (before > 0 && !maps.kept[before - 1].defined()) --before;
+    const auto& source = before > 0 ? maps.kept[before - 1] : maps.input;
+    current = gradient_through(i, current, source, before < i, before > 0 ? given[before - 1] : at::Tensor());
+    i = before;
+  }
+  return current;
+}
+
+at::Tensor ConvStack::gradient_through(size_t layer, const at::Tensor& gradient, const at::Tensor& source, bool relu,
+                                       const at::Tensor& add) const {
+  if (kinds_[layer] == LayerKind::convolution)
+    return convolutions_[layer]->backward(gradient, relu ? source : at::Tensor(), add, buffers_);
+  if (kinds_[layer] == LayerKind::relu) {
+    auto result = gradient.clone();
+    mask_add(source, add, result);
+    return result;
+  }
+  auto result = buffers_.map(source.sizes(), type_);
+  pool_backward(gradient, source, kinds_[layer] == LayerKind::average_pool, relu, add, result);
+  return result;
+}
+
+namespace {
+
+// Keeps what the backward pass needs between the two, as autograd's context keeps only tensors and plain values.
+struct Saved : torch::CustomClassHolder {
+  std::shared_ptr<const ConvStack> stack;
+  ConvStack::Maps maps;
+};
+
+class Apply : public torch::autograd::Function<Apply> {
+ public:
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const at::Tensor& input,
+                                                const c10::intrusive_ptr<Saved>& saved) {
+    saved->maps = saved->stack->forward(input);
+    auto taps = saved->maps.taps;
+    if (input.requires_grad()) {
+      context->saved_data["dtype"] = static_cast<int64_t>(input.scalar_type());
+      context->saved_data["saved"] = c10::IValue::make_capsule(saved);
+    }
+    // The outputs must not be the tensors that are kept: they get a gradient function, which holds the kept ones.
+    for (auto& tap : taps) tap = tap.detach();
+    return taps;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& gradients) {
+    const auto capsule = context->saved_data["saved"].toCapsule();
+    const auto* saved = static_cast<const Saved*>(capsule.get());
+    const auto type = static_cast<at::ScalarType>(context->saved_data["dtype"].toInt());
+    auto gradient = saved->stack->backward(saved->maps, gradients);
+    return {gradient.defined() ? gradient.to(type) : at::zeros_like(saved->maps.input).to(type), at::Tensor()};
+  }
+};
+
+}  // namespace
+
+std::vector<at::Tensor> ConvStack::apply(const std::shared_ptr<const ConvStack>& stack, const at::Tensor& input) {
+  auto saved = c10::make_intrusive<Saved>();
+  saved->stack = stack;
+  return Apply::apply(input, saved);
+}
+
+}  // namespace nst

@@ -1,0 +1,105 @@
+#include "nst/convolution.h"
+
+#include <ATen/Context.h>
+#include <ATen/Functions.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include "nst/pooling.h"
+
+namespace nst {
+namespace {
+
+using Pointwise = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, at::IntArrayRef,
+                             at::IntArrayRef, at::IntArrayRef, int64_t, std::string_view,
+                             c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
+using Reorder = at::Tensor(const at::Tensor&, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t,
+                           at::OptionalIntArrayRef);
+
+// The operators that torch.compile uses for convolutions with a fused ReLU, where this torch has them.
+template <typename Signature>
+std::optional<c10::TypedOperatorHandle<Signature>> found(const char* name) {
+  if (!at::globalContext().hasMKLDNN() || !at::globalContext().userEnabledMkldnn()) return {};
+  const auto op = c10::Dispatcher::singleton().findSchema({name, ""});
+  if (!op) return {};
+  return op->typed<Signature>();
+}
+
+const auto& pointwise() {
+  static const auto op = found<Pointwise>("mkldnn::_convolution_pointwise");
+  return op;
+}
+
+const auto& reorder() {
+  static const auto op = found<Reorder>("mkldnn::_reorder_convolution_weight");
+  return op;
+}
+
+const std::array<int64_t, 2> kOne = {1, 1};
+
+at::Tensor channels_last(const at::Tensor& map) { return map.contiguous(at::MemoryFormat::ChannelsLast); }
+
+at::Tensor new_map(const at::Tensor& like, int64_t channels, Buffers& buffers) {
+  return buffers.map({like.size(0), channels, like.size(2), like.size(3)}, like.scalar_type());
+}
+
+}  // namespace
+
+Convolution::Convolution(const at::Tensor& weight, const at::Tensor& bias) : bias_(bias.detach().to(at::kFloat).contiguous()) {
+  TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3,
+              "nst: a convolution needs weights (K, C, 3, 3), not ", weight.sizes());
+  TORCH_CHECK(bias.dim() == 1 && bias.size(0) == weight.size(0), "nst: a convolution with ", weight.size(0),
+              " outputs cannot have a bias of shape ", bias.sizes());
+  TORCH_CHECK(weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kBFloat16,
+              "nst: convolutions are float32 or bfloat16, not ", weight.scalar_type());
+  TORCH_CHECK(bias.scalar_type() == weight.scalar_type(), "nst: weight is ", weight.scalar_type(), ", bias ",
+              bias.scalar_type());
+  const auto frozen = weight.detach();
+  if (Winograd::fits(frozen)) {
+    winograd_ = std::make_unique<Winograd>(frozen, false);
+    winograd_back_ = std::make_unique<Winograd>(frozen, true);
+    return;
+  }
+  direct_ = direct(frozen, bias.detach().contiguous());
+  direct_back_ = direct(frozen.flip({2, 3}).transpose(0, 1), {});
+}
+
+Convolution::Direct Convolution::direct(const at::Tensor& weight, const at::Tensor& bias) {
+  const auto laid = channels_last(weight);
+  // With few channels oneDNN's layout of the weights costs more than it saves.
+  const bool wide = laid.size(0) % 16 == 0 && laid.size(1) % 16 == 0;
+  if (wide && pointwise() && reorder() && laid.scalar_type() == at::kBFloat16)
+    return {reorder()->call(laid, kOne, kOne, kOne, 1, {}), bias, true};
+  return {laid, bias, false};
+}
+
+at::Tensor Convolution::Direct::operator()(const at::Tensor& input, bool relu) const {
+  const auto given = bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
+  if (packed) {
+    const c10::List<std::optional<at::Scalar>> none;
+    return channels_last(
+        pointwise()->call(input, weight, given, kOne, kOne, kOne, 1, relu ? "relu" : "none", none, {}));
+  }
+  auto result = channels_last(at::conv2d(input, weight, given, 1, 1));
+  return relu ? result.relu_() : result;
+}
+
+at::Tensor Convolution::forward(const at::Tensor& input, bool relu, Buffers& buffers) const {
+  if (!winograd_) return direct_(input, relu);
+  auto output = new_map(input, winograd_->outputs(), buffers);
+  (*winograd_)(input, bias_, relu, {}, {}, output);
+  return output;
+}
+
+at::Tensor Convolution::backward(const at::Tensor& gradient, const at::Tensor& mask, const at::Tensor& add,
+                                 Buffers& buffers) const {
+  if (!winograd_) {
+    auto result = direct_back_(gradient, false);
+    if (mask.defined() || add.defined()) mask_add(mask, add, result);
+    return result;
+  }
+  auto output = new_map(gradient, winograd_back_->outputs(), buffers);
+  (*winograd_back_)(gradient, {}, false, mask, add, output);
+  return output;
+}
+
+}  // namespace nst

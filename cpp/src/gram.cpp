@@ -1,0 +1,178 @@
+#include "nst/gram.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels.h"
+
+namespace nst {
+namespace {
+
+// bfloat16 products are made in blocks of positions, whose results are rounded to bfloat16 and summed in float32.
+// With eight blocks or more the rounding averages out below 1e-3 of the Gram matrix.
+constexpr int64_t kMostPositions = 4096;
+constexpr int64_t kFewestBlocks = 8;
+// Blocks of channels: only those on and above the diagonal are computed. MKL and oneDNN are at their best from here on.
+constexpr int64_t kChannels = 128;
+
+void check(const at::Tensor& feature, const std::optional<at::Tensor>& weight) {
+  TORCH_CHECK(feature.dim() == 4, "nst::gram: feature must have the shape (B, N, H, W), not ", feature.sizes());
+  TORCH_CHECK(feature.scalar_type() == at::kFloat || feature.scalar_type() == at::kDouble ||
+                  feature.scalar_type() == at::kBFloat16,
+              "nst::gram: feature must be float32, float64 or bfloat16, not ", feature.scalar_type());
+  if (!weight) return;
+  TORCH_CHECK(weight->dim() == 4 && weight->size(0) == feature.size(0) && weight->size(1) == 1 &&
+                  weight->size(2) == feature.size(2) && weight->size(3) == feature.size(3),
+              "nst::gram: weight must have the shape (B, 1, H, W) of the feature's ", feature.sizes(), ", not ",
+              weight->sizes());
+  TORCH_CHECK(weight->device() == feature.device(), "nst::gram: weight is on ", weight->device(), ", feature on ",
+              feature.device());
+}
+
+at::ScalarType wide(const at::Tensor& feature) {
+  return feature.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+// One image (N, H, W) as a matrix (positions, N): a view for NCHW and channels-last, for anything else a copy.
+at::Tensor positions_by_channels(const at::Tensor& image) { return image.permute({1, 2, 0}).flatten(0, 1); }
+
+at::Tensor column(const at::Tensor& weight, int64_t image, at::ScalarType type) {
+  return weight.select(0, image).reshape({-1, 1}).to(type);
+}
+
+// out += aᵀ b for matrices (positions, N) whose product is symmetric: blocks on and above the diagonal, then mirrored.
+void add_symmetric_product(const at::Tensor& a, const at::Tensor& b, at::Tensor& out) {
+  const int64_t channels = a.size(1);
+  for (int64_t i = 0; i < channels; i += kChannels) {
+    const int64_t width = std::min(kChannels, channels - i);
+    const auto left = a.narrow(1, i, width).t(), right = b.narrow(1, i, channels - i);
+    auto block = out.narrow(0, i, width).narrow(1, i, channels - i);
+    if (a.scalar_type() == out.scalar_type())
+      block.addmm_(left, right);
+    else
+      block.add_(at::mm(left, right));
+  }
+}
+
+// Copy the blocks above the diagonal to those below it.
+void mirror(at::Tensor& out, int64_t block) {
+  const int64_t channels = out.size(0);
+  for (int64_t i = block; i < channels; i += block) {
+    const int64_t width = std::min(block, channels - i);
+    out.narrow(0, i, width).narrow(1, 0, i).copy_(out.narrow(0, 0, i).narrow(1, i, width).t());
+  }
+}
+
+// Positions whose features lie in the second-level cache together.
+constexpr int64_t kChunk = 128;
+
+// float32 and channels-last goes through our own loops, which beat the general product of matrices here: half of the
+// result is all they make, and nothing is laid out anew.
+bool fits_loops(const at::Tensor& feature) {
+  return feature.device().is_cpu() && feature.scalar_type() == at::kFloat &&
+         feature.size(1) % kernels().panel == 0 && feature.is_contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+// One image, channels-last: every thread sums its share of the positions.
+void loop_gram(const float* feature, const float* factors, int64_t positions, int64_t channels, at::Tensor& out) {
+  const int64_t threads = std::clamp<int64_t>(positions / kChunk, 1, at::get_num_threads());
+  const int64_t share = (positions + threads - 1) / threads;
+  auto sums = at::zeros({threads, channels, channels}, out.options());
+  auto* const all = sums.mutable_data_ptr<float>();
+  at::parallel_for(0, threads, 1, [&](int64_t thread, int64_t end) {
+    std::vector<float> packed(kChunk * channels * (factors ? 2 : 1));
+    float *plain = packed.data(), *weighted = factors ? plain + kChunk * channels : plain;
+    for (; thread < end; ++thread) {
+      const int64_t last = std::min(positions, (thread + 1) * share);
+      for (int64_t p = thread * share; p < last; p += kChunk) {
+        const int64_t count = std::min(kChunk, last - p);
+        kernels().pack(feature + p * channels, nullptr, count, channels, plain);
+        if (factors) kernels().pack(feature + p * channels, factors + p, count, channels, weighted);
+        kernels().add_gram(plain, weighted, count, channels, all + thread * channels * channels);
+      }
+    }
+  });
+  out.copy_(sums.sum(0));
+}
+
+// out (positions, channels) = feature (positions, channels) · matrix (channels, channels).
+void loop_product(const float* feature, const at::Tensor& matrix, int64_t positions, int64_t channels, float* out) {
+  std::vector<float> packed(channels * channels);
+  kernels().pack(matrix.const_data_ptr<float>(), nullptr, channels, channels, packed.data());
+  at::parallel_for(0, positions, kChunk, [&](int64_t first, int64_t end) {
+    for (int64_t p = first; p < end; p += kChunk)
+      kernels().product(feature + p * channels, std::min(kChunk, end - p), channels, packed.data(), channels,
+                        out + p * channels);
+  });
+}
+
+}  // namespace
+
+at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weight) {
+  check(feature, weight);
+  const int64_t batch = feature.size(0), channels = feature.size(1), positions = feature.size(2) * feature.size(3);
+  auto result = at::zeros({batch, channels, channels}, feature.options().dtype(wide(feature)));
+  const bool exact = feature.scalar_type() == result.scalar_type();
+  const int64_t block = std::clamp<int64_t>(positions / kFewestBlocks, 1, exact ? positions + 1 : kMostPositions);
+  for (int64_t n = 0; n < batch && feature.numel() > 0; ++n) {
+    const auto matrix = positions_by_channels(feature.select(0, n));
+    auto out = result.select(0, n);
+    if (fits_loops(feature)) {
+      const auto factors = weight ? column(*weight, n, at::kFloat).contiguous() : at::Tensor();
+      loop_gram(feature.const_data_ptr<float>() + n * positions * channels,
+                weight ? factors.const_data_ptr<float>() : nullptr, positions, channels, out);
+      mirror(out, kernels().panel);
+      continue;
+    }
+    for (int64_t first = 0; first < positions;) {
+      const int64_t count = exact ? positions : std::min(block, positions - first);
+      const auto part = matrix.narrow(0, first, count);
+      if (weight) {
+        const auto factors = column(*weight, n, result.scalar_type()).narrow(0, first, count);
+        add_symmetric_product(part, (part * factors).to(part.scalar_type()), out);
+      } else {
+        add_symmetric_product(part, part, out);
+      }
+      first += count;
+    }
+    mirror(out, kChannels);
+  }
+  return result;
+}
+
+at::Tensor gram_backward(const at::Tensor& gradient, const at::Tensor& feature,
+                         const std::optional<at::Tensor>& weight) {
+  check(feature, weight);
+  auto result = at::empty_like(feature);
+  if (feature.numel() == 0) return result;
+  const auto both = (gradient + gradient.transpose(1, 2)).to(feature.scalar_type()).contiguous();
+  const int64_t size = feature.numel() / feature.size(0), channels = feature.size(1);
+  const bool loops = fits_loops(feature) && result.is_contiguous(at::MemoryFormat::ChannelsLast);
+  for (int64_t n = 0; n < feature.size(0); ++n) {
+    auto image = result.select(0, n);
+    auto out = positions_by_channels(image);
+    const bool direct = out.is_alias_of(image);
+    if (!direct) out = at::empty_like(out);
+    if (loops)
+      loop_product(feature.const_data_ptr<float>() + n * size, both.select(0, n), size / channels, channels,
+                   result.mutable_data_ptr<float>() + n * size);
+    else
+      at::mm_out(out, positions_by_channels(feature.select(0, n)), both.select(0, n));
+    if (weight) out.mul_(column(*weight, n, out.scalar_type()));
+    if (!direct) image.copy_(out.t().reshape(image.sizes()));
+  }
+  return result;
+}
+
+at::Tensor gram_backward_weight(const at::Tensor& gradient, const at::Tensor& feature) {
+  const auto wider = feature.to(gradient.scalar_type());
+  const auto products = at::matmul(gradient, wider.flatten(2)).view(wider.sizes());
+  return (products * wider).sum(1, true);
+}
+
+}  // namespace nst

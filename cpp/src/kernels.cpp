@@ -1,0 +1,113 @@
+#include "kernels.h"
+
+#include <c10/util/Exception.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include <cstdlib>
+#include <cstring>
+
+namespace nst {
+namespace {
+
+#if !defined(__GNUC__)  // clang defines it too
+#error "the kernels use the vector extensions of gcc and clang"
+#endif
+
+namespace generic {
+#define NST_LANES 4
+#include "kernels.inc"
+#undef NST_LANES
+}  // namespace generic
+
+#if defined(__x86_64__)
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+namespace avx2 {
+#define NST_LANES 8
+#include "kernels.inc"
+#undef NST_LANES
+}  // namespace avx2
+#if defined(__clang__)
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"))), apply_to = function)
+#else
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,fma,prefer-vector-width=512")
+#endif
+namespace avx512 {
+#define NST_LANES 16
+#include "kernels.inc"
+#undef NST_LANES
+}  // namespace avx512
+#if defined(__clang__)
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma"))), apply_to = function)
+#else
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,prefer-vector-width=512")
+#endif
+namespace avx512_bf16 {
+#define NST_LANES 16
+#define NST_BF16
+#include "kernels.inc"
+#undef NST_BF16
+#undef NST_LANES
+}  // namespace avx512_bf16
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+#endif  // __x86_64__
+
+std::vector<const Kernels*> found() {
+  std::vector<const Kernels*> all;
+#if defined(__x86_64__)
+  static const auto half = avx512_bf16::table("avx512_bf16"), wide = avx512::table("avx512"),
+                    middle = avx2::table("avx2");
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl")) {
+    if (__builtin_cpu_supports("avx512bf16")) all.push_back(&half);
+    all.push_back(&wide);
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) all.push_back(&middle);
+#endif
+  static const auto least = generic::table("generic");
+  all.push_back(&least);
+  return all;
+}
+
+}  // namespace
+
+const Kernels& kernels() {
+  static const Kernels* chosen = [] {
+    const char* wanted = std::getenv("NST_ISA");
+    const auto all = found();
+    if (!wanted || !*wanted) return all[0];
+    for (const auto* each : all)
+      if (std::string(wanted) == each->isa) return each;
+    std::string names;
+    for (const auto* each : all) names += std::string(names.empty() ? "" : ", ") + each->isa;
+    TORCH_CHECK(false, "NST_ISA names '", wanted, "', but this processor has ", names);
+  }();
+  return *chosen;
+}
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names;
+  for (const auto* each : found()) names.emplace_back(each->isa);
+  return names;
+}
+
+}  // namespace nst

@@ -1,0 +1,78 @@
+// The loops that are compiled once for every instruction set; the best one is chosen when the program runs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace nst {
+
+/// What is done to the result of a convolution while it is in registers, in this order; null leaves a step out.
+template <typename T>
+struct Epilogue {
+  const float* bias = nullptr;  ///< one for each channel
+  bool relu = false;            ///< negative results become zero
+  const T* mask = nullptr;      ///< the result is zero where this map is not positive
+  const T* add = nullptr;       ///< a map that is added
+};
+
+/// One image to convolve, and what winograd.cpp knows about it. T is float, or uint16_t for the bits of bfloat16.
+template <typename T>
+struct WinogradProblem {
+  const T* input;
+  int64_t height, width, across, inputs, outputs;
+  const T* kernel;
+  Epilogue<T> epilogue;
+  T* output;
+};
+
+/// The tiles from `first` on; the scratch has room for 36 matrices (count, inputs) of T and 36 of float
+/// (count, outputs), each with a gap behind it.
+template <typename T>
+using WinogradTiles = void (*)(const WinogradProblem<T>&, int64_t first, int64_t count, T* matrices, float* products);
+
+/// Two rows of a map to one row of the pooled map; `width` counts the positions of the latter.
+template <typename T>
+using PoolRow = void (*)(const T* above, const T* below, int64_t width, int64_t channels, bool average, bool relu,
+                         T* out);
+
+/// The gradient of PoolRow; `add_above` and `add_below` are added, where they are not null.
+template <typename T>
+using PoolRowBackward = void (*)(const T* gradient, const T* above, const T* below, const T* add_above,
+                                 const T* add_below, int64_t width, int64_t channels, bool average, bool relu,
+                                 T* out_above, T* out_below);
+
+/// out = (mask > 0 ? out : 0) + add; mask or add may be null.
+template <typename T>
+using MaskAdd = void (*)(const T* mask, const T* add, int64_t count, T* out);
+
+/// The loops over one kind of number.
+template <typename T>
+struct MapKernels {
+  WinogradTiles<T> winograd;  ///< null where the processor multiplies no such numbers
+  PoolRow<T> pool_row;
+  PoolRowBackward<T> pool_row_backward;
+  MaskAdd<T> mask_add;
+};
+
+struct Kernels {
+  const char* isa;
+  int64_t panel;  ///< columns of a matrix that are handled together; channels must be a multiple
+  int64_t gap;    ///< elements behind every matrix in the scratch of Winograd
+  /// (rows, width) to panels (width / panel, rows, panel), each row times its factor, unless that is null.
+  void (*pack)(const float* matrix, const float* factors, int64_t rows, int64_t width, float* packed);
+  /// The panels on and above the diagonal of c (width, width) += aᵀ b, both (depth, width), packed.
+  void (*add_gram)(const float* a, const float* b, int64_t depth, int64_t width, float* c);
+  /// c (rows, width) = a (rows, depth) b, where b (depth, width) is packed.
+  void (*product)(const float* a, int64_t rows, int64_t depth, const float* b, int64_t width, float* c);
+  MapKernels<float> wide;
+  MapKernels<uint16_t> half;  ///< bfloat16, by its bits
+};
+
+/// The fastest that this processor can run, or the one that the environment variable NST_ISA names.
+const Kernels& kernels();
+
+/// Names of all that this processor can run, the fastest first.
+std::vector<std::string> instruction_sets();
+
+}  // namespace nst

@@ -1,0 +1,89 @@
+#include "nst/winograd.h"
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "numbers.h"
+#include "processor.h"
+
+namespace nst {
+namespace {
+
+// Size of the matrices that a thread works on at once, in bytes: about what a second-level cache holds.
+constexpr int64_t kCache = 1 << 19;
+constexpr int64_t kFewestTiles = 48;
+
+template <typename T>
+void convolve(const WinogradProblem<T>& problem) {
+  const int64_t all = (problem.height + 3) / 4 * problem.across, gap = kernels().gap;
+  const int64_t a_tile = 36 * static_cast<int64_t>(sizeof(float)) * (problem.inputs + problem.outputs);
+  const int64_t threads = at::get_num_threads();
+  const int64_t tiles = std::min(std::max(kCache / a_tile / 12 * 12, kFewestTiles), (all + threads - 1) / threads);
+  at::parallel_for(0, (all + tiles - 1) / tiles, 1, [&](int64_t block, int64_t end) {
+    thread_local std::vector<T> matrices;
+    thread_local std::vector<float> products;
+    matrices.resize(std::max<size_t>(matrices.size(), 36 * (tiles * problem.inputs + gap)));
+    products.resize(std::max<size_t>(products.size(), 36 * (tiles * problem.outputs + gap)));
+    for (; block < end; ++block)
+      loops<T>().winograd(problem, block * tiles, std::min(tiles, all - block * tiles), matrices.data(),
+                          products.data());
+  });
+}
+
+}  // namespace
+
+bool Winograd::fits(const at::Tensor& weight) {
+  const int64_t panel = kernels().panel;
+  if (weight.numel() == 0 || weight.size(0) % panel != 0 || weight.size(1) % panel != 0) return false;
+  // Where there are tile registers, oneDNN's direct convolution in bfloat16 is faster than this.
+  if (weight.scalar_type() == at::kBFloat16) return kernels().half.winograd && !has_amx();
+  return weight.scalar_type() == at::kFloat;
+}
+
+Winograd::Winograd(const at::Tensor& weight, bool transposed) {
+  TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3,
+              "nst: a Winograd kernel needs weights (K, C, 3, 3), not ", weight.sizes());
+  auto w = weight.to(at::kDouble);
+  if (transposed) w = w.flip({2, 3}).transpose(0, 1);
+  outputs_ = w.size(0);
+  inputs_ = w.size(1);
+  const int64_t panel = kernels().panel, step = weight.scalar_type() == at::kBFloat16 ? 2 : 1;
+  TORCH_CHECK(inputs_ % panel == 0 && outputs_ % panel == 0, "nst: the Winograd kernel for ", kernels().isa,
+              " needs multiples of ", panel, " channels, not ", inputs_, " and ", outputs_);
+  const auto g = at::tensor({1 / 4., 0., 0., -1 / 6., -1 / 6., -1 / 6., -1 / 6., 1 / 6., -1 / 6., 1 / 24., 1 / 12.,
+                             1 / 6., 1 / 24., -1 / 12., 1 / 6., 0., 0., 1.},
+                            at::kDouble)
+                     .view({6, 3});
+  packed_ = at::empty({36, outputs_ / panel, inputs_ / step, panel, step}, weight.scalar_type());
+  // A panel at a time, since the whole in float64 would be eight times the weights.
+  for (int64_t k = 0; k < outputs_ / panel; ++k) {
+    const auto part = at::einsum("ij,kcjl,ml->imck", {g, w.narrow(0, k * panel, panel), g});
+    packed_.select(1, k).copy_(part.reshape({36, inputs_ / step, step, panel}).transpose(2, 3));
+  }
+}
+
+void Winograd::operator()(const at::Tensor& input, const at::Tensor& bias, bool relu, const at::Tensor& mask,
+                          const at::Tensor& add, at::Tensor& output) const {
+  by_type(packed_, [&](auto number) {
+    using T = decltype(number);
+    const int64_t height = input.size(2), width = input.size(3), pixels = height * width;
+    const auto image = [pixels](const at::Tensor& map, int64_t n, int64_t channels) {
+      return map.defined() ? data<T>(map) + n * pixels * channels : nullptr;
+    };
+    for (int64_t n = 0; n < input.size(0) && pixels > 0; ++n)
+      convolve<T>({image(input, n, inputs_),
+                   height,
+                   width,
+                   (width + 3) / 4,
+                   inputs_,
+                   outputs_,
+                   data<T>(packed_),
+                   {data<float>(bias), relu, image(mask, n, outputs_), image(add, n, outputs_)},
+                   image(output, n, outputs_)});
+  });
+}
+
+}  // namespace nst

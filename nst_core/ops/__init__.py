@@ -1,0 +1,18 @@
+"""Operators on the performance-critical path: native kernels, each with its Python reference."""
+
+from nst_core.ops.gram import gram, gram_reference
+from nst_core.ops.native import Native, native
+from nst_core.ops.stack import ConvStack, LayerKind, ReferenceStack, Stacked, accelerated, conv_stack
+
+__all__ = [
+    "ConvStack",
+    "LayerKind",
+    "Native",
+    "ReferenceStack",
+    "Stacked",
+    "accelerated",
+    "conv_stack",
+    "gram",
+    "gram_reference",
+    "native",
+]

@@ -1,0 +1,37 @@
+"""Gram matrices of feature maps (source: Gatys, Ecker and Bethge, arXiv:1508.06576, equation 3)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nst_core.ops.native import native
+
+__all__ = ["gram", "gram_reference"]
+
+
+def gram(feature: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Sum F Fᵀ over positions, by the native kernel on the CPU where there is one.
+
+    Args:
+        feature: ``(B, N, H, W)``, float32, float64 or bfloat16; NCHW and channels-last are read without a copy.
+        weight: ``(B, 1, H, W)`` of the positions, or ``None`` for one everywhere.
+
+    Returns:
+        ``(B, N, N)``, symmetric, float32 (float64 for float64 features). Products of bfloat16 are summed in float32.
+
+    Raises:
+        RuntimeError: wrong rank, dtype, shape or device.
+    """
+    if feature.device.type == "cpu" and native().module is not None:
+        result: Tensor = torch.ops.nst.gram(feature, weight)
+        return result
+    return gram_reference(feature, weight)
+
+
+def gram_reference(feature: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Compute :func:`gram` with torch alone, in float32 or wider."""
+    flat = feature.flatten(2)
+    flat = flat if flat.dtype == torch.float64 else flat.float()
+    right = flat if weight is None else flat * weight.flatten(2).to(flat.dtype)
+    return flat @ right.transpose(1, 2)

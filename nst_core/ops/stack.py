@@ -1,0 +1,129 @@
+"""Stacks of convolutions, ReLUs and poolings: what the networks of style transfer are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nst_core.ops.native import native
+
+__all__ = ["ConvStack", "LayerKind", "ReferenceStack", "Stacked", "accelerated", "conv_stack"]
+
+LayerKind = Literal["conv", "relu", "max-pool", "average-pool"]
+# In the order of the native enumeration.
+_KINDS: tuple[LayerKind, ...] = ("conv", "relu", "max-pool", "average-pool")
+
+
+@dataclass(frozen=True)
+class ConvStack:
+    """A stack of layers, as data. A network that has one runs natively.
+
+    Attributes:
+        kinds: of the layers: convolutions 3×3 with a border of one zero, ReLUs, poolings 2×2 with stride 2.
+        weights: of the convolutions, in order, ``(K, C, 3, 3)``.
+        biases: likewise, ``(K,)``.
+        taps: indices of the layers whose outputs are wanted, ascending.
+    """
+
+    kinds: tuple[LayerKind, ...]
+    weights: tuple[Tensor, ...]
+    biases: tuple[Tensor, ...]
+    taps: tuple[int, ...]
+
+
+class ReferenceStack(nn.Module):
+    """A :class:`ConvStack` with torch's own layers."""
+
+    def __init__(self, stack: ConvStack) -> None:
+        super().__init__()
+        self._stack = stack
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Compute the outputs of the tapped layers; see :func:`conv_stack`."""
+        stack = self._stack
+        x = x.to(stack.weights[0].dtype)
+        parameters = iter(zip(stack.weights, stack.biases, strict=True))
+        found = []
+        for i, kind in enumerate(stack.kinds):
+            if kind == "conv":
+                x = F.conv2d(x, *next(parameters), padding=1)
+            elif kind == "relu":
+                x = F.relu(x)
+            else:
+                x = F.max_pool2d(x, 2) if kind == "max-pool" else F.avg_pool2d(x, 2)
+            if i in stack.taps:
+                found.append(x)
+        return found
+
+
+class NativeStack(nn.Module):
+    """A :class:`ConvStack` without an autograd graph between its layers; it keeps less and does less."""
+
+    def __init__(self, stack: ConvStack, module: object) -> None:
+        super().__init__()
+        kinds = [_KINDS.index(kind) for kind in stack.kinds]
+        make = module.ConvStack  # type: ignore[attr-defined]
+        self._stack = make(kinds, list(stack.weights), list(stack.biases), list(stack.taps))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Compute the outputs of the tapped layers; see :func:`conv_stack`."""
+        found: list[Tensor] = self._stack(x)
+        return found
+
+
+def conv_stack(stack: ConvStack) -> nn.Module:
+    """Return a module that runs a stack as fast as this machine can.
+
+    It maps ``(B, C, H, W)`` to the list of the tapped layers' outputs, in the weights' dtype, and is differentiable with
+    respect to its input, not to the weights, which are read once, here.
+
+    Raises:
+        RuntimeError: the layers do not fit together.
+    """
+    weight = stack.weights[0]
+    fits = weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.bfloat16)
+    module = native().module if fits else None
+    return ReferenceStack(stack) if module is None else NativeStack(stack, module)
+
+
+@runtime_checkable
+class Stacked(Protocol):
+    """A network that is a stack: what :meth:`nst_core.Extractor.network` may return to be run natively."""
+
+    def prepare(self, image: Tensor) -> Tensor:
+        """Turn an image ``(B, 3, H, W)`` in [0, 1] into what the first layer sees; differentiable."""
+
+    def stack(self) -> ConvStack:
+        """Return the layers."""
+
+    def order(self) -> Sequence[int]:
+        """Say which of the stack's taps each of the wanted layers is."""
+
+
+class StackedNetwork(nn.Module):
+    """A :class:`Stacked` network, run by :func:`conv_stack`."""
+
+    def __init__(self, network: Stacked) -> None:
+        super().__init__()
+        self._prepare = network.prepare
+        self._order = tuple(network.order())
+        self.layers = conv_stack(network.stack())
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Compute the feature maps of an image, as the network itself does."""
+        taps = self.layers(self._prepare(image))
+        return [taps[i] for i in self._order]
+
+
+def accelerated(network: nn.Module) -> nn.Module:
+    """Return the network in the form that this machine runs fastest: natively, where it says that it is a stack."""
+    if isinstance(network, Stacked) and native().module is not None:
+        fast = StackedNetwork(network)
+        if isinstance(fast.layers, NativeStack):
+            return fast
+    return network
