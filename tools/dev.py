@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
@@ -36,8 +37,29 @@ def python(*arguments: str | Path) -> None:
     call(BIN / "python", *arguments)
 
 
-def setup(extra: str) -> None:
-    """Make the environment and install the framework into it, editable."""
+def requirements(*extras: str) -> list[str]:
+    """Return what the project needs, and what builds its kernels."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)
+    optional = project["project"]["optional-dependencies"]
+    needed = [*project["build-system"]["requires"], "ninja", *project["project"]["dependencies"]]
+    return needed + [requirement for extra in extras for requirement in optional[extra]]
+
+
+def system(program: str, package: str, why: str) -> bool:
+    """Have a program of the system's packages; return whether it is there."""
+    if shutil.which(program):
+        return True
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        print(f"{program} is missing: {why}. Install it with your package manager ({package}).", flush=True)
+        return False
+    call("apt-get", "update", "--quiet=2")
+    call("apt-get", "install", "--yes", "--quiet=2", package)
+    return True
+
+
+def setup(*extras: str) -> None:
+    """Make the environment and install the framework into it, editable, with its kernels compiled for its torch."""
     if not (BIN / "python").exists() and not (BIN / "python.exe").exists():
         print(f"making a virtual environment in {FOLDER}", flush=True)
         if importlib.util.find_spec("ensurepip") is None:
@@ -46,7 +68,14 @@ def setup(extra: str) -> None:
                 sys.exit(f"this Python cannot make virtual environments; install {package} with your package manager")
             call("apt-get", "install", "--yes", package)
         venv.create(FOLDER, with_pip=True)
-    python("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", f"{ROOT}{extra}")
+    os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    python("-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements(*extras))
+    compiler = system("g++", "g++", "without a C++ compiler nst runs on its slower Python kernels")
+    if not compiler and "dev" not in extras:
+        os.environ.setdefault("NST_BUILD_CPP", "0")
+    install = ("install", "--quiet", "--disable-pip-version-check", "--no-build-isolation", "--no-deps")
+    print("compiling the native kernels (one or two minutes the first time)", flush=True)
+    python("-m", "pip", *install, "-e", ROOT)
 
 
 def main() -> None:
@@ -56,7 +85,11 @@ def main() -> None:
         sys.exit(f"nst needs Python 3.11 or newer; this is {sys.version.split()[0]}")
     if task not in ("run", "test", "setup"):
         sys.exit((__doc__ or "").strip())
-    setup("" if task == "run" else "[dev]")
+    if task == "run":
+        setup()
+    else:
+        os.environ.setdefault("NST_BUILD_CPP", "1")  # the tests are also tests of the kernels
+        setup("dev")
     if task == "run":
         call(BIN / "nst", *RUN, *rest)
     if task == "test":
@@ -65,6 +98,9 @@ def main() -> None:
         python("-m", "ruff", "format", "--check", ".")
         python("-m", "mypy")
         python("-m", "pytest", *rest)
+        print("once more on the Python references of the kernels", flush=True)
+        os.environ["NST_NATIVE"] = "0"
+        python("-m", "pytest", "--quiet", *rest)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ at::Tensor Buffers::map(at::IntArrayRef sizes, at::ScalarType type) {
 void Buffers::begin() {
   const std::lock_guard<std::mutex> lock(mutex_);
   ++evaluation_;
-  std::erase_if(pieces_, [&](const Piece& piece) { return is_free(piece.storage) && piece.used < evaluation_ - 2; });
+  std::erase_if(pieces_, [&](const Piece& piece) { return is_free(piece.storage) && piece.used < evaluation_ - kept_; });
 }
 
 }  // namespace nst

@@ -54,6 +54,10 @@ Convolution::Convolution(const at::Tensor& weight, const at::Tensor& bias) : bia
   TORCH_CHECK(bias.scalar_type() == weight.scalar_type(), "nst: weight is ", weight.scalar_type(), ", bias ",
               bias.scalar_type());
   const auto frozen = weight.detach();
+  if (Narrow::fits(frozen)) {
+    narrow_ = std::make_unique<Narrow>(frozen, bias_);
+    return;
+  }
   if (Winograd::fits(frozen)) {
     winograd_ = std::make_unique<Winograd>(frozen, false);
     winograd_back_ = std::make_unique<Winograd>(frozen, true);
@@ -84,6 +88,11 @@ at::Tensor Convolution::Direct::operator()(const at::Tensor& input, bool relu) c
 }
 
 at::Tensor Convolution::forward(const at::Tensor& input, bool relu, Buffers& buffers) const {
+  if (narrow_) {
+    auto output = new_map(input, narrow_->outputs(), buffers);
+    narrow_->forward(input, relu, output);
+    return output;
+  }
   if (!winograd_) return direct_(input, relu);
   auto output = new_map(input, winograd_->outputs(), buffers);
   (*winograd_)(input, bias_, relu, {}, {}, output);
@@ -93,7 +102,8 @@ at::Tensor Convolution::forward(const at::Tensor& input, bool relu, Buffers& buf
 at::Tensor Convolution::backward(const at::Tensor& gradient, const at::Tensor& mask, const at::Tensor& add,
                                  Buffers& buffers) const {
   if (!winograd_) {
-    auto result = direct_back_(gradient, false);
+    auto result = narrow_ ? new_map(gradient, narrow_->inputs(), buffers) : direct_back_(gradient, false);
+    if (narrow_) narrow_->backward(gradient, result);
     if (mask.defined() || add.defined()) mask_add(mask, add, result);
     return result;
   }

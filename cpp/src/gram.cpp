@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels.h"
+#include "nst/buffers.h"
+#include "numbers.h"
+#include "processor.h"
 
 namespace nst {
 namespace {
@@ -68,32 +70,39 @@ void mirror(at::Tensor& out, int64_t block) {
   }
 }
 
+// Gradients whose memory is kept for the next of the same size: those of a few evaluations with several layers.
+constexpr int64_t kKeptGradients = 24;
 // Positions whose features lie in the second-level cache together.
 constexpr int64_t kChunk = 128;
 
-// float32 and channels-last goes through our own loops, which beat the general product of matrices here: half of the
-// result is all they make, and nothing is laid out anew.
+// Channels-last maps go through our own loops, which beat the general product of matrices here: half of the result is
+// all they make, and nothing is laid out anew. With tile registers oneDNN is faster in bfloat16.
 bool fits_loops(const at::Tensor& feature) {
-  return feature.device().is_cpu() && feature.scalar_type() == at::kFloat &&
-         feature.size(1) % kernels().panel == 0 && feature.is_contiguous(at::MemoryFormat::ChannelsLast);
+  if (!feature.device().is_cpu() || feature.size(1) % kernels().panel != 0 ||
+      !feature.is_contiguous(at::MemoryFormat::ChannelsLast))
+    return false;
+  if (feature.scalar_type() == at::kBFloat16) return loops<uint16_t>().products.pack && !has_amx();
+  return feature.scalar_type() == at::kFloat;
 }
 
 // One image, channels-last: every thread sums its share of the positions.
-void loop_gram(const float* feature, const float* factors, int64_t positions, int64_t channels, at::Tensor& out) {
+template <typename T>
+void loop_gram(const T* feature, const float* factors, int64_t positions, int64_t channels, at::Tensor& out) {
+  const auto& kernel = loops<T>().products;
   const int64_t threads = std::clamp<int64_t>(positions / kChunk, 1, at::get_num_threads());
   const int64_t share = (positions + threads - 1) / threads;
   auto sums = at::zeros({threads, channels, channels}, out.options());
   auto* const all = sums.mutable_data_ptr<float>();
   at::parallel_for(0, threads, 1, [&](int64_t thread, int64_t end) {
-    std::vector<float> packed(kChunk * channels * (factors ? 2 : 1));
-    float *plain = packed.data(), *weighted = factors ? plain + kChunk * channels : plain;
+    std::vector<T> packed(kChunk * channels * (factors ? 2 : 1));
+    T *plain = packed.data(), *weighted = factors ? plain + kChunk * channels : plain;
     for (; thread < end; ++thread) {
       const int64_t last = std::min(positions, (thread + 1) * share);
       for (int64_t p = thread * share; p < last; p += kChunk) {
-        const int64_t count = std::min(kChunk, last - p);
-        kernels().pack(feature + p * channels, nullptr, count, channels, plain);
-        if (factors) kernels().pack(feature + p * channels, factors + p, count, channels, weighted);
-        kernels().add_gram(plain, weighted, count, channels, all + thread * channels * channels);
+        const int64_t count = std::min(kChunk, last - p), depth = (count + kernel.step - 1) / kernel.step * kernel.step;
+        kernel.pack(feature + p * channels, nullptr, count, channels, plain);
+        if (factors) kernel.pack(feature + p * channels, factors + p, count, channels, weighted);
+        kernel.add_gram(plain, weighted, depth, channels, all + thread * channels * channels);
       }
     }
   });
@@ -101,13 +110,16 @@ void loop_gram(const float* feature, const float* factors, int64_t positions, in
 }
 
 // out (positions, channels) = feature (positions, channels) · matrix (channels, channels).
-void loop_product(const float* feature, const at::Tensor& matrix, int64_t positions, int64_t channels, float* out) {
-  std::vector<float> packed(channels * channels);
-  kernels().pack(matrix.const_data_ptr<float>(), nullptr, channels, channels, packed.data());
+template <typename T>
+void loop_product(const T* feature, const T* matrix, int64_t positions, int64_t channels, T* out) {
+  const auto& kernel = loops<T>().products;
+  std::vector<T> packed(channels * channels);
+  kernel.pack(matrix, nullptr, channels, channels, packed.data());
   at::parallel_for(0, positions, kChunk, [&](int64_t first, int64_t end) {
+    std::vector<float> products(kChunk * channels);
     for (int64_t p = first; p < end; p += kChunk)
-      kernels().product(feature + p * channels, std::min(kChunk, end - p), channels, packed.data(), channels,
-                        out + p * channels);
+      kernel.product(feature + p * channels, std::min(kChunk, end - p), packed.data(), channels, products.data(),
+                     out + p * channels);
   });
 }
 
@@ -124,8 +136,10 @@ at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weig
     auto out = result.select(0, n);
     if (fits_loops(feature)) {
       const auto factors = weight ? column(*weight, n, at::kFloat).contiguous() : at::Tensor();
-      loop_gram(feature.const_data_ptr<float>() + n * positions * channels,
-                weight ? factors.const_data_ptr<float>() : nullptr, positions, channels, out);
+      by_type(feature, [&](auto number) {
+        using T = decltype(number);
+        loop_gram(data<T>(feature) + n * positions * channels, data<float>(factors), positions, channels, out);
+      });
       mirror(out, kernels().panel);
       continue;
     }
@@ -148,19 +162,25 @@ at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weig
 at::Tensor gram_backward(const at::Tensor& gradient, const at::Tensor& feature,
                          const std::optional<at::Tensor>& weight) {
   check(feature, weight);
-  auto result = at::empty_like(feature);
-  if (feature.numel() == 0) return result;
+  if (feature.numel() == 0) return at::empty_like(feature);
+  const bool own = fits_loops(feature);
+  // A large gradient each evaluation: memory that was used before spares the system clearing its pages.
+  static Buffers buffers(kKeptGradients);
+  if (own) buffers.begin();
+  auto result = own ? buffers.map(feature.sizes(), feature.scalar_type()) : at::empty_like(feature);
   const auto both = (gradient + gradient.transpose(1, 2)).to(feature.scalar_type()).contiguous();
   const int64_t size = feature.numel() / feature.size(0), channels = feature.size(1);
-  const bool loops = fits_loops(feature) && result.is_contiguous(at::MemoryFormat::ChannelsLast);
   for (int64_t n = 0; n < feature.size(0); ++n) {
     auto image = result.select(0, n);
     auto out = positions_by_channels(image);
     const bool direct = out.is_alias_of(image);
     if (!direct) out = at::empty_like(out);
-    if (loops)
-      loop_product(feature.const_data_ptr<float>() + n * size, both.select(0, n), size / channels, channels,
-                   result.mutable_data_ptr<float>() + n * size);
+    if (own)
+      by_type(feature, [&](auto number) {
+        using T = decltype(number);
+        loop_product(data<T>(feature) + n * size, data<T>(both.select(0, n)), size / channels, channels,
+                     data<T>(result) + n * size);
+      });
     else
       at::mm_out(out, positions_by_channels(feature.select(0, n)), both.select(0, n));
     if (weight) out.mul_(column(*weight, n, out.scalar_type()));

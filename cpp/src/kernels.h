@@ -46,10 +46,36 @@ using PoolRowBackward = void (*)(const T* gradient, const T* above, const T* bel
 template <typename T>
 using MaskAdd = void (*)(const T* mask, const T* add, int64_t count, T* out);
 
+/// A row of a convolution that reads few channels, see narrow_kernel.inc.
+template <typename T>
+using NarrowRow = void (*)(const T* input, int64_t height, int64_t width, int64_t inputs, int64_t y, int64_t x,
+                           int64_t count, const float* kernel, int64_t outputs, const float* bias, bool relu,
+                           float* patches, float* products, T* out);
+
+/// What every position of a gradient adds to its neighbours, see narrow_kernel.inc.
+template <typename T>
+using NarrowParts = void (*)(const T* gradient, int64_t count, int64_t outputs, const float* kernel, int64_t padded,
+                             float* wide, float* parts);
+
+/// Products of matrices of one kind of number, all null where the processor multiplies no such numbers.
+template <typename T>
+struct ProductKernels {
+  int64_t step;  ///< rows that pack() interleaves
+  WinogradTiles<T> winograd;
+  /// (rows, width) to panels (width / panel, rows / step, panel, step), each row times its factor, unless that is null.
+  void (*pack)(const T* matrix, const float* factors, int64_t rows, int64_t width, T* packed);
+  /// The panels on and above the diagonal of c (width, width) += aᵀ b, both (depth, width), packed.
+  void (*add_gram)(const T* a, const T* b, int64_t depth, int64_t width, float* c);
+  /// out (rows, width) = a (rows, width) b, where b (width, width) is packed; products: room for the result.
+  void (*product)(const T* a, int64_t rows, const T* b, int64_t width, float* products, T* out);
+};
+
 /// The loops over one kind of number.
 template <typename T>
 struct MapKernels {
-  WinogradTiles<T> winograd;  ///< null where the processor multiplies no such numbers
+  ProductKernels<T> products;
+  NarrowRow<T> narrow_row;
+  NarrowParts<T> narrow_parts;
   PoolRow<T> pool_row;
   PoolRowBackward<T> pool_row_backward;
   MaskAdd<T> mask_add;
@@ -59,12 +85,6 @@ struct Kernels {
   const char* isa;
   int64_t panel;  ///< columns of a matrix that are handled together; channels must be a multiple
   int64_t gap;    ///< elements behind every matrix in the scratch of Winograd
-  /// (rows, width) to panels (width / panel, rows, panel), each row times its factor, unless that is null.
-  void (*pack)(const float* matrix, const float* factors, int64_t rows, int64_t width, float* packed);
-  /// The panels on and above the diagonal of c (width, width) += aᵀ b, both (depth, width), packed.
-  void (*add_gram)(const float* a, const float* b, int64_t depth, int64_t width, float* c);
-  /// c (rows, width) = a (rows, depth) b, where b (depth, width) is packed.
-  void (*product)(const float* a, int64_t rows, int64_t depth, const float* b, int64_t width, float* c);
   MapKernels<float> wide;
   MapKernels<uint16_t> half;  ///< bfloat16, by its bits
 };

@@ -28,7 +28,7 @@ void convolve(const WinogradProblem<T>& problem) {
     matrices.resize(std::max<size_t>(matrices.size(), 36 * (tiles * problem.inputs + gap)));
     products.resize(std::max<size_t>(products.size(), 36 * (tiles * problem.outputs + gap)));
     for (; block < end; ++block)
-      loops<T>().winograd(problem, block * tiles, std::min(tiles, all - block * tiles), matrices.data(),
+      loops<T>().products.winograd(problem, block * tiles, std::min(tiles, all - block * tiles), matrices.data(),
                           products.data());
   });
 }
@@ -39,7 +39,7 @@ bool Winograd::fits(const at::Tensor& weight) {
   const int64_t panel = kernels().panel;
   if (weight.numel() == 0 || weight.size(0) % panel != 0 || weight.size(1) % panel != 0) return false;
   // Where there are tile registers, oneDNN's direct convolution in bfloat16 is faster than this.
-  if (weight.scalar_type() == at::kBFloat16) return kernels().half.winograd && !has_amx();
+  if (weight.scalar_type() == at::kBFloat16) return kernels().half.products.winograd && !has_amx();
   return weight.scalar_type() == at::kFloat;
 }
 

@@ -12,10 +12,13 @@ namespace nst {
 /// as a convolution, since the system clears every page of it.
 class Buffers {
  public:
+  /// Memory that is not used in the last `evaluations` is given back.
+  explicit Buffers(int64_t evaluations = 2) : kept_(evaluations) {}
+
   /// A map (B, C, H, W) on the CPU whose values are undefined.
   at::Tensor map(at::IntArrayRef sizes, at::ScalarType type);
 
-  /// Say that a new evaluation begins: memory that the last two did not use is given back.
+  /// Say that a new evaluation begins.
   void begin();
 
  private:
@@ -24,6 +27,7 @@ class Buffers {
     int64_t used;  // number of the evaluation
   };
 
+  const int64_t kept_;
   std::mutex mutex_;
   std::vector<Piece> pieces_;
   int64_t evaluation_ = 0;

@@ -6,12 +6,13 @@
 #include <memory>
 
 #include "nst/buffers.h"
+#include "nst/narrow.h"
 #include "nst/winograd.h"
 
 namespace nst {
 
-/// In float32 by Winograd where the numbers of channels allow it; else, and in bfloat16, by oneDNN with its weights
-/// laid out once, or by torch's convolution in a build without oneDNN.
+/// By Winograd where the processor and the numbers of channels favour it; by loops of its own for the few channels of an
+/// image; in bfloat16 by oneDNN with its weights laid out once; by torch's convolution else.
 class Convolution {
  public:
   /// weight (K, C, 3, 3) and bias (K), of one dtype, float32 or bfloat16.
@@ -34,6 +35,7 @@ class Convolution {
   static Direct direct(const at::Tensor& weight, const at::Tensor& bias);
 
   std::unique_ptr<Winograd> winograd_, winograd_back_;
+  std::unique_ptr<Narrow> narrow_;
   at::Tensor bias_;
   Direct direct_, direct_back_;
 };

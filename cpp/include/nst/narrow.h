@@ -1,0 +1,33 @@
+// Convolution 3×3 with a border of zeros that reads few channels, as the first of a network does.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace nst {
+
+/// A frozen kernel. Sums are float32, whatever the maps are. General convolutions are poor at so few channels.
+class Narrow {
+ public:
+  /// weight: (K, C, 3, 3), bias: (K), float32 or bfloat16.
+  Narrow(const at::Tensor& weight, const at::Tensor& bias);
+
+  /// Whether a convolution with such weights (K, C, 3, 3) can and should be done so.
+  static bool fits(const at::Tensor& weight);
+
+  int64_t inputs() const { return inputs_; }
+  int64_t outputs() const { return outputs_; }
+
+  /// input: (B, C, H, W), output: (B, K, H, W), both channels-last. With `relu`, negative results become zero.
+  void forward(const at::Tensor& input, bool relu, at::Tensor& output) const;
+
+  /// The gradient with respect to the input: (B, K, H, W) to (B, C, H, W), both channels-last.
+  void backward(const at::Tensor& gradient, at::Tensor& output) const;
+
+ private:
+  int64_t inputs_, outputs_, padded_;
+  at::Tensor kernel_;       // packed (9 C, K)
+  at::Tensor kernel_back_;  // packed (K, 9 C, filled up with zeros to `padded_`)
+  at::Tensor bias_;
+};
+
+}  // namespace nst
