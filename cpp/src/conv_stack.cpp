@@ -28,6 +28,7 @@ ConvStack::ConvStack(std::vector<LayerKind> kinds, const std::vector<at::Tensor>
                   static_cast<int64_t>(weights.size()) == std::count(kinds_.begin(), kinds_.end(), LayerKind::convolution),
               "nst::ConvStack: every convolution needs a weight and a bias");
   type_ = weights[0].scalar_type();
+  inputs_ = weights[0].dim() == 4 ? weights[0].size(1) : 0;
   size_t next = 0;
   for (size_t i = 0; i < kinds_.size(); ++i) {
     if (kinds_[i] != LayerKind::convolution) continue;
@@ -40,7 +41,9 @@ ConvStack::ConvStack(std::vector<LayerKind> kinds, const std::vector<at::Tensor>
 }
 
 ConvStack::Maps ConvStack::forward(const at::Tensor& input) const {
-  TORCH_CHECK(input.dim() == 4 && input.device().is_cpu(), "nst::ConvStack: the input must be (B, C, H, W) on the CPU");
+  TORCH_CHECK(input.dim() == 4 && input.size(1) == inputs_ && input.device().is_cpu(),
+              "nst::ConvStack: the input must be (B, ", inputs_, ", H, W) on the CPU, not ", input.sizes(), " on ",
+              input.device());
   const at::AutoDispatchBelowAutograd no_graph;
   buffers_.begin();
   Maps maps{channels_last(input.detach().to(type_)), std::vector<at::Tensor>(kinds_.size()), {}};

@@ -10,15 +10,16 @@
 
 #include "nst/buffers.h"
 #include "numbers.h"
-#include "processor.h"
 
 namespace nst {
 namespace {
 
 // bfloat16 products are made in blocks of positions, whose results are rounded to bfloat16 and summed in float32.
-// With eight blocks or more the rounding averages out below 1e-3 of the Gram matrix.
+// With sixteen blocks or more the rounding averages out well below 1e-3 of the Gram matrix.
 constexpr int64_t kMostPositions = 4096;
-constexpr int64_t kFewestBlocks = 8;
+constexpr int64_t kFewestBlocks = 16;
+// Below this many positions there is too little to average over, and float32 costs little.
+constexpr int64_t kFewPositions = 2048;
 // Blocks of channels: only those on and above the diagonal are computed. MKL and oneDNN are at their best from here on.
 constexpr int64_t kChannels = 128;
 
@@ -61,14 +62,8 @@ void add_symmetric_product(const at::Tensor& a, const at::Tensor& b, at::Tensor&
   }
 }
 
-// Copy the blocks above the diagonal to those below it.
-void mirror(at::Tensor& out, int64_t block) {
-  const int64_t channels = out.size(0);
-  for (int64_t i = block; i < channels; i += block) {
-    const int64_t width = std::min(block, channels - i);
-    out.narrow(0, i, width).narrow(1, 0, i).copy_(out.narrow(0, 0, i).narrow(1, i, width).t());
-  }
-}
+// Make the part below the diagonal what the part above it is.
+void mirror(at::Tensor& out) { out.copy_(out.triu() + out.triu(1).t()); }
 
 // Gradients whose memory is kept for the next of the same size: those of a few evaluations with several layers.
 constexpr int64_t kKeptGradients = 24;
@@ -76,12 +71,12 @@ constexpr int64_t kKeptGradients = 24;
 constexpr int64_t kChunk = 128;
 
 // Channels-last maps go through our own loops, which beat the general product of matrices here: half of the result is
-// all they make, and nothing is laid out anew. With tile registers oneDNN is faster in bfloat16.
+// all they make, and nothing is laid out anew.
 bool fits_loops(const at::Tensor& feature) {
   if (!feature.device().is_cpu() || feature.size(1) % kernels().panel != 0 ||
       !feature.is_contiguous(at::MemoryFormat::ChannelsLast))
     return false;
-  if (feature.scalar_type() == at::kBFloat16) return loops<uint16_t>().products.pack && !has_amx();
+  if (feature.scalar_type() == at::kBFloat16) return loops<uint16_t>().products.pack;
   return feature.scalar_type() == at::kFloat;
 }
 
@@ -129,6 +124,8 @@ at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weig
   check(feature, weight);
   const int64_t batch = feature.size(0), channels = feature.size(1), positions = feature.size(2) * feature.size(3);
   auto result = at::zeros({batch, channels, channels}, feature.options().dtype(wide(feature)));
+  const bool few = feature.scalar_type() == at::kBFloat16 && positions < kFewPositions && !fits_loops(feature);
+  if (few) return gram(feature.to(at::kFloat), weight);
   const bool exact = feature.scalar_type() == result.scalar_type();
   const int64_t block = std::clamp<int64_t>(positions / kFewestBlocks, 1, exact ? positions + 1 : kMostPositions);
   for (int64_t n = 0; n < batch && feature.numel() > 0; ++n) {
@@ -140,7 +137,7 @@ at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weig
         using T = decltype(number);
         loop_gram(data<T>(feature) + n * positions * channels, data<float>(factors), positions, channels, out);
       });
-      mirror(out, kernels().panel);
+      mirror(out);
       continue;
     }
     for (int64_t first = 0; first < positions;) {
@@ -154,7 +151,7 @@ at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weig
       }
       first += count;
     }
-    mirror(out, kChannels);
+    mirror(out);
   }
   return result;
 }

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "numbers.h"
-#include "processor.h"
 
 namespace nst {
 namespace {
@@ -15,6 +14,16 @@ namespace {
 // Size of the matrices that a thread works on at once, in bytes: about what a second-level cache holds.
 constexpr int64_t kCache = 1 << 19;
 constexpr int64_t kFewestTiles = 48;
+
+// G of Lavin and Gray for the points of winograd_kernel.inc: a row (1, x, x²) / Π (x - the others) for each point x.
+at::Tensor kernel_transform() {
+  const double p = 2. / 3, q = 1.5;
+  const double n = 2 * p * p * (p * p - q * q), m = 2 * q * q * (q * q - p * p);
+  return at::tensor({1., 0., 0., 1 / n, p / n, p * p / n, 1 / n, -p / n, p * p / n, 1 / m, q / m, q * q / m, 1 / m,
+                     -q / m, q * q / m, 0., 0., 1.},
+                    at::kDouble)
+      .view({6, 3});
+}
 
 template <typename T>
 void convolve(const WinogradProblem<T>& problem) {
@@ -38,8 +47,7 @@ void convolve(const WinogradProblem<T>& problem) {
 bool Winograd::fits(const at::Tensor& weight) {
   const int64_t panel = kernels().panel;
   if (weight.numel() == 0 || weight.size(0) % panel != 0 || weight.size(1) % panel != 0) return false;
-  // Where there are tile registers, oneDNN's direct convolution in bfloat16 is faster than this.
-  if (weight.scalar_type() == at::kBFloat16) return kernels().half.products.winograd && !has_amx();
+  if (weight.scalar_type() == at::kBFloat16) return kernels().half.products.winograd;
   return weight.scalar_type() == at::kFloat;
 }
 
@@ -53,10 +61,7 @@ Winograd::Winograd(const at::Tensor& weight, bool transposed) {
   const int64_t panel = kernels().panel, step = weight.scalar_type() == at::kBFloat16 ? 2 : 1;
   TORCH_CHECK(inputs_ % panel == 0 && outputs_ % panel == 0, "nst: the Winograd kernel for ", kernels().isa,
               " needs multiples of ", panel, " channels, not ", inputs_, " and ", outputs_);
-  const auto g = at::tensor({1 / 4., 0., 0., -1 / 6., -1 / 6., -1 / 6., -1 / 6., 1 / 6., -1 / 6., 1 / 24., 1 / 12.,
-                             1 / 6., 1 / 24., -1 / 12., 1 / 6., 0., 0., 1.},
-                            at::kDouble)
-                     .view({6, 3});
+  const auto g = kernel_transform();
   packed_ = at::empty({36, outputs_ / panel, inputs_ / step, panel, step}, weight.scalar_type());
   // A panel at a time, since the whole in float64 would be eight times the weights.
   for (int64_t k = 0; k < outputs_ / panel; ++k) {

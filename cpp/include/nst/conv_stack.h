@@ -52,6 +52,7 @@ class ConvStack {
   std::vector<std::unique_ptr<Convolution>> convolutions_;  // by layer; null for the others
   std::vector<bool> tapped_;
   at::ScalarType type_;
+  int64_t inputs_;
   mutable Buffers buffers_;
 };
 
