@@ -1,8 +1,8 @@
 """Say where the packages are, and how the native kernels are built.
 
-`plugins/` and `cli/` are folders of the repository, never importable names. The kernels are compiled against the torch
-that they will run with: NST_BUILD_CPP=auto (the default) does so where torch and a compiler are at hand and goes without
-them where not, 1 insists, 0 never tries.
+`plugins/`, `cli/` and `benchmarks/` are folders of the repository, never importable names. The kernels are compiled
+against the torch that they will run with: NST_BUILD_CPP=auto (the default) does so where torch and a compiler are at
+hand and goes without them where not, 1 insists, 0 never tries.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def without(reason: object) -> None:
         sys.exit(f"NST_BUILD_CPP=1, but the native kernels cannot be built: {reason}")
     bar = "*" * 100
     print(
-        f"{bar}\nnst is installed WITHOUT its native kernels and will be slower: {reason}.\n"
-        f"Install torch and a C++20 compiler, then: pip install --no-build-isolation --force-reinstall --no-deps .\n{bar}",
+        f"{bar}\nnst is installed WITHOUT its native kernels and will be slower: {reason}.\nInstall torch and a "
+        f"C++20 compiler, then: pip install --no-build-isolation --force-reinstall --no-deps .\n{bar}",
         file=sys.stderr,
         flush=True,
     )
@@ -83,8 +83,13 @@ setup(
         "nst_plugins.losses",
         "nst_plugins.optimizers",
         "nst_cli",
+        "nst_benchmarks",
     ],
-    package_dir={"nst_plugins": "plugins/nst_plugins", "nst_cli": "cli/nst_cli"},
+    package_dir={
+        "nst_plugins": "plugins/nst_plugins",
+        "nst_cli": "cli/nst_cli",
+        "nst_benchmarks": "benchmarks/nst_benchmarks",
+    },
     package_data={"nst_core": ["py.typed"], "nst_core.samples": ["*.jpg"], "nst_plugins": ["py.typed"]},
     **native(),
 )

@@ -7,7 +7,7 @@ import torch
 from nst_core.errors import DeviceError
 from nst_core.job import Precision
 
-__all__ = ["choose_device", "choose_dtype", "memory_format"]
+__all__ = ["choose_device", "choose_dtype", "memory_format", "native_bfloat16"]
 
 
 def choose_device(name: str) -> torch.device:
@@ -43,19 +43,24 @@ def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     """
     if precision == "fp32":
         return torch.float32
-    native = _native_bfloat16(device)
+    native, why = native_bfloat16(device)
     if precision == "bf16" and device.type != "cpu" and not native:
-        raise DeviceError(f"device '{device}' does not compute in bf16; use --precision fp32 or auto")
+        raise DeviceError(f"device '{device}' does not compute in bf16 ({why}); use --precision fp32 or auto")
     return torch.bfloat16 if precision == "bf16" or native else torch.float32
 
 
-def _native_bfloat16(device: torch.device) -> bool:
+def native_bfloat16(device: torch.device) -> tuple[bool, str]:
+    """Say whether a device computes in bfloat16 itself, and how one knows."""
     if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
+        major, minor = torch.cuda.get_device_capability(device)
+        return (major, minor) >= (8, 0), f"CUDA capability {major}.{minor}; bf16 begins with 8.0"
     if device.type == "cpu":
         has = torch.cpu.get_capabilities()
-        return bool(has.get("amx_bf16") or has.get("avx512_bf16"))
-    return False
+        for key, name in (("amx_bf16", "AMX"), ("avx512_bf16", "AVX512-BF16")):
+            if has.get(key):
+                return True, f"the processor has {name}"
+        return False, "the processor has neither AMX nor AVX512-BF16"
+    return False, f"not tried on {device.type}"
 
 
 def memory_format(device: torch.device) -> torch.memory_format:

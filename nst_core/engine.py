@@ -20,7 +20,7 @@ from nst_core.registry import Registry
 from nst_core.resolve import Ready, resolve
 from nst_core.result import Losses, Result, Step, Stopped
 
-__all__ = ["Observer", "optimize", "run"]
+__all__ = ["Observer", "evaluate", "optimize", "run"]
 
 Observer = Callable[[Step], None]
 
@@ -79,7 +79,7 @@ def optimize(ready: Ready, observers: Iterable[Observer] = ()) -> Result:
     optimizer.start(variable)
     try:
         while len(history) < steps:
-            total, losses, gradient, image = _evaluate(objective, pixels, variable)
+            total, losses, gradient, image = evaluate(objective, pixels, variable)
             finite = math.isfinite(total) and bool(torch.isfinite(gradient).all())
             if finite and (best is None or total < best.total):
                 best = _Best(total, losses, variable)
@@ -133,7 +133,8 @@ def optimize(ready: Ready, observers: Iterable[Observer] = ()) -> Result:
     )
 
 
-def _evaluate(objective: Objective, pixels: Pixels, variable: Tensor) -> tuple[float, Tensor, Tensor, Tensor]:
+def evaluate(objective: Objective, pixels: Pixels, variable: Tensor) -> tuple[float, Tensor, Tensor, Tensor]:
+    """Evaluate once: total, losses by label, gradient of the variable, and the image."""
     leaf = variable.detach().requires_grad_()
     image = pixels.image(leaf)
     evaluation = objective(image)

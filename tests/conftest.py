@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 from installed import install
-from nst_cli.main import main
 from tiny import tiny_registry
 
+from nst_cli.main import main
 from nst_core import Registry, save_image
 from nst_core.plugins import default_registry
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import argparse
 
+from nst_core.weights import find
 from nst_plugins.extractors.vgg19 import Vgg19
 from nst_plugins.extractors.vgg19_scale import dead_leaves_rms
-
-from nst_core.weights import find
 
 
 def main() -> None:

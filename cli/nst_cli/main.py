@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nst_cli import console, plugins, run, weights
+from nst_cli import bench, console, doctor, plugins, run, weights
 
 __all__ = ["app", "main"]
 
@@ -20,6 +20,8 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("plugins")(plugins.plugins)
+app.command("doctor")(doctor.doctor)
+app.command("bench")(bench.bench)
 app.add_typer(weights.app, name="weights")
 
 

@@ -79,8 +79,8 @@ class NativeStack(nn.Module):
 def conv_stack(stack: ConvStack) -> nn.Module:
     """Return a module that runs a stack as fast as this machine can.
 
-    It maps ``(B, C, H, W)`` to the list of the tapped layers' outputs, in the weights' dtype, and is differentiable with
-    respect to its input, not to the weights, which are read once, here.
+    It maps ``(B, C, H, W)`` to the list of the tapped layers' outputs, in the weights' dtype, and is differentiable
+    with respect to its input, not to the weights, which are read once, here.
 
     Raises:
         RuntimeError: the layers do not fit together.

@@ -7,13 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nst_plugins.losses.gram_style import GramStyle
-from nst_plugins.losses.mse_content import MseContent
-from nst_plugins.losses.total_variation import TotalVariation
 
 from nst_core import Statistic, Tap, Term
 from nst_core.ops import gram
 from nst_core.terms import bind
+from nst_plugins.losses.gram_style import GramStyle
+from nst_plugins.losses.mse_content import MseContent
+from nst_plugins.losses.total_variation import TotalVariation
 
 SHAPES = [(3, 4, 5), (1, 1, 1), (7, 9, 2), (16, 3, 3)]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+
+from nst_core import ImageError, JobError, save_image
 from nst_plugins.initializers.content import ContentStart
 from nst_plugins.initializers.image import ImageStart
 from nst_plugins.initializers.noise import NoiseStart
-
-from nst_core import ImageError, JobError, save_image
 
 
 def start(initializer, size=(24, 32), content=None, seed=0):

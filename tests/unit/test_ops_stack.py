@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ pytestmark = pytest.mark.skipif(native().module is None, reason=f"native kernels
 def make(kinds: list[LayerKind], channels: list[int], taps: list[int], dtype=torch.float32, seed=0) -> ConvStack:
     """A stack whose convolutions go from channels[0] to channels[1] to …"""
     generator = torch.Generator().manual_seed(seed)
-    pairs = list(zip(channels, channels[1:], strict=False))
+    pairs = list(itertools.pairwise(channels))
     return ConvStack(
         kinds=tuple(kinds),
         weights=tuple((torch.randn(k, c, 3, 3, generator=generator) / (3 * c**0.5)).to(dtype) for c, k in pairs),

@@ -7,11 +7,11 @@ import math
 
 import pytest
 import torch
+
+from nst_core import Optimizer
 from nst_plugins.optimizers.adam import Adam
 from nst_plugins.optimizers.lbfgs import Lbfgs
 from nst_plugins.optimizers.strong_wolfe import Point, StrongWolfe
-
-from nst_core import Optimizer
 
 
 def quadratic(x: torch.Tensor) -> torch.Tensor:

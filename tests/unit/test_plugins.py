@@ -8,12 +8,12 @@ import sys
 import types
 from pathlib import Path
 
-import nst_plugins
 import pytest
 from installed import install
 from tiny import TinyExtractor, plugin, tiny_registry
 
 import nst_core
+import nst_plugins
 from nst_core import Optimizer, StatisticLoss, hookimpl, hookspecs, load_registry
 from nst_core.interfaces import Loss
 

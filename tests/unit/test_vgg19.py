@@ -6,12 +6,12 @@ import warnings
 
 import pytest
 import torch
-from nst_plugins.extractors.vgg19 import Vgg19
 from safetensors.torch import save_file
 from torch import nn
 
 from nst_core import UnknownNameError, load_image, tap_rms
 from nst_core.weights import TORCHVISION, find, import_file
+from nst_plugins.extractors.vgg19 import Vgg19
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,96 @@
+"""The parts by themselves: Gram products at every tap, and the optimizer's share of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nst_benchmarks.problem import Problem
+from nst_benchmarks.textbook import gram as textbook_gram
+from nst_benchmarks.timing import alternating
+from nst_core.engine import evaluate
+from nst_core.ops import gram
+from nst_core.parametrization import Pixels
+
+__all__ = ["Kernels", "measure"]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Seconds of the parts.
+
+    Attributes:
+        textbook_gram: forward and backward of F Fᵀ at all style taps, float32 and NCHW.
+        gram_fp32: the framework's, float32.
+        gram_bf16: the framework's, bfloat16.
+        evaluation: one evaluation in the precision `auto`.
+        optimizer: one step of L-BFGS with a full memory.
+    """
+
+    textbook_gram: float
+    gram_fp32: float
+    gram_bf16: float
+    evaluation: float
+    optimizer: float
+
+    def plain(self) -> dict[str, Any]:
+        """Return seconds and ratios as a dict."""
+        return asdict(self) | {
+            "gram_fp32_speedup": self.textbook_gram / self.gram_fp32,
+            "gram_bf16_speedup": self.textbook_gram / self.gram_bf16,
+            "optimizer_share": self.optimizer / (self.optimizer + self.evaluation),
+        }
+
+
+def _round_trip(product: Callable[[Tensor], Tensor], maps: list[Tensor]) -> Callable[[], None]:
+    leaves = [m.requires_grad_() for m in maps]
+    directions = [torch.rand_like(product(leaf).detach()) for leaf in leaves]
+
+    def run() -> None:
+        for leaf, direction in zip(leaves, directions, strict=True):
+            torch.autograd.grad(product(leaf), leaf, direction)
+
+    return run
+
+
+def measure(width: int, weights: str = "", rounds: int = 9, tell: Callable[[str], None] = lambda _: None) -> Kernels:
+    """Measure the parts at one size."""
+    problem = Problem.generated(width, weights)
+    extractor, _ = problem.layers()
+    taps = [extractor.taps()[layer] for layer in problem.job("fp32").terms[1].layers]
+    height = problem.content.shape[-2]
+    generator = torch.Generator().manual_seed(0)
+    maps = [torch.randn(1, t.channels, height // t.stride, width // t.stride, generator=generator) for t in taps]
+
+    def laid(dtype: torch.dtype) -> list[Tensor]:
+        return [m.to(dtype).contiguous(memory_format=torch.channels_last) for m in maps]
+
+    ready = problem.ready("auto")
+    pixels, optimizer = Pixels(), ready.optimizer
+    optimizer.start(ready.initial)
+    gradient = torch.randn(ready.initial.shape, generator=generator)
+    for i in range(25):  # until the memory is full
+        optimizer.step(1.0, gradient * (1 - 0.01 * i))
+    count = 25
+
+    def step() -> None:
+        nonlocal count
+        count += 1
+        optimizer.step(1.0, gradient * (1 - 0.01 * (count % 90)))
+
+    seconds = alternating(
+        {
+            "textbook_gram": _round_trip(textbook_gram, [m.clone() for m in maps]),
+            "gram_fp32": _round_trip(gram, laid(torch.float32)),
+            "gram_bf16": _round_trip(gram, laid(torch.bfloat16)),
+            "evaluation": lambda: evaluate(ready.objective, pixels, ready.initial),
+            "optimizer": step,
+        },
+        rounds,
+        tell,
+    )
+    return Kernels(**seconds)

@@ -1,0 +1,48 @@
+"""A process of its own that makes three steps of one variant and prints its peak resident memory in MB.
+
+python -m nst_benchmarks.memory VARIANT WIDTH [WEIGHTS]
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from nst_benchmarks.problem import PRECISIONS, Problem
+from nst_benchmarks.textbook import Textbook
+from nst_core.engine import optimize
+
+__all__ = ["main"]
+
+STEPS = 3
+
+
+def main() -> None:
+    """Run and print."""
+    variant, width, *rest = sys.argv[1:]
+    problem = Problem.generated(int(width), *rest)
+    if variant == "textbook":
+        Textbook(problem).optimize(STEPS, lambda *_: None)
+    else:
+        ready = problem.ready(PRECISIONS[variant])
+        optimize(replace(ready, job=replace(ready.job, steps=STEPS)))
+    print(_peak())  # noqa: T201
+
+
+def _peak() -> float:
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not getrusage(): there the peak of the process that started this one counts too.
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return float(line.split()[1]) / 1024
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return math.nan
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # in bytes on macOS
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What is measured: one content term and five style terms on VGG-19, on generated images of any size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nst_core import dead_leaves, default_registry, make_job
+from nst_core.errors import WeightsError
+from nst_core.interfaces import Extractor
+from nst_core.job import Component, Job, Precision
+from nst_core.ops import ConvStack
+from nst_core.resolve import Ready, resolve
+from nst_plugins.extractors.vgg19_network import Vgg19Network
+
+__all__ = ["Problem"]
+
+PRECISIONS: dict[str, Precision] = {"fp32": "fp32", "bf16": "bf16", "auto": "auto"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Two images and a network.
+
+    Attributes:
+        content: ``(1, 3, H, W)`` in [0, 1].
+        style: likewise.
+        weights: of VGG-19, as for ``nst run --weights``; "" for the best at hand.
+    """
+
+    content: Tensor
+    style: Tensor
+    weights: str = ""
+
+    @classmethod
+    def generated(cls, width: int, weights: str = "") -> Problem:
+        """Make images of ``width`` by three quarters of it; seeded."""
+        generator = torch.Generator().manual_seed(0)
+        height = width * 3 // 4
+        return cls(dead_leaves(height, width, generator), dead_leaves(height, width, generator), weights)
+
+    def job(self, precision: Precision) -> Job:
+        """Return the default job on these images, on the CPU."""
+        size = max(*self.content.shape[-2:], *self.style.shape[-2:])
+        return make_job(self.content, self.style, size=size, precision=precision, device="cpu", weights=self.weights)
+
+    def ready(self, precision: Precision) -> Ready:
+        """Return the framework's own form of the problem."""
+        return resolve(self.job(precision), default_registry(), content=self.content, style=self.style)
+
+    def layers(self) -> tuple[Extractor, list[str]]:
+        """Return the extractor, and the layers in use from shallow to deep."""
+        job = self.job("fp32")
+        extractor: Extractor = default_registry().create(
+            "extractor", Component(job.extractor.name, job.extractor.params)
+        )
+        used = {layer for term in job.terms for layer in term.layers}
+        return extractor, [layer for layer in extractor.taps() if layer in used]
+
+    def stack(self) -> tuple[ConvStack, Tensor, Tensor]:
+        """Return the network's layers in float32, and the mean and std that its input is normalised with.
+
+        Raises:
+            WeightsError: the default extractor is not VGG-19.
+        """
+        extractor, layers = self.layers()
+        network = extractor.network(layers)
+        if not isinstance(network, Vgg19Network):
+            raise WeightsError("the benchmark measures VGG-19, and the default extractor is another")
+        return network.stack(), network.normalize.mean, network.normalize.std

@@ -1,0 +1,90 @@
+"""Seconds per evaluation of loss and gradient, against the textbook and against the floor; peak memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from nst_benchmarks.floor import Floor
+from nst_benchmarks.problem import PRECISIONS, Problem
+from nst_benchmarks.textbook import Textbook
+from nst_benchmarks.timing import alternating
+from nst_core.engine import evaluate
+from nst_core.parametrization import Pixels
+
+__all__ = ["Row", "measure", "peak_memory", "runner"]
+
+VARIANTS = ("textbook", "fp32", "bf16", "auto")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant at one size.
+
+    Attributes:
+        width: of the image in pixels; the height is three quarters of it.
+        variant: "textbook", or the framework in a precision.
+        precision: of the network.
+        seconds: median for one evaluation.
+        speedup: how many times faster than the textbook.
+        over_floor: how many times the time of torch's convolutions alone, in the same precision.
+        peak_mb: largest resident memory of a process that makes three steps, in MB.
+    """
+
+    width: int
+    variant: str
+    precision: str
+    seconds: float
+    speedup: float
+    over_floor: float
+    peak_mb: float
+
+    def plain(self) -> dict[str, Any]:
+        """Return the row as a dict."""
+        return asdict(self)
+
+
+def runner(problem: Problem, variant: str) -> tuple[Callable[[], object], str]:
+    """Return what evaluates a variant once, and its precision."""
+    if variant == "textbook":
+        return Textbook(problem).evaluate, "fp32"
+    ready = problem.ready(PRECISIONS[variant])
+    pixels = Pixels()
+    return lambda: evaluate(ready.objective, pixels, ready.initial), ready.job.precision
+
+
+def measure(width: int, weights: str = "", rounds: int = 7, tell: Callable[[str], None] = lambda _: None) -> list[Row]:
+    """Measure every variant at one size."""
+    problem = Problem.generated(width, weights)
+    runs, precisions = {}, {}
+    for variant in ("textbook", "fp32", "auto"):
+        runs[variant], precisions[variant] = runner(problem, variant)
+    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    for precision in sorted(set(precisions.values())):
+        runs[f"floor {precision}"] = Floor(problem, dtypes[precision]).evaluate
+    seconds = alternating(runs, rounds, lambda text: tell(f"{width} px: {text}"))
+    return [
+        Row(
+            width,
+            variant,
+            precision,
+            seconds[variant],
+            seconds["textbook"] / seconds[variant],
+            seconds[variant] / seconds[f"floor {precision}"],
+            peak_memory(width, variant, weights),
+        )
+        for variant, precision in precisions.items()
+    ]
+
+
+def peak_memory(width: int, variant: str, weights: str = "") -> float:
+    """Return the peak resident memory of a process of its own, in MB; NaN where the system does not tell."""
+    command = [sys.executable, "-m", "nst_benchmarks.memory", variant, str(width), weights]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ.copy())  # noqa: S603
+    return float(done.stdout.split()[-1])

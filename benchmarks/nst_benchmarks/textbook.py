@@ -1,0 +1,95 @@
+"""Style transfer as textbooks have it: float32, NCHW, autograd through every layer, torch's L-BFGS. The baseline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nst_benchmarks.problem import Problem
+
+__all__ = ["Textbook"]
+
+
+def gram(feature: Tensor) -> Tensor:
+    """F Fᵀ / (N M) of a map ``(1, N, H, W)``."""
+    _, channels, height, width = feature.shape
+    flat = feature.reshape(channels, height * width)
+    return flat @ flat.T / (channels * height * width)
+
+
+class Textbook:
+    """The same objective as the framework's default: the same network, weights, layers, α and β."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.stack, self.mean, self.std = problem.stack()
+        self.parameters = [(w.contiguous(), b) for w, b in zip(self.stack.weights, self.stack.biases, strict=True)]
+        _, self.layers = problem.layers()
+        content, style = problem.job("fp32").terms
+        self.alpha, self.beta = content.weight, style.weight
+        self.content_layers, self.style_layers = content.layers, style.layers
+        self.start = problem.content
+        with torch.no_grad():
+            found, painted = self.features(problem.content), self.features(problem.style)
+            self.contents = {layer: found[layer] for layer in self.content_layers}
+            self.styles = {layer: gram(painted[layer]) for layer in self.style_layers}
+
+    def features(self, image: Tensor) -> dict[str, Tensor]:
+        """Run the network layer by layer."""
+        x = (image - self.mean) / self.std
+        parameters = iter(self.parameters)
+        found = []
+        for i, kind in enumerate(self.stack.kinds):
+            if kind == "conv":
+                x = F.conv2d(x, *next(parameters), padding=1)
+            elif kind == "relu":
+                x = F.relu(x)
+            else:
+                x = F.max_pool2d(x, 2)
+            if i in self.stack.taps:
+                found.append(x)
+        return dict(zip(self.layers, found, strict=True))
+
+    def loss(self, image: Tensor) -> Tensor:
+        """α Σ mean (F_G - F_C)² + β Σ mean (A_G - A_S)²."""
+        features = self.features(image)
+        content = sum(F.mse_loss(features[layer], target) for layer, target in self.contents.items())
+        style = sum(F.mse_loss(gram(features[layer]), target) for layer, target in self.styles.items())
+        return torch.as_tensor(self.alpha * content + self.beta * style)
+
+    def evaluate(self) -> Tensor:
+        """Evaluate loss and gradient at the first image."""
+        image = self.start.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(self.loss(image), image)
+        return gradient
+
+    def optimize(self, evaluations: int, watch: Callable[[int, float, float], None]) -> Tensor:
+        """Run torch's L-BFGS, clamping to [0, 1] before every evaluation, as tutorials do.
+
+        ``watch`` is told number, loss and seconds of every evaluation.
+        """
+        image = self.start.clone().requires_grad_()
+        optimizer = torch.optim.LBFGS([image], max_iter=evaluations, max_eval=evaluations, history_size=20)
+        count, began = 0, time.perf_counter()
+
+        def closure() -> Tensor:
+            nonlocal count
+            with torch.no_grad():
+                image.clamp_(0, 1)
+            optimizer.zero_grad()
+            loss = self.loss(image)
+            loss.backward()  # type: ignore[no-untyped-call]
+            count += 1
+            watch(count, float(loss.detach()), time.perf_counter() - began)
+            return loss
+
+        while count < evaluations:
+            before = count
+            optimizer.param_groups[0]["max_iter"] = evaluations - count
+            optimizer.step(closure)  # type: ignore[no-untyped-call]
+            if count == before:
+                break
+        return image.detach().clamp(0, 1)
