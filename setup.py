@@ -55,7 +55,7 @@ def native() -> dict[str, Any]:
                 without(f"compiling failed ({type(error).__name__}: {error})")
                 self.extensions = []
 
-    flags = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-Wall"]
+    flags = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-Wall", "-Wno-maybe-uninitialized"]
     if sys.platform == "linux":
         flags.append("-fopenmp")  # without it at::parallel_for runs in one thread
     root = Path("cpp")

@@ -83,9 +83,10 @@ def resolve(
         )
 
     network = extractor.network(layers).to(device=device, dtype=dtype).to(memory_format=memory_format(device))
+    network = accelerated(network)  # and let go of the original's weights
     _check_weights(job, extractor)
     objective = Objective(
-        accelerated(network),
+        network,
         layers,
         terms,
         content=_on(device, content_picture),

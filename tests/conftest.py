@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,11 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 from installed import install
+from safetensors.torch import save_file
 from tiny import tiny_registry
 
 from nst_cli.main import main
 from nst_core import Registry, save_image
 from nst_core.plugins import default_registry
+from nst_core.weights import TORCHVISION
+from nst_plugins.extractors.vgg19 import Vgg19
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +59,20 @@ def real_weights() -> Path:
 def real_images() -> Path:
     """A folder with tubingen.jpg, hoovertowernight.jpg, starry_night.jpg and shipwreck.jpg."""
     return _from_environment("NST_TEST_IMAGES", "photographs and paintings")
+
+
+@pytest.fixture(scope="session")
+def random_vgg19(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weight set of VGG-19 with seeded random numbers that keep the signal alive."""
+    generator = torch.Generator().manual_seed(0)
+    tensors = {}
+    for key, shape in Vgg19.architecture.shapes.items():
+        scale = 0.1 if len(shape) == 1 else (2 / (9 * shape[1])) ** 0.5
+        tensors[key] = torch.randn(shape, generator=generator) * scale
+    rms = dict.fromkeys(Vgg19.architecture.layers, 1.0)
+    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
+    save_file(tensors, path, {"architecture": "vgg19", "input": str(TORCHVISION), "layer_rms": json.dumps(rms)})
+    return path
 
 
 @pytest.fixture

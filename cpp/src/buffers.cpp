@@ -8,6 +8,10 @@ namespace {
 
 bool is_free(const c10::Storage& storage) { return storage.use_count() == 1; }
 
+c10::Storage fresh(size_t bytes) {
+  return c10::Storage(c10::Storage::use_byte_size_t(), bytes, c10::GetCPUAllocator());
+}
+
 }  // namespace
 
 at::Tensor Buffers::map(at::IntArrayRef sizes, at::ScalarType type) {
@@ -20,13 +24,20 @@ at::Tensor Buffers::map(at::IntArrayRef sizes, at::ScalarType type) {
   if (!best) {
     // What is free is too small; the new piece serves in its place.
     std::erase_if(pieces_, [](const Piece& piece) { return is_free(piece.storage); });
-    pieces_.push_back({c10::Storage(c10::Storage::use_byte_size_t(), needed, c10::GetCPUAllocator()), 0});
+    pieces_.push_back({fresh(needed), 0});
     best = &pieces_.back();
   }
   best->used = evaluation_;
   const int64_t channels = sizes[1], width = sizes[3], line = width * channels;
   return at::empty({0}, at::TensorOptions(type))
       .set_(best->storage, 0, sizes, {sizes[2] * line, 1, line, channels});
+}
+
+at::Tensor Buffers::scratch(int64_t count, at::ScalarType type) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const size_t needed = count * c10::elementSize(type);
+  if (!scratch_ || !is_free(scratch_) || scratch_.nbytes() < needed) scratch_ = fresh(needed);
+  return at::empty({0}, at::TensorOptions(type)).set_(scratch_, 0, {count}, {1});
 }
 
 void Buffers::begin() {

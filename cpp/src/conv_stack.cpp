@@ -3,6 +3,10 @@
 #include <ATen/Functions.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <utility>
 
@@ -12,6 +16,13 @@ namespace nst {
 namespace {
 
 at::Tensor channels_last(const at::Tensor& map) { return map.contiguous(at::MemoryFormat::ChannelsLast); }
+
+// What loading the weights left behind lies in pieces that no map fits into. Targets are extracted right after it.
+void give_back_memory() {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+}
 
 }  // namespace
 
@@ -40,12 +51,13 @@ ConvStack::ConvStack(std::vector<LayerKind> kinds, const std::vector<at::Tensor>
   }
 }
 
-ConvStack::Maps ConvStack::forward(const at::Tensor& input) const {
+ConvStack::Maps ConvStack::forward(const at::Tensor& input, bool keep) const {
   TORCH_CHECK(input.dim() == 4 && input.size(1) == inputs_ && input.device().is_cpu(),
               "nst::ConvStack: the input must be (B, ", inputs_, ", H, W) on the CPU, not ", input.sizes(), " on ",
               input.device());
   const at::AutoDispatchBelowAutograd no_graph;
   buffers_.begin();
+  if (!keep) give_back_memory();
   Maps maps{channels_last(input.detach().to(type_)), std::vector<at::Tensor>(kinds_.size()), {}};
   auto current = maps.input;
   bool relu = false;  // whether a ReLU still has to be applied to `current`
@@ -68,7 +80,9 @@ ConvStack::Maps ConvStack::forward(const at::Tensor& input) const {
       relu = false;
     }
     if (tapped_[i]) maps.taps.push_back(current);
+    if (!keep && i > 0) maps.kept[i - 1].reset();
   }
+  if (!keep) maps = {{}, {}, std::move(maps.taps)};
   return maps;
 }
 
@@ -122,7 +136,7 @@ class Apply : public torch::autograd::Function<Apply> {
  public:
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const at::Tensor& input,
                                                 const c10::intrusive_ptr<Saved>& saved) {
-    saved->maps = saved->stack->forward(input);
+    saved->maps = saved->stack->forward(input, input.requires_grad());
     auto taps = saved->maps.taps;
     if (input.requires_grad()) {
       context->saved_data["dtype"] = static_cast<int64_t>(input.scalar_type());

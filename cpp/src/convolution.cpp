@@ -95,7 +95,7 @@ at::Tensor Convolution::forward(const at::Tensor& input, bool relu, Buffers& buf
   }
   if (!winograd_) return direct_(input, relu);
   auto output = new_map(input, winograd_->outputs(), buffers);
-  (*winograd_)(input, bias_, relu, {}, {}, output);
+  (*winograd_)(input, bias_, relu, {}, {}, buffers, output);
   return output;
 }
 
@@ -108,7 +108,7 @@ at::Tensor Convolution::backward(const at::Tensor& gradient, const at::Tensor& m
     return result;
   }
   auto output = new_map(gradient, winograd_back_->outputs(), buffers);
-  (*winograd_back_)(gradient, {}, false, mask, add, output);
+  (*winograd_back_)(gradient, {}, false, mask, add, buffers, output);
   return output;
 }
 

@@ -61,6 +61,9 @@ using NarrowParts = void (*)(const T* gradient, int64_t count, int64_t outputs, 
 template <typename T>
 struct ProductKernels {
   int64_t step;  ///< rows that pack() interleaves
+  /// One panel of weights (inputs, 9, panel) to its places in 36 matrices that are `apart` from each other, each
+  /// (outputs / panel, inputs / step, panel, step).
+  void (*transform_weights)(const T* weight, int64_t inputs, int64_t apart, T* packed);
   WinogradTiles<T> winograd;
   /// (rows, width) to panels (width / panel, rows / step, panel, step), each row times its factor, unless that is null.
   void (*pack)(const T* matrix, const float* factors, int64_t rows, int64_t width, T* packed);

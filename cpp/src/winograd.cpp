@@ -15,16 +15,6 @@ namespace {
 constexpr int64_t kCache = 1 << 19;
 constexpr int64_t kFewestTiles = 48;
 
-// G of Lavin and Gray for the points of winograd_kernel.inc: a row (1, x, x²) / Π (x - the others) for each point x.
-at::Tensor kernel_transform() {
-  const double p = 2. / 3, q = 1.5;
-  const double n = 2 * p * p * (p * p - q * q), m = 2 * q * q * (q * q - p * p);
-  return at::tensor({1., 0., 0., 1 / n, p / n, p * p / n, 1 / n, -p / n, p * p / n, 1 / m, q / m, q * q / m, 1 / m,
-                     -q / m, q * q / m, 0., 0., 1.},
-                    at::kDouble)
-      .view({6, 3});
-}
-
 template <typename T>
 void convolve(const WinogradProblem<T>& problem) {
   const int64_t all = (problem.height + 3) / 4 * problem.across, gap = kernels().gap;
@@ -54,26 +44,26 @@ bool Winograd::fits(const at::Tensor& weight) {
 Winograd::Winograd(const at::Tensor& weight, bool transposed) {
   TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3,
               "nst: a Winograd kernel needs weights (K, C, 3, 3), not ", weight.sizes());
-  auto w = weight.to(at::kDouble);
-  if (transposed) w = w.flip({2, 3}).transpose(0, 1);
+  const auto w = transposed ? weight.flip({2, 3}).transpose(0, 1) : weight;
   outputs_ = w.size(0);
   inputs_ = w.size(1);
-  const int64_t panel = kernels().panel, step = weight.scalar_type() == at::kBFloat16 ? 2 : 1;
+  const int64_t panel = kernels().panel;
   TORCH_CHECK(inputs_ % panel == 0 && outputs_ % panel == 0, "nst: the Winograd kernel for ", kernels().isa,
               " needs multiples of ", panel, " channels, not ", inputs_, " and ", outputs_);
-  const auto g = kernel_transform();
-  packed_ = at::empty({36, outputs_ / panel, inputs_ / step, panel, step}, weight.scalar_type());
-  // A panel at a time, since the whole in float64 would be eight times the weights.
-  for (int64_t k = 0; k < outputs_ / panel; ++k) {
-    const auto part = at::einsum("ij,kcjl,ml->imck", {g, w.narrow(0, k * panel, panel), g});
-    packed_.select(1, k).copy_(part.reshape({36, inputs_ / step, step, panel}).transpose(2, 3));
-  }
+  weight_ = w.reshape({outputs_ / panel, panel, inputs_, 9}).permute({0, 2, 3, 1}).contiguous();
 }
 
 void Winograd::operator()(const at::Tensor& input, const at::Tensor& bias, bool relu, const at::Tensor& mask,
-                          const at::Tensor& add, at::Tensor& output) const {
-  by_type(packed_, [&](auto number) {
+                          const at::Tensor& add, Buffers& buffers, at::Tensor& output) const {
+  auto packed = buffers.scratch(36 * outputs_ * inputs_, weight_.scalar_type());
+  by_type(weight_, [&](auto number) {
     using T = decltype(number);
+    const int64_t panel = kernels().panel;
+    at::parallel_for(0, outputs_ / panel, 1, [&](int64_t k, int64_t end) {
+      for (; k < end; ++k)
+        loops<T>().products.transform_weights(data<T>(weight_) + k * inputs_ * 9 * panel, inputs_, outputs_ * inputs_,
+                                              data<T>(packed) + k * inputs_ * panel);
+    });
     const int64_t height = input.size(2), width = input.size(3), pixels = height * width;
     const auto image = [pixels](const at::Tensor& map, int64_t n, int64_t channels) {
       return map.defined() ? data<T>(map) + n * pixels * channels : nullptr;
@@ -85,7 +75,7 @@ void Winograd::operator()(const at::Tensor& input, const at::Tensor& bias, bool 
                    (width + 3) / 4,
                    inputs_,
                    outputs_,
-                   data<T>(packed_),
+                   data<T>(packed),
                    {data<float>(bias), relu, image(mask, n, outputs_), image(add, n, outputs_)},
                    image(output, n, outputs_)});
   });

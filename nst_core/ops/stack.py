@@ -95,8 +95,8 @@ def conv_stack(stack: ConvStack) -> nn.Module:
 class Stacked(Protocol):
     """A network that is a stack: what :meth:`nst_core.Extractor.network` may return to be run natively."""
 
-    def prepare(self, image: Tensor) -> Tensor:
-        """Turn an image ``(B, 3, H, W)`` in [0, 1] into what the first layer sees; differentiable."""
+    def prepare(self) -> nn.Module:
+        """Return what turns an image ``(B, 3, H, W)`` in [0, 1] into what the first layer sees; differentiable."""
 
     def stack(self) -> ConvStack:
         """Return the layers."""
@@ -110,7 +110,7 @@ class StackedNetwork(nn.Module):
 
     def __init__(self, network: Stacked) -> None:
         super().__init__()
-        self._prepare = network.prepare
+        self._prepare = network.prepare()
         self._order = tuple(network.order())
         self.layers = conv_stack(network.stack())
 

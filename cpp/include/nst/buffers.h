@@ -18,6 +18,9 @@ class Buffers {
   /// A map (B, C, H, W) on the CPU whose values are undefined.
   at::Tensor map(at::IntArrayRef sizes, at::ScalarType type);
 
+  /// Room for `count` numbers, apart from the maps: it would be too large for most of them, and kept by them.
+  at::Tensor scratch(int64_t count, at::ScalarType type);
+
   /// Say that a new evaluation begins.
   void begin();
 
@@ -30,6 +33,7 @@ class Buffers {
   const int64_t kept_;
   std::mutex mutex_;
   std::vector<Piece> pieces_;
+  c10::Storage scratch_;
   int64_t evaluation_ = 0;
 };
 

@@ -34,7 +34,8 @@ class ConvStack {
   };
 
   /// input: (B, C, H, W) on the CPU; converted to the dtype of the weights.
-  Maps forward(const at::Tensor& input) const;
+  /// keep: whether backward() will be called; else only the taps are kept.
+  Maps forward(const at::Tensor& input, bool keep = true) const;
 
   /// gradients: of the taps, in order; undefined ones count as zero.
   /// Returns the gradient of the input, in the dtype of the weights; undefined where no gradient is defined.

@@ -7,9 +7,12 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "nst/buffers.h"
+
 namespace nst {
 
-/// A frozen kernel, transformed once.
+/// A frozen kernel. It is transformed at every call: that costs a few per cent of a convolution, and the transformed
+/// kernels of a VGG-19, four times its size, would cost more memory than everything else together.
 class Winograd {
  public:
   /// weight: (K, C, 3, 3), float32 or bfloat16. With `transposed`, the convolution is the input gradient of the one
@@ -26,12 +29,13 @@ class Winograd {
   /// input: channels-last (B, C, H, W); output: channels-last (B, K, H, W); both in the dtype of the weights.
   /// bias: float32 (K), added first. relu: whether negative results become zero then.
   /// mask: like output; the result is zero where it is not positive. add: like output, is added last.
+  /// buffers: gives room for the transformed kernel.
   void operator()(const at::Tensor& input, const at::Tensor& bias, bool relu, const at::Tensor& mask,
-                  const at::Tensor& add, at::Tensor& output) const;
+                  const at::Tensor& add, Buffers& buffers, at::Tensor& output) const;
 
  private:
   int64_t inputs_, outputs_;
-  at::Tensor packed_;  // (36, outputs / panel, inputs / step, panel, step)
+  at::Tensor weight_;  // (outputs / panel, inputs, 9, panel)
 };
 
 }  // namespace nst

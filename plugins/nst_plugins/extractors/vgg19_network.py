@@ -102,10 +102,9 @@ class Vgg19Network(nn.Module):
                 found.append(x)
         return [found[i] for i in self.wanted]
 
-    def prepare(self, image: Tensor) -> Tensor:
-        """Normalise an image for the first layer of :meth:`stack`."""
-        normalized: Tensor = self.normalize(image)
-        return normalized
+    def prepare(self) -> nn.Module:
+        """Return what comes before the first layer of :meth:`stack`: the normalisation."""
+        return self.normalize
 
     def stack(self) -> ConvStack:
         """Return the layers as data, for kernels that run them as a whole."""

@@ -1,0 +1,38 @@
+"""The tests of the native operators once more on the loops for older processors."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nst_core.ops import native
+
+UNIT = Path(__file__).resolve().parents[1] / "unit"
+OTHERS = native().module.build_info()["instruction_sets"][1:] if native().module else []
+
+
+@pytest.mark.skipif(not OTHERS, reason=f"native kernels for several instruction sets needed: {native().reason}")
+@pytest.mark.parametrize("isa", OTHERS)
+def test_operators(isa):
+    tests = sorted(str(path) for path in UNIT.glob("test_ops_*.py"))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NST_ISA": isa, "NST_NATIVE": "1"},
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_an_unknown_instruction_set_is_an_error():
+    if native().module is None:
+        pytest.skip(f"native kernels needed: {native().reason}")
+    program = "from nst_core.ops import native; print(native().reason)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, "NST_ISA": "abacus"}
+    )
+    assert "NST_ISA names 'abacus', but this processor has" in done.stdout
