@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,20 @@ def test_bfloat16_sees_the_same_picture(real_weights, real_images):
         )
         totals[precision] = result.total
     assert totals["bf16"] == pytest.approx(totals["fp32"], rel=0.03)
+
+
+@pytest.mark.parametrize("preset", ["content", "noise"])
+def test_bfloat16_reaches_the_loss_of_float32(real_weights, real_images, preset):
+    """As many evaluations, and the float32 loss of both pictures within 2 %."""
+    options: nst.Options = {"preset": preset, "size": 160, "steps": 100, "weights": str(real_weights), "device": "cpu"}
+    pair = (real_images / "tubingen.jpg", real_images / "starry_night.jpg")
+    losses = {}
+    for precision in ("fp32", "bf16"):
+        result = nst.stylize(*pair, **options, precision=precision)
+        ready = resolve(replace(result.job, precision="fp32"), default_registry())
+        with torch.no_grad():
+            losses[precision] = float(ready.objective(result.image).total)
+    assert losses["bf16"] < 1.02 * losses["fp32"]
 
 
 def test_reconstruction_and_texture_synthesis(real_weights, real_images):
