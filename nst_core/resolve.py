@@ -13,7 +13,7 @@ from nst_core.image import ImageInput, Picture, load
 from nst_core.interfaces import Extractor, Initializer, Optimizer
 from nst_core.job import Component, ImageRef, Job, Term
 from nst_core.objective import Objective
-from nst_core.ops import accelerated
+from nst_core.ops import accelerated, native
 from nst_core.registry import Registry
 from nst_core.terms import BoundTerm, bind
 
@@ -105,6 +105,7 @@ def resolve(
         for remark in (
             _smaller(content_picture, job.size, "content"),
             _smaller(style_picture, round(job.size * job.style_scale), "style"),
+            _slow(device),
         )
         if remark
     ]
@@ -205,6 +206,13 @@ def _on(device: torch.device, picture: Picture | None) -> Tensor | None:
 
 def _reference(reference: ImageRef | None, picture: Picture | None) -> ImageRef | None:
     return ImageRef(reference.path, picture.sha256) if reference and picture else None
+
+
+def _slow(device: torch.device) -> str:
+    found = native()
+    if device.type != "cpu" or found.module is not None or not found.missing:
+        return ""
+    return f"this ran on the slower Python kernels: {found.reason}; see 'nst doctor'"
 
 
 def _smaller(picture: Picture | None, size: int, role: str) -> str:

@@ -1,7 +1,7 @@
 """Operators on the performance-critical path: native kernels, each with its Python reference."""
 
 from nst_core.ops.gram import gram, gram_reference
-from nst_core.ops.native import Native, native
+from nst_core.ops.loading import Native, native
 from nst_core.ops.stack import ConvStack, LayerKind, ReferenceStack, Stacked, accelerated, conv_stack
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nst_core.ops.native import native
+from nst_core.ops.loading import native
 
 __all__ = ["gram", "gram_reference"]
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst_core.ops.native import native
+from nst_core.ops.loading import native
 
 __all__ = ["ConvStack", "LayerKind", "ReferenceStack", "Stacked", "accelerated", "conv_stack"]
 

@@ -37,15 +37,15 @@ def build(source, folder, **environment):
 def wheel(source, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     done = build(source, folder, NST_BUILD_CPP="0")
-    assert done.returncode == 0, done.stdout[-2000:]
+    assert done.returncode == 0, done.stderr[-2000:]
     (path,) = folder.glob("*.whl")
     return path
 
 
 def test_without_a_compiler_the_python_package_is_built_and_that_is_said(source, tmp_path):
     done = build(source, tmp_path, CXX="false", CC="false", NST_BUILD_CPP="auto")
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "nst is installed WITHOUT its native kernels and will be slower" in done.stdout
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "nst is installed WITHOUT its native kernels and will be slower" in done.stderr
     (path,) = tmp_path.glob("*.whl")
     assert not any(name.endswith((".so", ".pyd")) for name in zipfile.ZipFile(path).namelist())
 
@@ -53,10 +53,10 @@ def test_without_a_compiler_the_python_package_is_built_and_that_is_said(source,
 def test_kernels_that_are_insisted_on_fail_hard(source, tmp_path):
     done = build(source, tmp_path, CXX="false", CC="false", NST_BUILD_CPP="1")
     assert done.returncode != 0
-    assert "NST_BUILD_CPP=1, but the native kernels cannot be built" in done.stdout
+    assert "NST_BUILD_CPP=1, but the native kernels cannot be built" in done.stderr
     wrong = build(source, tmp_path, NST_BUILD_CPP="perhaps")
     assert wrong.returncode != 0
-    assert "NST_BUILD_CPP must be one of auto, 1, 0, not 'perhaps'" in wrong.stdout
+    assert "NST_BUILD_CPP must be one of auto, 1, 0, not 'perhaps'" in wrong.stderr
 
 
 def test_a_wheel_holds_the_packages_and_their_data(wheel):

@@ -173,7 +173,7 @@ def test_debug_shows_the_traceback(nst):
 def test_ctrl_c_saves_the_best_image(nst, monkeypatch):
     from nst_core import engine
 
-    evaluate, calls = engine._evaluate, []
+    evaluate, calls = engine.evaluate, []
 
     def interrupted(*arguments):
         calls.append(1)
@@ -181,7 +181,7 @@ def test_ctrl_c_saves_the_best_image(nst, monkeypatch):
             raise KeyboardInterrupt
         return evaluate(*arguments)
 
-    monkeypatch.setattr(engine, "_evaluate", interrupted)
+    monkeypatch.setattr(engine, "evaluate", interrupted)
     done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "o.png")
     assert (done.code, done.out) == (130, "o.png\n")
     assert "interrupted after 2 of 4 steps" in done.err

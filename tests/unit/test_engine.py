@@ -24,6 +24,7 @@ from nst_core import (
     make_job,
     run,
 )
+from nst_core.ops import Native
 from nst_core.resolve import resolve
 
 
@@ -277,3 +278,14 @@ def test_size_and_style_scale(registry):
     result = carry_out(registry, steps=1, size=16, style_scale=0.5)
     assert result.image.shape == (1, 3, 12, 16)
     assert not any("content" in r for r in result.remarks)
+
+
+def test_slow_kernels_are_remarked_on_unless_asked_for(registry, monkeypatch):
+    monkeypatch.setattr("nst_core.ops.loading._load", lambda: Native(None, "they were not compiled"))
+    monkeypatch.setenv("NST_NATIVE", "auto")
+    assert any("slower Python kernels: they were not compiled" in r for r in carry_out(registry, steps=1).remarks)
+    monkeypatch.setenv("NST_NATIVE", "0")
+    assert not any("slower" in r for r in carry_out(registry, steps=1).remarks)
+    monkeypatch.setenv("NST_NATIVE", "1")
+    with pytest.raises(JobError, match="NST_NATIVE=1, but the native kernels cannot be used: they were not compiled"):
+        carry_out(registry, steps=1)

@@ -27,6 +27,14 @@ class Native:
     module: Any
     reason: str = ""
 
+    @property
+    def missing(self) -> bool:
+        """Whether there is no module although nobody turned it off."""
+        return self.module is None and self.reason != _TURNED_OFF
+
+
+_TURNED_OFF = "turned off by NST_NATIVE=0"
+
 
 def native() -> Native:
     """Return the native kernels, unless ``NST_NATIVE=0`` turns them off or they are missing.
@@ -38,7 +46,7 @@ def native() -> Native:
     if wanted not in ("auto", "0", "1"):
         raise JobError(f"NST_NATIVE must be auto, 0 or 1, not '{wanted}'")
     if wanted == "0":
-        return Native(None, "turned off by NST_NATIVE=0")
+        return Native(None, _TURNED_OFF)
     found = _load()
     if found.module is None and wanted == "1":
         raise JobError(f"NST_NATIVE=1, but the native kernels cannot be used: {found.reason}")
