@@ -73,6 +73,7 @@ def native() -> dict[str, Any]:
 setup(
     packages=[
         "nst_core",
+        "nst_core.export",
         "nst_core.image",
         "nst_core.ops",
         "nst_core.samples",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nst_core.engine import Observer, run
     from nst_core.errors import (
         DeviceError,
+        ExportError,
         ImageError,
         JobError,
         NonFiniteError,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         WeightsError,
         unknown_name,
     )
+    from nst_core.export import Exported, export_extractor
     from nst_core.hookspecs import Register, hookimpl
     from nst_core.image import ImageInput, Picture, read_recipe
     from nst_core.image import load as load_image
@@ -48,6 +50,8 @@ __all__ = [
     "Component",
     "DeviceError",
     "Evaluation",
+    "ExportError",
+    "Exported",
     "Extractor",
     "FeatureLoss",
     "ImageError",
@@ -79,6 +83,7 @@ __all__ = [
     "WeightsError",
     "dead_leaves",
     "default_registry",
+    "export_extractor",
     "hookimpl",
     "load_image",
     "load_registry",
@@ -111,6 +116,7 @@ _MODULES = {
     ),
     "errors": (
         "DeviceError",
+        "ExportError",
         "ImageError",
         "JobError",
         "NonFiniteError",
@@ -119,6 +125,10 @@ _MODULES = {
         "UnknownNameError",
         "WeightsError",
         "unknown_name",
+    ),
+    "export": (
+        "Exported",
+        "export_extractor",
     ),
     "hookspecs": (
         "Register",

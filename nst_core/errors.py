@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "DeviceError",
+    "ExportError",
     "ImageError",
     "JobError",
     "NonFiniteError",
@@ -44,6 +45,10 @@ class PluginError(NstError):
 
 class DeviceError(NstError):
     """The device or precision asked for does not exist on this machine."""
+
+
+class ExportError(NstError):
+    """An extractor cannot be written as a file for other languages, or the file came out wrong."""
 
 
 class NonFiniteError(NstError):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nst_cli import bench, console, doctor, plugins, run, weights
+from nst_cli import bench, console, doctor, export, plugins, run, weights
 
 __all__ = ["app", "main"]
 
@@ -19,6 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("export")(export.export)
 app.command("plugins")(plugins.plugins)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)

@@ -1,0 +1,113 @@
+"""What an exported file says about itself, as JSON; ``cpp/include/nst/metadata.h`` reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nst_core.interfaces import Extractor
+from nst_core.ops import Stacked
+from nst_core.weights import WeightSet
+
+__all__ = ["FORMAT_VERSION", "METADATA_NAME", "describe", "stack_of"]
+
+FORMAT_VERSION = 1
+"""Raised whenever a reader of the old form could no longer do with the new one."""
+METADATA_NAME = "nst.json"
+"""Name of the extra file in the archive."""
+INPUT = "RGB in [0,1], (B,3,H,W)"
+
+
+def describe(
+    name: str, extractor: Extractor, network: nn.Module, layers: Sequence[str], dtype: str, smallest: int
+) -> dict[str, Any]:
+    """Return all that a program needs to use the file, as plain JSON values.
+
+    Args:
+        name: registered name of the extractor.
+        extractor: what the network is of.
+        network: the frozen network, in the dtype it is exported in.
+        layers: what the network returns, in order.
+        dtype: "fp32" or "bf16", of the parameters and the feature maps.
+        smallest: least height and width of an image, in pixels.
+    """
+    taps = extractor.taps()
+    weights = getattr(extractor, "weight_set", None)
+    known = weights if isinstance(weights, WeightSet) else None
+    return {
+        "format": FORMAT_VERSION,
+        "extractor": name,
+        "input": INPUT,
+        "dtype": dtype,
+        "smallest": smallest,
+        "layers": [
+            {
+                "name": layer,
+                "channels": taps[layer].channels,
+                "stride": taps[layer].stride,
+                "receptive_field": taps[layer].receptive_field,
+            }
+            for layer in layers
+        ],
+        "content_layers": [layer for layer in extractor.content_layers if layer in layers],
+        "style_layers": [layer for layer in extractor.style_layers if layer in layers],
+        "layer_rms": known.layer_rms if known else {},
+        "weights": {
+            "source": known.source if known else "",
+            "license": known.license if known else "",
+            "sha256": extractor.fingerprint(),
+        },
+        "versions": {"nst": version("nst"), "torch": torch.__version__},
+        "stack": stack_of(network),
+    }
+
+
+def stack_of(network: nn.Module) -> dict[str, Any] | None:
+    """Describe the network as a stack that native kernels can run, or return ``None`` where it is none.
+
+    The image is normalised by ``(image - mean) / std``, in float32; weights and biases are named as in the state dict.
+    """
+    if not isinstance(network, Stacked):
+        return None
+    stack = network.stack()
+    names = {id(tensor): name for name, tensor in [*network.named_parameters(), *network.named_buffers()]}
+    normalization = _normalization(network)
+    if normalization is None or any(id(tensor) not in names for tensor in (*stack.weights, *stack.biases)):
+        return None
+    mean, std = normalization
+    return {
+        "kinds": list(stack.kinds),
+        "taps": list(stack.taps),
+        "order": list(network.order()),
+        "mean": mean,
+        "std": std,
+        "weights": [names[id(tensor)] for tensor in stack.weights],
+        "biases": [names[id(tensor)] for tensor in stack.biases],
+    }
+
+
+def _normalization(network: Stacked) -> tuple[list[float], list[float]] | None:
+    """Find mean and std of what the first layer sees; ``None`` where that is something else.
+
+    The network only offers a function. A normalisation is known from its values at black and white, in float64, and
+    is recognised by giving the same float32 numbers for a random image.
+    """
+    black = torch.zeros(1, 3, 1, 1, dtype=torch.float64)
+    at_black, at_white = network.prepare(black), network.prepare(black + 1)
+    if at_black.shape != black.shape or not (at_white > at_black).all():
+        return None
+    std = 1.0 / (at_white - at_black)
+    mean, std = (-at_black * std).float(), std.float()
+    image = torch.rand(1, 3, 5, 7, generator=torch.Generator().manual_seed(0))
+    if not torch.equal(network.prepare(image), (image - mean) / std):
+        return None
+    return _numbers(mean), _numbers(std)
+
+
+def _numbers(tensor: Tensor) -> list[float]:
+    numbers: list[float] = tensor.flatten().tolist()
+    return numbers
