@@ -1,0 +1,82 @@
+// Paints one image in the manner of another: the loop.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nst/objective.h"
+#include "nst/optimizer.h"
+
+namespace nst {
+
+struct StylizerOptions {
+  LossOptions losses;
+  int64_t steps = 300;                   ///< evaluations of the objective, at least 1
+  std::shared_ptr<Optimizer> optimizer;  ///< null: Lbfgs with its defaults
+};
+
+/// One evaluation, as observers see it.
+struct Step {
+  int64_t number;              ///< from 1 on
+  int64_t steps;               ///< how many there will be at most
+  double total;                ///< the objective
+  double best;                 ///< the lowest so far
+  std::vector<double> losses;  ///< unweighted, in the order of Stylizer::labels()
+  double seconds;              ///< since the start of the run
+  at::Tensor image;            ///< (1, 3, H, W) in [0, 1]; not to be changed
+  std::string note;            ///< what the user should know, mostly empty
+};
+
+/// Is shown every step; returning false ends the run with the best image so far.
+using Observer = std::function<bool(const Step&)>;
+
+enum class Stopped { finished, converged, cancelled };
+
+struct Result {
+  at::Tensor image;             ///< the best, (1, 3, H, W), float32 in [0, 1]
+  double total;                 ///< its objective
+  std::vector<double> losses;   ///< its losses, unweighted, in the order of Stylizer::labels()
+  std::vector<double> history;  ///< the objective at every evaluation
+  double seconds;
+  Stopped stopped;
+};
+
+/// Minimises the objective over the pixels of an image, as the engine in Python does: the same numbers for the same
+/// images and options.
+///
+/// The image is the variable clamped to [0, 1], with the gradient passed straight through. After a value that is not
+/// finite the loop goes back to the best image with shorter steps, at most four times.
+class Stylizer {
+ public:
+  /// content, style: (1, 3, H, W), RGB in [0, 1], float32.
+  ///
+  /// Throws OptionError, ImageError: see Objective.
+  Stylizer(const Extractor& extractor, const at::Tensor& content, const at::Tensor& style,
+           const StylizerOptions& options = {});
+
+  /// What the numbers in Step::losses belong to.
+  const std::vector<LossLabel>& labels() const { return objective_.labels(); }
+
+  /// Start from `initial`, (1, 3, H, W) in [0, 1], in the size of the content image.
+  ///
+  /// Throws NonFiniteError: the objective is NaN or infinite, whatever is tried. ImageError: `initial` does not fit.
+  Result run(const at::Tensor& initial, const Observer& observer = {}) const;
+
+  /// Start from the content image.
+  Result run(const Observer& observer = {}) const { return run(content_, observer); }
+
+ private:
+  struct Evaluation;
+  Evaluation evaluate(const at::Tensor& variable) const;
+  void give_up_if_hopeless(bool has_best, int rollbacks, const at::Tensor& losses) const;
+
+  Objective objective_;
+  StylizerOptions options_;
+  at::Tensor content_;
+};
+
+}  // namespace nst

@@ -1,0 +1,124 @@
+#include "nst/lbfgs.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "nst/errors.h"
+
+namespace nst {
+namespace {
+
+// Mean change of a pixel in the first step, which knows nothing of the curvature yet.
+constexpr double kFirstStep = 0.01;
+// Pairs with less curvature than this, relative to the lengths, are not remembered.
+constexpr double kLeastCurvature = 1e-8;
+
+double inner_product(const at::Tensor& a, const at::Tensor& b) { return at::dot(a, b).item<double>(); }
+
+}  // namespace
+
+Lbfgs::Lbfgs(const LbfgsOptions& options) : options_(options) {
+  if (options.history < 1) throw OptionError(c10::str("history must be at least 1, not ", options.history));
+  if (!(options.learning_rate > 0))
+    throw OptionError(c10::str("learning_rate must be positive, not ", options.learning_rate));
+  if (!(options.tolerance >= 0)) throw OptionError(c10::str("tolerance must not be negative, not ", options.tolerance));
+}
+
+void Lbfgs::start(const at::Tensor& variable, double damping) {
+  damping_ = damping;
+  shape_ = variable.sizes().vec();
+  point_ = base_ = variable.detach().flatten();
+  const auto rows = 2 * options_.history + 1;
+  rows_ = at::zeros({rows, point_.numel()}, point_.options());
+  products_.assign(rows * rows, 0.0);
+  pairs_ = 0;
+  direction_.reset();
+  first_size_ = 0.0;
+}
+
+std::optional<at::Tensor> Lbfgs::step(double /*loss*/, const at::Tensor& gradient) {
+  const auto flat = gradient.detach().flatten();
+  const auto size = flat.abs().mean().item<double>();
+  if (first_size_ == 0) first_size_ = size;
+  if (size <= options_.tolerance * first_size_) return {};
+  if (!direction_.defined()) return descend(flat, size);
+  remember(flat);
+  if (pairs_ == 0) return descend(flat, size);
+  direction_ = direction_from_memory();
+  if (inner_product(direction_, flat) >= 0) {  // the memory misleads: forget it
+    pairs_ = 0;
+    return descend(flat, size);
+  }
+  return move();
+}
+
+// Begin along the gradient, with a short step.
+at::Tensor Lbfgs::descend(const at::Tensor& gradient, double size) {
+  const auto last = rows_.size(0) - 1;
+  rows_.select(0, last).copy_(gradient);
+  refresh_products({last});
+  direction_ = gradient * (-kFirstStep / size);
+  return move();
+}
+
+at::Tensor Lbfgs::move() {
+  base_ = point_;
+  point_ = base_ + direction_ * (damping_ * options_.learning_rate);
+  return point_.view(shape_);
+}
+
+// Store the last step and the change of gradient, unless the curvature along it is not positive.
+void Lbfgs::remember(const at::Tensor& gradient) {
+  const auto last = rows_.size(0) - 1;
+  const auto step = point_ - base_, change = gradient - rows_.select(0, last);
+  rows_.select(0, last).copy_(gradient);
+  std::vector<int64_t> changed{last};
+  if (inner_product(step, change) > kLeastCurvature * (step.norm() * change.norm()).item<double>()) {
+    const auto slot = pairs_ % options_.history;
+    rows_.select(0, slot).copy_(step);
+    rows_.select(0, options_.history + slot).copy_(change);
+    ++pairs_;
+    changed.insert(changed.end(), {slot, options_.history + slot});
+  }
+  refresh_products(changed);
+}
+
+void Lbfgs::refresh_products(const std::vector<int64_t>& changed) {
+  const auto chosen = rows_.index_select(0, at::tensor(changed, at::device(rows_.device()).dtype(at::kLong)));
+  const auto found = at::mm(rows_, chosen.t()).to(at::kCPU, at::kDouble).contiguous();
+  const auto* values = found.const_data_ptr<double>();
+  const auto rows = rows_.size(0), count = static_cast<int64_t>(changed.size());
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < count; ++j)
+      products_[i * rows + changed[j]] = products_[changed[j] * rows + i] = values[i * count + j];
+}
+
+// The two-loop recursion on inner products gives the direction in terms of the rows.
+at::Tensor Lbfgs::direction_from_memory() const {
+  const auto m = options_.history, rows = rows_.size(0), kept = std::min(pairs_, m);
+  const auto product = [&](int64_t i, int64_t j) { return products_[i * rows + j]; };
+  std::vector<double> coefficients(rows, 0.0), alphas(m, 0.0);
+  coefficients[rows - 1] = -1.0;
+  const auto along = [&](int64_t row) {
+    double sum = 0;
+    for (int64_t j = 0; j < rows; ++j) sum += product(row, j) * coefficients[j];
+    return sum;
+  };
+  std::vector<int64_t> slots;  // newest first
+  for (int64_t age = 0; age < kept; ++age) slots.push_back((pairs_ - 1 - age) % m);
+  for (const auto s : slots) {
+    alphas[s] = along(s) / product(s, m + s);
+    coefficients[m + s] -= alphas[s];
+  }
+  const auto newest = slots.front();
+  const auto factor = product(newest, m + newest) / product(m + newest, m + newest);
+  for (auto& coefficient : coefficients) coefficient *= factor;
+  for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot)
+    coefficients[*slot] += alphas[*slot] - along(m + *slot) / product(*slot, m + *slot);
+  return at::mv(rows_.t(), at::tensor(coefficients).to(rows_.options()));
+}
+
+}  // namespace nst

@@ -1,0 +1,56 @@
+#include "nst/losses.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include <cmath>
+#include <limits>
+
+namespace nst {
+namespace {
+
+at::Tensor wide(const at::Tensor& feature) {
+  return feature.scalar_type() == at::kDouble ? feature : feature.to(at::kFloat);
+}
+
+// Σ F Fᵀ with a gradient: by the operator of gram_op.cpp on the CPU, by torch elsewhere.
+at::Tensor summed_gram(const at::Tensor& feature) {
+  if (!feature.device().is_cpu()) {
+    const auto flat = wide(feature).flatten(2);
+    return at::matmul(flat, flat.transpose(1, 2));
+  }
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("nst::gram", "")
+                             .typed<at::Tensor(const at::Tensor&, const std::optional<at::Tensor>&)>();
+  return op.call(feature, std::nullopt);
+}
+
+}  // namespace
+
+at::Tensor averaged_gram(const at::Tensor& feature) {
+  return summed_gram(feature) / static_cast<double>(feature.size(2) * feature.size(3));
+}
+
+at::Tensor content_loss(const at::Tensor& feature, const at::Tensor& target, int64_t channels,
+                        ContentReduction reduction) {
+  const auto positions = static_cast<double>(feature.size(2) * feature.size(3));
+  const double factor =
+      reduction == ContentReduction::sum ? 0.5 : 1.0 / (static_cast<double>(channels) * positions);
+  return (wide(feature) - target).square().sum() * factor;
+}
+
+at::Tensor style_loss(const at::Tensor& feature, const at::Tensor& target, int64_t channels,
+                      GramNormalization normalization) {
+  const auto squares = (averaged_gram(feature) - target).square().sum({1, 2});
+  if (normalization == GramNormalization::relative) {
+    // A style without any energy at this layer has nothing to be relative to.
+    const double tiny = target.scalar_type() == at::kDouble ? std::numeric_limits<double>::min()
+                                                            : std::numeric_limits<float>::min();
+    return (squares / target.square().sum({1, 2}).clamp_min(tiny)).sum();
+  }
+  const auto n = static_cast<double>(channels);
+  return squares.sum() * (normalization == GramNormalization::gatys ? 0.25 / (n * n) : 1.0 / std::pow(n, 4));
+}
+
+}  // namespace nst

@@ -1,0 +1,130 @@
+#include "nst/stylizer.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "nst/errors.h"
+#include "nst/lbfgs.h"
+
+namespace nst {
+namespace {
+
+// After a non-finite value the loop goes back and takes shorter steps, this often and by this factor.
+constexpr int kMostRollbacks = 4;
+constexpr double kDamping = 0.1;
+
+struct Best {
+  double total;
+  at::Tensor losses, variable;
+};
+
+std::vector<double> numbers(const at::Tensor& losses) {
+  const auto wide = losses.to(at::kCPU, at::kDouble).contiguous();
+  return {wide.const_data_ptr<double>(), wide.const_data_ptr<double>() + wide.numel()};
+}
+
+// Make the first gradient one in the mean, so that optimizers need not know the magnitude of α and β.
+double scale_of(const at::Tensor& gradient) {
+  const auto size = gradient.abs().mean(at::kDouble).item<double>();
+  return size > 0 ? 1.0 / size : 1.0;
+}
+
+// The variable inside the box; the gradient passes the clamp, so that a pixel outside can come back.
+at::Tensor image_of(const at::Tensor& variable) { return variable + (variable.clamp(0.0, 1.0) - variable).detach(); }
+
+}  // namespace
+
+struct Stylizer::Evaluation {
+  double total;
+  at::Tensor losses, gradient, image;
+  bool finite() const { return std::isfinite(total) && at::isfinite(gradient).all().item<bool>(); }
+};
+
+Stylizer::Stylizer(const Extractor& extractor, const at::Tensor& content, const at::Tensor& style,
+                   const StylizerOptions& options)
+    : objective_(extractor, content, style, options.losses), options_(options), content_(content) {
+  if (options.steps < 1) throw OptionError(c10::str("steps must be at least 1, not ", options.steps));
+  if (!options_.optimizer) options_.optimizer = std::make_shared<Lbfgs>();
+}
+
+Stylizer::Evaluation Stylizer::evaluate(const at::Tensor& variable) const {
+  const at::AutoGradMode with_graph(true);
+  const auto leaf = variable.detach().requires_grad_();
+  const auto image = image_of(leaf);
+  const auto value = objective_(image);
+  const auto gradient = torch::autograd::grad({value.total}, {leaf})[0];
+  return {value.total.item<double>(), value.losses, gradient, image.detach()};
+}
+
+Result Stylizer::run(const at::Tensor& initial, const Observer& observer) const {
+  if (!initial.defined() || initial.dim() != 4 || initial.size(0) != 1)
+    throw ImageError("the initial image must have the shape (1, 3, H, W)");
+  const auto began = std::chrono::steady_clock::now();
+  const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); };
+  auto& optimizer = *options_.optimizer;
+  auto variable = initial.detach().to(at::kFloat).clone();
+  std::optional<Best> best;
+  std::vector<double> history;
+  double scale = 0.0, damping = 1.0;
+  int rollbacks = 0;
+  auto stopped = Stopped::finished;
+  const at::NoGradGuard no_graph;
+  optimizer.start(variable);
+  while (true) {
+    const auto now = evaluate(variable);
+    const bool finite = now.finite();
+    if (finite && (!best || now.total < best->total)) best = Best{now.total, now.losses, variable};
+    history.push_back(now.total);
+    if (!finite) give_up_if_hopeless(best.has_value(), ++rollbacks, now.losses);
+    const auto number = static_cast<int64_t>(history.size());
+    if (observer) {
+      const bool first_rollback = !finite && rollbacks == 1;
+      const Step step{number, options_.steps, now.total,
+                      best ? best->total : std::numeric_limits<double>::quiet_NaN(), numbers(now.losses), seconds(),
+                      now.image,
+                      first_rollback ? "the objective is not finite; going back to the best image, with shorter steps"
+                                     : ""};
+      if (!observer(step)) {
+        stopped = Stopped::cancelled;
+        break;
+      }
+    }
+    if (number == options_.steps) break;
+    if (finite) {
+      if (scale == 0) scale = scale_of(now.gradient);
+      const auto next = optimizer.step(now.total * scale, now.gradient * scale);
+      if (!next) {
+        stopped = Stopped::converged;
+        break;
+      }
+      variable = *next;
+    } else {
+      damping *= kDamping;
+      variable = best->variable;
+      optimizer.start(variable, damping);
+    }
+  }
+  return {image_of(best->variable), best->total, numbers(best->losses), history, seconds(), stopped};
+}
+
+void Stylizer::give_up_if_hopeless(bool has_best, int rollbacks, const at::Tensor& losses) const {
+  if (has_best && rollbacks <= kMostRollbacks) return;
+  const auto values = numbers(losses);
+  std::string broken;
+  for (size_t i = 0; i < values.size(); ++i)
+    if (!std::isfinite(values[i]))
+      broken += (broken.empty() ? "" : ", ") + labels()[i].loss + " at " + labels()[i].layer;
+  throw NonFiniteError("the objective is not finite " +
+                       (has_best ? c10::str("again after ", kMostRollbacks, " restarts with shorter steps")
+                                 : std::string("at the first image")) +
+                       (broken.empty() ? "" : " (" + broken + ")") +
+                       "; lower the weights, use an export with --dtype fp32, or another optimizer");
+}
+
+}  // namespace nst
