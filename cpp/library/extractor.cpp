@@ -76,7 +76,9 @@ Extractor Extractor::load(const std::filesystem::path& file, Execution execution
   return Extractor(std::move(loaded));
 }
 
-const Metadata& Extractor::metadata() const { return loaded_->metadata; }
+const Metadata& Extractor::metadata() const& { return loaded_->metadata; }
+
+Metadata Extractor::metadata() && { return loaded_->metadata; }
 
 bool Extractor::native() const { return loaded_->stack != nullptr; }
 

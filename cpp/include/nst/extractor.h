@@ -28,7 +28,8 @@ class Extractor {
   static Extractor load(const std::filesystem::path& file, Execution execution = Execution::automatic,
                         at::Device device = at::kCPU);
 
-  const Metadata& metadata() const;
+  const Metadata& metadata() const&;
+  Metadata metadata() &&;  // of a temporary: a reference would outlive it
 
   /// Whether the kernels of this library do the work.
   bool native() const;
