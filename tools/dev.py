@@ -22,6 +22,13 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".venv"
 BIN = FOLDER / ("Scripts" if os.name == "nt" else "bin")
 RUN = ("run", "--plugin", "gram-style", "--optimizer", "lbfgs")
+# What the tests of the C++ library include, and the Debian packages that have it.
+HEADERS = {
+    "doctest/doctest.h": "doctest-dev",
+    "nlohmann/json.hpp": "nlohmann-json3-dev",
+    "png.h": "libpng-dev",
+    "turbojpeg.h": "libturbojpeg0-dev",
+}
 
 
 def call(*command: str | Path) -> None:
@@ -78,6 +85,20 @@ def setup(*extras: str) -> None:
     python("-m", "pip", *install, "-e", ROOT)
 
 
+def cpp_tests() -> None:
+    """Have what the C++ library's tests need, and run them from a clean build."""
+    packages = [package for header, package in HEADERS.items() if not Path("/usr/include", header).exists()]
+    if not system("cmake", "cmake", "the tests of the C++ library need it"):
+        packages.append("cmake")
+    if packages and shutil.which("apt-get") and os.geteuid() == 0:
+        call("apt-get", "update", "--quiet=2")
+        call("apt-get", "install", "--yes", "--quiet=2", *packages)
+    elif packages:
+        print(f"the tests of the C++ library are SKIPPED; they need {', '.join(packages)}", flush=True)
+        return
+    python(ROOT / "tools" / "cpp_tests.py")
+
+
 def main() -> None:
     """Do what the first argument says."""
     task, rest = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
@@ -98,6 +119,8 @@ def main() -> None:
         python("-m", "ruff", "format", "--check", ".")
         python("-m", "mypy")
         python("-m", "pytest", *rest)
+        if not rest:  # whoever chooses tests of Python does not want those of C++
+            cpp_tests()
         print("once more on the Python references of the kernels", flush=True)
         os.environ["NST_NATIVE"] = "0"
         python("-m", "pytest", "--quiet", *rest)
