@@ -16,13 +16,13 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from nst_plugins.losses.gram_style import GramStyle
-from nst_plugins.losses.mse_content import MseContent
 from scriptable import PlainExtractor, StackExtractor
 from tiny import plugin, tiny_registry
 
 import nst_core as nst
 from nst_core import Component, Extractor, export_extractor, ops, torchscript
+from nst_plugins.losses.gram_style import GramStyle
+from nst_plugins.losses.mse_content import MseContent
 
 EVALUATIONS = 60
 
