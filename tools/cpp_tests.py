@@ -16,9 +16,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Leaks are looked for too; those of torch's own one-time tables are not ours.
+# Leaks are looked for too. Torch itself is not instrumented, so vectors that it fills look as if they overflowed.
 _ASAN = "detect_leaks=1:detect_container_overflow=0"
-_LSAN = "suppressions={}:print_suppressions=0"
 
 
 def call(*command: str | Path) -> None:
@@ -40,7 +39,6 @@ def main() -> None:
     if sanitize:
         options += ["-DNST_SANITIZE=address", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"]
         os.environ["ASAN_OPTIONS"] = _ASAN
-        os.environ["LSAN_OPTIONS"] = _LSAN.format(ROOT / "tests" / "cpp" / "leaks.txt")
     jobs = os.environ.get("MAX_JOBS", str(os.cpu_count() or 1))
     call("cmake", "-G", "Ninja", "-S", ROOT / "tests" / "cpp", "-B", build, *options)
     call("cmake", "--build", build, "-j", jobs)
