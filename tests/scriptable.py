@@ -15,6 +15,24 @@ from nst_core.ops import ConvStack
 STACK = {"conv1": Tap(16, 1, 3), "relu1": Tap(16, 1, 3), "pool1": Tap(16, 2, 4), "conv2": Tap(32, 2, 8)}
 
 
+class Normalize(nn.Module):
+    """What the network sees; in float32 whatever the network is in."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).reshape(1, 3, 1, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return (image - self.mean) / self.std
+
+    def _apply(self, fn, recurse=True):
+        return self
+
+
 class StackNetwork(nn.Module):
     """Two convolutions, a ReLU and a pooling, in the manner of VGG."""
 
@@ -27,24 +45,19 @@ class StackNetwork(nn.Module):
             conv.bias.data = torch.randn(conv.bias.shape, generator=generator) * 0.1
         self.pool = nn.AvgPool2d(2) if average else nn.MaxPool2d(2)
         self.average = average
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).reshape(1, 3, 1, 1))
+        self.normalize = Normalize()
         self.layers = list(layers)
         self.eval()
 
-    mean: Tensor
-    std: Tensor
-
     def forward(self, image: Tensor) -> list[Tensor]:
-        x = (image - self.mean.float()) / self.std.float()
-        conv1 = self.first(x.to(self.first.weight.dtype))
+        conv1 = self.first(self.normalize(image).to(self.first.weight.dtype))
         relu1 = torch.relu(conv1)
         pool1 = self.pool(relu1)
         found = {"conv1": conv1, "relu1": relu1, "pool1": pool1, "conv2": self.second(pool1)}
         return [found[layer] for layer in self.layers]
 
-    def prepare(self, image: Tensor) -> Tensor:
-        return (image - self.mean.float()) / self.std.float()
+    def prepare(self) -> nn.Module:
+        return self.normalize
 
     def stack(self) -> ConvStack:
         pool = "average-pool" if self.average else "max-pool"

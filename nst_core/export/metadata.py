@@ -93,17 +93,18 @@ def stack_of(network: nn.Module) -> dict[str, Any] | None:
 def _normalization(network: Stacked) -> tuple[list[float], list[float]] | None:
     """Find mean and std of what the first layer sees; ``None`` where that is something else.
 
-    The network only offers a function. A normalisation is known from its values at black and white, in float64, and
+    The network only offers a module. A normalisation is known from its values at black and white, in float64, and
     is recognised by giving the same float32 numbers for a random image.
     """
+    prepare = network.prepare()
     black = torch.zeros(1, 3, 1, 1, dtype=torch.float64)
-    at_black, at_white = network.prepare(black), network.prepare(black + 1)
+    at_black, at_white = prepare(black), prepare(black + 1)
     if at_black.shape != black.shape or not (at_white > at_black).all():
         return None
     std = 1.0 / (at_white - at_black)
     mean, std = (-at_black * std).float(), std.float()
     image = torch.rand(1, 3, 5, 7, generator=torch.Generator().manual_seed(0))
-    if not torch.equal(network.prepare(image), (image - mean) / std):
+    if not torch.equal(prepare(image), (image - mean) / std):
         return None
     return _numbers(mean), _numbers(std)
 
