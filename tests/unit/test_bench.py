@@ -48,7 +48,7 @@ def test_a_race_ends_at_the_loss_of_the_textbook(problem):
     assert result.textbook_loss > 0
     assert said[0].startswith("textbook: evaluation 20")
     if math.isfinite(result.seconds):
-        assert 1 <= result.evaluations_needed <= 20
+        assert 1 <= result.evaluations_needed <= 40
         assert result.speedup == pytest.approx(result.textbook_seconds / result.seconds)
 
 
