@@ -67,7 +67,7 @@ def resolve(
     content_picture = _picture(job.content, content, job.size, "content")
     style_picture = _picture(job.style, style, max(1, round(job.size * job.style_scale)), "style")
     height, width = _pastiche_size(job, content_picture, style_picture)
-    layers = _layers_used(job, extractor)
+    layers = layers_used(job, extractor)
     _check_minimum(layers, extractor, {"pastiche": (height, width)} | _sizes(style_picture, "style image"))
 
     initial = initializer.initial(
@@ -169,7 +169,8 @@ def _pastiche_size(job: Job, content: Picture | None, style: Picture | None) -> 
     return height, width
 
 
-def _layers_used(job: Job, extractor: Extractor) -> list[str]:
+def layers_used(job: Job, extractor: Extractor) -> list[str]:
+    """Return the layers that the terms of a job look at, from shallow to deep."""
     used = {layer for term in job.terms for layer in term.layers}
     return [layer for layer in extractor.taps() if layer in used]
 

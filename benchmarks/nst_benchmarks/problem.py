@@ -10,9 +10,9 @@ from torch import Tensor
 from nst_core import dead_leaves, default_registry, make_job
 from nst_core.errors import WeightsError
 from nst_core.interfaces import Extractor
-from nst_core.job import Component, Job, Precision
+from nst_core.job import Job, Precision
 from nst_core.ops import ConvStack
-from nst_core.resolve import Ready, resolve
+from nst_core.resolve import Ready, layers_used, resolve
 from nst_plugins.extractors.vgg19_network import Vgg19Network
 
 __all__ = ["Problem"]
@@ -53,11 +53,8 @@ class Problem:
     def layers(self) -> tuple[Extractor, list[str]]:
         """Return the extractor, and the layers in use from shallow to deep."""
         job = self.job("fp32")
-        extractor: Extractor = default_registry().create(
-            "extractor", Component(job.extractor.name, job.extractor.params)
-        )
-        used = {layer for term in job.terms for layer in term.layers}
-        return extractor, [layer for layer in extractor.taps() if layer in used]
+        extractor: Extractor = default_registry().create("extractor", job.extractor)
+        return extractor, layers_used(job, extractor)
 
     def stack(self) -> tuple[ConvStack, Tensor, Tensor]:
         """Return the network's layers in float32, and the mean and std that its input is normalised with.

@@ -53,10 +53,10 @@ def _nearby(reference: ImageRef | None, folder: Path) -> ImageRef | None:
 
 def write_recipe(result: Result, path: Path) -> None:
     """Write the recipe of a result as TOML, beside first and then renamed."""
-    temporary = path.with_name(f".{path.name}.part")
+    from nst_core.replacing import replacing
+
     try:
-        temporary.write_text(result.recipe, encoding="utf-8")
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            temporary.write_text(result.recipe, encoding="utf-8")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise JobError(f"the recipe could not be written to '{path}': {error}") from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from nst_core.export.comparison import Difference, compare
 from nst_core.export.formats import Format, format_for
 from nst_core.export.metadata import describe
 from nst_core.interfaces import Extractor
+from nst_core.replacing import check_place, replacing
 
 __all__ = ["Exported", "check_target", "export_extractor"]
 
@@ -73,21 +73,11 @@ def export_extractor(
     network = network.to(memory_format=form.memory_format)
     stride = max(extractor.taps()[layer].stride for layer in chosen)
     metadata = describe(name, extractor, network, chosen, dtype, form.smallest(stride))
-    temporary: Path | None = None
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=target.parent, prefix=f".{target.stem}.", suffix=form.suffixes[0], delete=False
-        ) as file:
-            temporary = Path(file.name)
-        difference = _written(form, network, stride, metadata, temporary)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-        temporary = None
+        with replacing(target, form.suffixes[0]) as temporary:
+            difference = _written(form, network, stride, metadata, temporary)
     except OSError as error:
         raise ExportError(f"'{target}' could not be written: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
     return Exported(target, metadata, difference)
 
 
@@ -99,12 +89,7 @@ def check_target(path: Path, format: str | None) -> Format:  # noqa: A002
         ExportError: the suffix does not fit, or the folder cannot be written to.
     """
     form = format_for(path, format)
-    if path.is_dir():
-        raise ExportError(f"'{path}' is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise ExportError(f"the folder '{path.parent}' does not exist; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise ExportError(f"the folder '{path.parent}' cannot be written to")
+    check_place(path, ExportError)
     return form
 
 
@@ -128,9 +113,3 @@ def _written(form: Format, network: torch.nn.Module, stride: int, metadata: dict
     if json.loads(text) != metadata:
         raise ExportError("the exported file is wrong: its metadata does not come back as it was written")
     return compare(loaded, network, metadata, stride, gradients=form.gradients)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

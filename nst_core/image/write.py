@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +15,7 @@ from torch import Tensor
 from nst_core.errors import ImageError
 from nst_core.image.png16 import write_png16
 from nst_core.image.recipe import KEY, exif_with, png_info
+from nst_core.replacing import check_place, replacing
 
 __all__ = ["check_output", "quantize", "save", "to_pil"]
 
@@ -34,12 +34,7 @@ def check_output(path: str | os.PathLike[str], *, bits: int = 8) -> None:
         raise ImageError(f"cannot tell the format of '{target}' from its suffix; use {', '.join(_FORMATS)}")
     if bits not in (8, 16) or (bits == 16 and kind not in ("PNG", "TIFF")):
         raise ImageError(f"{kind} cannot be written with {bits} bits; use 8, or 16 with .png or .tif")
-    if target.is_dir():
-        raise ImageError(f"'{target}' is a folder; name a file in it")
-    if not target.parent.is_dir():
-        raise ImageError(f"the folder '{target.parent}' does not exist; make it first")
-    if not os.access(target.parent, os.W_OK):
-        raise ImageError(f"the folder '{target.parent}' cannot be written to")
+    check_place(target, ImageError)
 
 
 def quantize(pixels: Tensor, bits: int = 8) -> np.ndarray[Any, Any]:
@@ -79,25 +74,11 @@ def save(pixels: Tensor, path: str | os.PathLike[str], *, bits: int = 8, recipe:
     check_output(path, bits=bits)
     array = quantize(pixels, bits)
     target = Path(path)
-    temporary: Path | None = None
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            temporary = Path(file.name)
+        with replacing(target) as temporary, temporary.open("wb") as file:
             _write(array, file, _FORMATS[target.suffix.lower()], recipe, quality)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-        temporary = None
     except OSError as error:
         raise ImageError(f"'{target}' could not be written: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _write(array: np.ndarray[Any, Any], file: IO[bytes], kind: str, recipe: str, quality: int) -> None:

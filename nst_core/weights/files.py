@@ -6,7 +6,6 @@ import hashlib
 import json
 import pickle
 import re
-import uuid
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nst_core.errors import WeightsError
+from nst_core.replacing import replacing
 
 __all__ = [
     "digest",
@@ -137,15 +137,13 @@ def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
     Raises:
         WeightsError: the folder cannot be written to, or the disk is full.
     """
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(dict(tensors), partial, dict(metadata))
-        partial.replace(path)
+        # Not named like a weight file, or the store would list it.
+        with replacing(path, ".partial") as temporary:
+            save_file(dict(tensors), temporary, dict(metadata))
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"cannot write {path}: {error}. Set NST_HOME to a folder with space.") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

@@ -8,8 +8,8 @@
 
 namespace nst {
 
-/// Hands out channels-last maps, and their memory again once nobody holds them: fresh memory of this size costs as much
-/// as a convolution, since the system clears every page of it.
+/// Hands out channels-last maps, and their memory again once nobody holds them: the system clears every page of fresh
+/// memory, and of maps there are many pages.
 class Buffers {
  public:
   /// Memory that is not used in the last `evaluations` is given back.

@@ -2,7 +2,7 @@
 //
 // Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308. It takes a quarter of
 // the multiplications. In float32 the relative error is about 1e-6; in bfloat16, whose transformed tiles are rounded
-// too, about twice that of a direct convolution.
+// too, it is larger than that of a direct convolution.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,8 +11,8 @@
 
 namespace nst {
 
-/// A frozen kernel. It is transformed at every call: that costs a few per cent of a convolution, and the transformed
-/// kernels of a VGG-19, four times its size, would cost more memory than everything else together.
+/// A frozen kernel. It is transformed at every call: the transformed kernels of a VGG-19 are four times its size, once
+/// for each direction, too much memory to keep.
 class Winograd {
  public:
   /// weight: (K, C, 3, 3), float32 or bfloat16. With `transposed`, the convolution is the input gradient of the one
