@@ -55,6 +55,7 @@ def resolve(
     Raises:
         NstError: anything that cannot be had, in the words of the part that noticed.
     """
+    native()  # the kernels tell the allocator to give large blocks back, and the weights are some
     device = choose_device(job.device)
     dtype = choose_dtype(job.precision, device)
     # Everything cheap comes first, so that a slip costs no waiting.

@@ -1,5 +1,7 @@
 """A process of its own that makes three steps of one variant and prints its peak resident memory in MB.
 
+The optimizer has its whole memory by then, as after a hundred steps of a real run.
+
 python -m nst_benchmarks.memory VARIANT WIDTH [WEIGHTS]
 """
 
@@ -24,7 +26,7 @@ def main() -> None:
     variant, width, *rest = sys.argv[1:]
     problem = Problem.generated(int(width), *rest)
     if variant == "textbook":
-        Textbook(problem).optimize(STEPS, lambda *_: None)
+        Textbook(problem).optimize(STEPS, lambda *_: None, fill=True)
     else:
         ready = problem.ready(PRECISIONS[variant])
         optimize(replace(ready, job=replace(ready.job, steps=STEPS)))

@@ -66,13 +66,14 @@ class Textbook:
         (gradient,) = torch.autograd.grad(self.loss(image), image)
         return gradient
 
-    def optimize(self, evaluations: int, watch: Callable[[int, float, float], None]) -> Tensor:
-        """Run torch's L-BFGS, clamping to [0, 1] before every evaluation, as tutorials do.
+    def optimize(self, evaluations: int, watch: Callable[[int, float, float], None], fill: bool = False) -> Tensor:
+        """Run torch's L-BFGS as it comes, clamping to [0, 1] before every evaluation, as tutorials do.
 
-        ``watch`` is told number, loss and seconds of every evaluation.
+        ``watch`` is told number, loss and seconds of every evaluation. ``fill`` fills the memory of the optimizer
+        first, by steps on a function that costs nothing.
         """
         image = self.start.clone().requires_grad_()
-        optimizer = torch.optim.LBFGS([image], max_iter=evaluations, max_eval=evaluations, history_size=20)
+        optimizer = torch.optim.LBFGS([image], max_eval=evaluations)
         count, began = 0, time.perf_counter()
 
         def closure() -> Tensor:
@@ -86,6 +87,8 @@ class Textbook:
             watch(count, float(loss.detach()), time.perf_counter() - began)
             return loss
 
+        if fill:
+            _fill(optimizer, image)
         while count < evaluations:
             before = count
             optimizer.param_groups[0]["max_iter"] = evaluations - count
@@ -93,3 +96,22 @@ class Textbook:
             if count == before:
                 break
         return image.detach().clamp(0, 1)
+
+
+def _fill(optimizer: torch.optim.LBFGS, image: Tensor) -> None:
+    """Step down an uneven quadratic until the optimizer remembers as many steps as it ever will."""
+    curvature = torch.linspace(1.0, 1000.0, image.numel()).reshape(image.shape)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = 0.5 * (curvature * image.square()).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    group, state = optimizer.param_groups[0], optimizer.state[image]
+    group["max_iter"] = 1
+    while len(state.get("old_dirs", ())) < group["history_size"]:
+        known = len(state.get("old_dirs", ()))
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
+        if state["n_iter"] > 1 and len(state["old_dirs"]) == known:
+            raise RuntimeError(f"the quadratic gave torch's L-BFGS only {known} steps to remember")

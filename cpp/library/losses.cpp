@@ -26,6 +26,15 @@ at::Tensor summed_gram(const at::Tensor& feature) {
   return op.call(feature, std::nullopt);
 }
 
+// Σ (F_G - F_C)² with a gradient, likewise.
+at::Tensor summed_squares(const at::Tensor& feature, const at::Tensor& target) {
+  if (!feature.device().is_cpu()) return (wide(feature) - wide(target)).square().sum();
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("nst::squared_error", "")
+                             .typed<at::Tensor(const at::Tensor&, const at::Tensor&)>();
+  return op.call(feature, target);
+}
+
 }  // namespace
 
 at::Tensor averaged_gram(const at::Tensor& feature) {
@@ -37,7 +46,7 @@ at::Tensor content_loss(const at::Tensor& feature, const at::Tensor& target, int
   const auto positions = static_cast<double>(feature.size(2) * feature.size(3));
   const double factor =
       reduction == ContentReduction::sum ? 0.5 : 1.0 / (static_cast<double>(channels) * positions);
-  return (wide(feature) - target).square().sum() * factor;
+  return summed_squares(feature, target) * factor;
 }
 
 at::Tensor style_loss(const at::Tensor& feature, const at::Tensor& target, int64_t channels,

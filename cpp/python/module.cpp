@@ -1,6 +1,10 @@
 // The Python module nst_core._C: the kernels, and what this build is. Operators are also under torch.ops.nst.
 #include <torch/extension.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "nst/build_info.h"
 #include "nst/conv_stack.h"
 #include "nst/gram.h"
@@ -20,6 +24,16 @@ py::dict build_info() {
   return result;
 }
 
+// Numbers of bytes from which on a block goes back to the system as soon as it is freed. glibc moves this limit up to
+// what was freed last, and the maps of a large image then leave holes behind that nothing else fits into.
+constexpr int kLargeBlock = 1 << 20;
+
+void return_large_blocks() {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+#endif
+}
+
 std::shared_ptr<nst::ConvStack> make_stack(const std::vector<int64_t>& kinds, const std::vector<at::Tensor>& weights,
                                            const std::vector<at::Tensor>& biases, const std::vector<int64_t>& taps) {
   std::vector<nst::LayerKind> layers;
@@ -35,6 +49,7 @@ std::shared_ptr<nst::ConvStack> make_stack(const std::vector<int64_t>& kinds, co
 
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
   module.doc() = "Native kernels of nst.";
+  return_large_blocks();
   module.def("build_info", &build_info, "Compiler, torch version and instruction sets of this build.");
   module.def("gram", &nst::gram, py::arg("feature"), py::arg("weight") = py::none(),
              "Sum F F^T over positions: (B, N, H, W) to (B, N, N). Without a graph; torch.ops.nst.gram has one.");

@@ -46,6 +46,14 @@ using PoolRowBackward = void (*)(const T* gradient, const T* above, const T* bel
 template <typename T>
 using MaskAdd = void (*)(const T* mask, const T* add, int64_t count, T* out);
 
+/// Σ (a - b)².
+template <typename T>
+using SquaredError = double (*)(const T* a, const T* b, int64_t count);
+
+/// out = (a - b) factor.
+template <typename T>
+using ScaledDifference = void (*)(const T* a, const T* b, int64_t count, float factor, T* out);
+
 /// A row of a convolution that reads few channels, see narrow_kernel.inc.
 template <typename T>
 using NarrowRow = void (*)(const T* input, int64_t height, int64_t width, int64_t inputs, int64_t y, int64_t x,
@@ -82,6 +90,8 @@ struct MapKernels {
   PoolRow<T> pool_row;
   PoolRowBackward<T> pool_row_backward;
   MaskAdd<T> mask_add;
+  SquaredError<T> squared_error;
+  ScaledDifference<T> scaled_difference;
 };
 
 struct Kernels {

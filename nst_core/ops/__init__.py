@@ -2,6 +2,7 @@
 
 from nst_core.ops.gram import gram, gram_reference
 from nst_core.ops.loading import Native, native
+from nst_core.ops.squared_error import squared_error, squared_error_reference
 from nst_core.ops.stack import ConvStack, LayerKind, ReferenceStack, Stacked, accelerated, conv_stack
 
 __all__ = [
@@ -15,4 +16,6 @@ __all__ = [
     "gram",
     "gram_reference",
     "native",
+    "squared_error",
+    "squared_error_reference",
 ]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nst_core.ops import gram, gram_reference, native
+from tests.compiled_forms import check_compiled_forms
 
 pytestmark = pytest.mark.skipif(native().module is None, reason=f"native kernels needed: {native().reason}")
 
@@ -124,15 +125,11 @@ def test_errors_say_what_is_wrong():
         torch.ops.nst.gram(x, torch.ones(1, 3, 4, 4))
 
 
-def test_it_works_in_compiled_forms():
-    class Style(torch.nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.ops.nst.gram(x).square().sum()
+def test_it_works_in_compiled_forms(tmp_path):
+    def style(x: torch.Tensor) -> torch.Tensor:
+        return torch.ops.nst.gram(x, None).square().sum()
 
-    x = torch.randn(1, 8, 5, 6)
-    expected = exact(x).square().sum().float()
-    exported = torch.export.export(Style(), (x,))
-    torch.testing.assert_close(exported.module()(x), expected)
+    check_compiled_forms(style, (torch.randn(1, 8, 5, 6),), tmp_path)
 
 
 @settings(max_examples=40, deadline=None)

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from nst_core import PointwiseLoss
+from nst_core import PointwiseLoss, ops
 
 __all__ = ["MseContent"]
 
@@ -26,9 +26,10 @@ class MseContent(PointwiseLoss):
 
     def pointwise(self, feature: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Sum the squared differences over positions and channels."""
+        if weight is None:
+            return ops.squared_error(feature, target)
         wide = feature if feature.dtype == torch.float64 else feature.float()
-        squares = (wide - target).square()
-        return squares.sum() if weight is None else (squares * weight).sum()
+        return ((wide - target).square() * weight).sum()
 
     def scale(self, positions: float, channels: int) -> float:
         """Return 1/(N M) or ½."""
