@@ -23,7 +23,7 @@ class _Module(torch.nn.Module):
 
 
 def check_compiled_forms(function: Callable[..., Tensor], inputs: tuple[Tensor, ...], folder: Path) -> None:
-    """Compare value and gradient of the first input in each: torch.jit.script, also saved, torch.export, torch.compile."""
+    """Compare value and gradient of the first input: torch.jit.script, also saved, torch.export, torch.compile."""
     scripted = torchscript.script(function)
     torchscript.save(scripted, folder / "function.ts", {})
     loaded, _ = torchscript.load(folder / "function.ts")

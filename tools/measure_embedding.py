@@ -3,12 +3,13 @@
     python tools/measure_embedding.py NST_EMBED WEIGHTS CONTENT STYLE [SIZE]
 
 NST_EMBED is the program, `build/cpp/nst/embed/nst_embed` after `python tools/cpp_tests.py`. The runs alternate, each
-is a process of its own, and of several the fastest counts, since other programs only ever make them slower.
+is a process of its own; they are compared pair by pair, either one first in turn, and the median ratio counts.
 """
 
 from __future__ import annotations
 
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ import torch
 import nst_core as nst
 from nst_core import Component, default_registry, export_extractor
 
-ROUNDS, STEPS = 5, 12
+ROUNDS, STEPS = 10, 12
 PYTHON = """
 import sys
 import nst_core as nst
@@ -46,15 +47,29 @@ def main(program: str, weights: str, content: str, style: str, size: str = "512"
         for precision in ("fp32", "bf16"):
             file = str(Path(folder) / f"{precision}.ts")
             export_extractor("vgg19", extractor, file, dtype=precision)
-            native, python = [], []
-            for _ in range(ROUNDS):
+
+            def native(file: str = file) -> float:
                 said = output(program, content, style, file, f"{folder}/out.png", "--size", size, "--steps", str(STEPS))
-                native.append(float(re.search(r"([\d.]+) s per evaluation", said)[1]))
-                python.append(
-                    float(output(sys.executable, "-c", PYTHON, content, style, weights, size, str(STEPS), precision))
-                )
-            a, b = min(native), min(python)
-            print(f"{precision}: C++ {a:.3f} s, Python {b:.3f} s per evaluation, ratio {a / b:.3f}")
+                return float(re.search(r"([\d.]+) s per evaluation", said)[1])
+
+            def python(precision: str = precision) -> float:
+                said = output(sys.executable, "-c", PYTHON, content, style, weights, size, str(STEPS), precision)
+                return float(said)
+
+            pairs = []
+            for number in range(ROUNDS):
+                if number % 2:
+                    b, a = python(), native()
+                else:
+                    a, b = native(), python()
+                pairs.append((a, b))
+            ratios = sorted(a / b for a, b in pairs)
+            a, b = (statistics.median(times) for times in zip(*pairs, strict=True))
+            print(
+                f"{precision}: C++ {a:.3f} s, Python {b:.3f} s per evaluation (medians); ratio of a pair: median "
+                f"{statistics.median(ratios):.3f}, {ratios[0]:.3f} to {ratios[-1]:.3f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
