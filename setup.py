@@ -77,6 +77,7 @@ setup(
         "nst_core.image",
         "nst_core.ops",
         "nst_core.samples",
+        "nst_core.testing",
         "nst_core.weights",
         "nst_plugins",
         "nst_plugins.extractors",

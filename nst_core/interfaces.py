@@ -62,6 +62,8 @@ class Extractor(ABC):
 
     content_layers: ClassVar[tuple[str, ...]] = ()
     style_layers: ClassVar[tuple[str, ...]] = ()
+    scriptable: ClassVar[bool] = True
+    """Whether TorchScript can compile its networks, so that they run without Python."""
 
     @abstractmethod
     def taps(self) -> Mapping[str, Tap]:
