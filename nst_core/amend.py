@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
 from nst_core.errors import JobError, unknown_name
-from nst_core.interfaces import Extractor
+from nst_core.interfaces import PIXELS, Extractor, Loss
 from nst_core.job import Component, Job, Precision, Term
 from nst_core.parameters import parse_spec
 from nst_core.presets import CONTENT_LOSS, PRESETS, STYLE_LOSS, preset_named
@@ -110,21 +110,43 @@ def _role(registry: Registry, term: Term) -> str:
     return registry.get("loss", term.loss).role
 
 
+def _usual_weight(registry: Registry, loss: str, preset: str = "content") -> float:
+    """Return the weight at which a loss suits a preset: its own default, in proportion to the preset's α or β."""
+    cls: type[Loss] = registry.get("loss", loss).cls
+    tuned, wanted = PRESETS["content"], preset_named(preset)
+    pairs = {
+        "content": (tuned.content_weight, wanted.content_weight),
+        "style": (tuned.style_weight, wanted.style_weight),
+    }
+    usual, weight = pairs.get(cls.role, (1.0, 1.0))
+    return weight if cls.default_weight is None else cls.default_weight * weight / usual
+
+
+def _usual_layers(registry: Registry, loss: str, extractor: Component) -> tuple[str, ...]:
+    """Return the layers that a loss looks at unless told otherwise."""
+    cls: type[Loss] = registry.get("loss", loss).cls
+    network: type[Extractor] = registry.get("extractor", extractor.name).cls
+    if cls.default_layers:
+        known = {PIXELS, *registry.create("extractor", extractor).taps()}
+        if known.issuperset(cls.default_layers):
+            return cls.default_layers
+    return {"content": network.content_layers, "style": network.style_layers}.get(cls.role, ())
+
+
 def _with_preset(job: Job, registry: Registry, name: str) -> Job:
-    preset = preset_named(name)
-    weights = {"content": preset.content_weight, "style": preset.style_weight}
-    terms = tuple(replace(t, weight=weights.get(_role(registry, t), t.weight)) for t in job.terms)
-    return replace(job, terms=terms, initializer=Component(preset.initializer))
+    terms = tuple(
+        t if _role(registry, t) == "regularizer" else replace(t, weight=_usual_weight(registry, t.loss, name))
+        for t in job.terms
+    )
+    return replace(job, terms=terms, initializer=Component(preset_named(name).initializer))
 
 
 def _with_extractor(job: Job, registry: Registry, options: Options) -> Job:
     if "extractor" in options:
         component = _component(registry, "extractor", options["extractor"])
         if component != job.extractor:
-            network: type[Extractor] = registry.get("extractor", component.name).cls
-            layers = {"content": network.content_layers, "style": network.style_layers}
             terms = tuple(
-                replace(t, layers=layers.get(_role(registry, t), t.layers), layer_weights=()) for t in job.terms
+                replace(t, layers=_usual_layers(registry, t.loss, component), layer_weights=()) for t in job.terms
             )
             job = replace(job, extractor=component, terms=terms, weights_sha256="")
     if "weights" in options:
@@ -183,25 +205,21 @@ def _choice(registry: Registry, text: str) -> _Choice:
 
 def _term(choice: _Choice, old: Sequence[Term], job: Job, registry: Registry) -> Term | None:
     """Make the term of a chosen loss; what it leaves open comes from the loss, then from the term it replaces."""
-    cls = registry.get("loss", choice.name).cls
-    network: type[Extractor] = registry.get("extractor", job.extractor.name).cls
     before = next((t for t in old if t.loss == choice.name), None) or next(iter(old), None)
-    preset = PRESETS["content"]
-    fallback = {"content": preset.content_weight, "style": preset.style_weight}.get(choice.role, 1.0)
     weight = choice.weight
-    if weight is None and before is not None and (before.loss == choice.name or cls.default_weight is None):
-        weight = before.weight
     if weight is None:
-        weight = fallback if cls.default_weight is None else cls.default_weight
+        weight = _usual_weight(registry, choice.name)
+        if before is not None:  # a recipe with half the usual style means half of this loss's usual style, too
+            weight *= before.weight / _usual_weight(registry, before.loss)
     if weight == 0:
         return None
-    if choice.layers is not None:
-        layers, factors = choice.layers
-    elif before is not None:
-        layers, factors = before.layers, before.layer_weights
-    else:
-        defaults = {"content": network.content_layers, "style": network.style_layers}
-        layers, factors = defaults.get(choice.role, ()), ()
+    usual = _usual_layers(registry, choice.name, job.extractor)
+    layers, factors = choice.layers or (usual, ())
+    if choice.layers is None and before is not None:
+        # Layers that someone chose stay chosen, unless the two losses look at different things by nature.
+        same = usual == _usual_layers(registry, before.loss, job.extractor)
+        if same or before.loss == choice.name:
+            layers, factors = before.layers, before.layer_weights
     return Term(choice.name, weight, layers, factors, choice.params)
 
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from nst_core.job import ParamValue
 
 __all__ = [
+    "PIXELS",
     "Extractor",
     "FeatureLoss",
     "ImageLoss",
@@ -35,6 +36,10 @@ __all__ = [
 ]
 
 Role = Literal["content", "style", "regularizer"]
+
+
+PIXELS = "pixels"
+"""The layer that every extractor has: the image itself, ``(B, 3, H, W)`` in [0, 1], float32."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Extractor(ABC):
 
     @abstractmethod
     def taps(self) -> Mapping[str, Tap]:
-        """All layers by name, from shallow to deep. Needs no weights."""
+        """All layers by name, from shallow to deep, without ``pixels``. Needs no weights."""
 
     @abstractmethod
     def network(self, layers: Sequence[str]) -> nn.Module:
@@ -94,11 +99,16 @@ class Loss(ABC):
 
     Attributes:
         role: which image gives the target. Naming a plugin on the command line fills its role.
-        default_weight: α or β that suits this loss with the default preset; ``None`` takes the preset's.
+        default_weight: α or β at which this loss looks good with the preset ``content``; ``None`` means the
+            preset's own, which suits ``mse-content`` and ``gram-style``. A loss that takes the place of another keeps
+            its emphasis: where the other had half of its default, this one gets half of its own.
+        default_layers: layers it looks at unless told otherwise, where they are not the extractor's for the role;
+            ``("pixels",)`` for the image itself.
     """
 
     role: ClassVar[Role]
     default_weight: ClassVar[float | None] = None
+    default_layers: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nst_core.errors import PluginError
+from nst_core.interfaces import PIXELS
 from nst_core.terms import BoundTerm, Features
 
 __all__ = ["Evaluation", "Objective"]
@@ -50,7 +51,7 @@ class Objective:
 
         Args:
             network: maps an image to the feature maps of ``layers``, in order.
-            layers: all layers that the terms use.
+            layers: all layers that the terms use, but for the pixels.
             terms: at least one.
             content: ``(1, 3, H, W)`` in [0, 1], or ``None`` where no term needs it.
             style: ``(1, 3, H', W')`` in [0, 1], or ``None`` where no term needs it.
@@ -69,9 +70,10 @@ class Objective:
                         term.aim(features)
 
     def _features(self, image: Tensor) -> Features:
-        if not self._layers:
-            return {}
-        return dict(zip(self._layers, self._network(image), strict=True))
+        features = {PIXELS: image}
+        if self._layers:
+            features |= dict(zip(self._layers, self._network(image), strict=True))
+        return features
 
     def __call__(self, image: Tensor) -> Evaluation:
         """Evaluate at ``image``, ``(1, 3, H, W)`` in [0, 1]."""

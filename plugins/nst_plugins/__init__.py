@@ -22,14 +22,32 @@ def nst_register_extractors(register: Register) -> None:
 
 @hookimpl
 def nst_register_losses(register: Register) -> None:
-    """Register the content loss, the style loss and the regularizer."""
+    """Register losses on style and content, and regularizers."""
+    from nst_plugins.losses.covariance_style import CovarianceStyle
     from nst_plugins.losses.gram_style import GramStyle
+    from nst_plugins.losses.histogram_style import HistogramStyle
+    from nst_plugins.losses.laplacian import Laplacian
+    from nst_plugins.losses.mean_std_style import MeanStdStyle
     from nst_plugins.losses.mse_content import MseContent
+    from nst_plugins.losses.nn_style import NnStyle
+    from nst_plugins.losses.range_penalty import RangePenalty
+    from nst_plugins.losses.self_similarity_content import SelfSimilarityContent
+    from nst_plugins.losses.swd_style import SwdStyle
     from nst_plugins.losses.total_variation import TotalVariation
+    from nst_plugins.losses.w2_style import W2Style
 
+    register("covariance-style", CovarianceStyle)
     register("gram-style", GramStyle)
+    register("histogram-style", HistogramStyle)
+    register("laplacian", Laplacian)
+    register("mean-std-style", MeanStdStyle)
     register("mse-content", MseContent)
+    register("nn-style", NnStyle)
+    register("range", RangePenalty)
+    register("self-similarity-content", SelfSimilarityContent)
+    register("swd-style", SwdStyle)
     register("tv", TotalVariation)
+    register("w2-style", W2Style)
 
 
 @hookimpl

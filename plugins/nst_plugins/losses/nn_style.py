@@ -1,0 +1,102 @@
+"""Nearest neighbours in feature space as style.
+
+After Li and Wand, "Combining Markov random fields and convolutional neural networks", arXiv:1601.04589, and Kolkin et
+al., "Neural neighbor style transfer", arXiv:2203.13215.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nst_core import FeatureLoss
+from nst_plugins.losses.moments import wide
+
+__all__ = ["NnStyle", "directions_of", "hypercolumns", "nearest"]
+
+# Similarities held at once: 16 MB in float32.
+_BLOCK = 4 * 2**20
+# Of the squared length of a column, whose mean is one: its direction stays smooth where it vanishes.
+_SHORTEST = 1e-6
+
+
+def hypercolumns(maps: Sequence[Tensor], scales: Sequence[Tensor], grid: tuple[int, int]) -> Tensor:
+    """Bring maps to one grid and put their channels one after the other.
+
+    Args:
+        maps: each ``(B, N_l, H_l, W_l)``, float32 or wider.
+        scales: a factor for each.
+        grid: height and width; larger maps are averaged over cells, smaller ones interpolated.
+
+    Returns:
+        ``(B, Σ N_l, height · width)``.
+    """
+    columns = []
+    for one, scale in zip(maps, scales, strict=True):
+        if one.shape[-2] >= grid[0] and one.shape[-1] >= grid[1]:
+            fitting = F.adaptive_avg_pool2d(one, grid)
+        else:
+            fitting = F.interpolate(one, size=grid, mode="bilinear", align_corners=False)
+        columns.append(fitting.flatten(2) * scale)
+    return torch.cat(columns, dim=1)
+
+
+def directions_of(columns: Tensor) -> Tensor:
+    """Return columns ``(…, D, M)`` of unit length, but for very short ones, which stay short."""
+    return columns / (columns.square().sum(dim=-2, keepdim=True) + _SHORTEST).sqrt()
+
+
+@torch.no_grad()
+def nearest(queries: Tensor, keys: Tensor) -> Tensor:
+    """Find the key with the largest inner product for every query, in blocks of bounded memory.
+
+    Args:
+        queries: ``(D, M)``.
+        keys: ``(D, M')``.
+
+    Returns:
+        Indices ``(M,)`` of keys.
+    """
+    block = max(1, _BLOCK // keys.shape[1])
+    return torch.cat([(part.T @ keys).argmax(dim=1) for part in torch.split(queries, block, dim=1)])
+
+
+class NnStyle(FeatureLoss):
+    """Every place of the picture imitates the most similar place of the style: its very marks, not their average.
+
+    All layers, each divided by its RMS length over the style image, are brought to one grid of at most ``positions``
+    positions and joined to columns; the style's mean is subtracted. The loss is the mean over positions of
+    ½ |f̂ - ŝ|², where f̂ and ŝ are the directions of a column and of its nearest neighbour in the style by cosine: the
+    cosine distance. The neighbours are found anew at every evaluation and taken as constant.
+    """
+
+    default_weight = 1e2
+
+    def __init__(self, positions: int = 4096) -> None:
+        if positions < 1:
+            raise ValueError(f"positions must be at least 1, not {positions}")
+        self.positions = positions
+
+    def forward(self, features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+        """Compute the distance to the nearest neighbours, summed over the batch."""
+        layers = list(features)
+        with torch.no_grad():
+            aims = [wide(targets[layer]) for layer in layers]
+            scales = [(aim.square().sum(dim=1).mean() + _SHORTEST).rsqrt() for aim in aims]
+            style = hypercolumns(aims, scales, self._grid(aims))[0]
+            mean = style.mean(dim=1, keepdim=True)
+            keys = directions_of(style - mean)
+        maps = [wide(features[layer]) for layer in layers]
+        columns = directions_of(hypercolumns(maps, scales, self._grid(maps)) - mean)
+        losses = [0.5 * (one - keys[:, nearest(one, keys)]).square().sum(dim=0).mean() for one in columns]
+        return torch.stack(losses).sum()
+
+    def _grid(self, maps: Sequence[Tensor]) -> tuple[int, int]:
+        """Return the largest map's size divided by the least whole number that leaves few enough positions."""
+        height, width = max(((m.shape[-2], m.shape[-1]) for m in maps), key=math.prod)
+        step = math.ceil(math.sqrt(height * width / self.positions))
+        return max(1, height // step), max(1, width // step)
