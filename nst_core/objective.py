@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nst_core.errors import PluginError
+from nst_core.errors import BrokenContractError, PluginError
 from nst_core.interfaces import PIXELS
 from nst_core.terms import BoundTerm, Features
 
@@ -72,7 +72,10 @@ class Objective:
     def _features(self, image: Tensor) -> Features:
         features = {PIXELS: image}
         if self._layers:
-            features |= dict(zip(self._layers, self._network(image), strict=True))
+            maps = self._network(image)
+            if len(maps) != len(self._layers):
+                raise PluginError(f"the network gave {len(maps)} feature maps for the layers {', '.join(self._layers)}")
+            features |= dict(zip(self._layers, maps, strict=True))
         return features
 
     def __call__(self, image: Tensor) -> Evaluation:
@@ -88,7 +91,7 @@ class Objective:
         values = [value.float() for value in term.losses(image, features)]
         for value in values:
             if value.dim() != 0:
-                raise PluginError(
-                    f"loss '{term.label}' must give scalars, but gave a tensor of shape {tuple(value.shape)}"
+                raise BrokenContractError(
+                    "loss", term.term.loss, f"must give scalars, but gave a tensor of shape {tuple(value.shape)}"
                 )
         return values

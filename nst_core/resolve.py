@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nst_core.device import choose_device, choose_dtype, memory_format
-from nst_core.errors import ImageError, JobError, WeightsError, unknown_name
+from nst_core.errors import BrokenContractError, ImageError, JobError, WeightsError, unknown_name
 from nst_core.image import ImageInput, Picture, load
 from nst_core.interfaces import PIXELS, Extractor, Initializer, Optimizer, Tap
 from nst_core.job import Component, ImageRef, Job, Term
@@ -78,9 +78,11 @@ def resolve(
         generator=torch.Generator().manual_seed(job.seed),
     )
     if initial.shape != (1, 3, height, width) or not torch.isfinite(initial).all():
-        raise JobError(
-            f"initializer '{job.initializer.name}' must give finite pixels of shape (1, 3, {height}, {width}), "
-            f"but gave {tuple(initial.shape)}"
+        finite = "" if torch.isfinite(initial).all() else ", not all finite"
+        raise BrokenContractError(
+            "initializer",
+            job.initializer.name,
+            f"must give finite pixels of shape (1, 3, {height}, {width}), but gave {tuple(initial.shape)}{finite}",
         )
 
     network = extractor.network(layers) if layers else nn.Identity()

@@ -19,6 +19,7 @@ from nst_core import (
     JobError,
     NonFiniteError,
     Optimizer,
+    PluginError,
     Step,
     load_image,
     make_job,
@@ -215,7 +216,9 @@ def test_an_initializer_that_breaks_its_promise_is_named():
             return torch.zeros(1, 3, 2, 2)
 
     registry = tiny_registry(("small", plugin(initializers={"small": Small})))
-    with pytest.raises(JobError, match="initializer 'small' must give"):
+    with pytest.raises(
+        PluginError, match=r"initializer .small. \(plugin .small. of package small-package 1.2\) must give"
+    ):
         carry_out(registry, init="small")
 
 

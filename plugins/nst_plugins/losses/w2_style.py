@@ -52,7 +52,7 @@ class W2Style(StatisticLoss):
     processors, or ``newton-schulz``, matrix products alone, for devices where those are what is fast.
     """
 
-    default_weight = 1e2
+    default_weight = 50.0
 
     def __init__(self, blur: float = 0.01, root: Root = "eigen") -> None:
         if not 1e-6 <= blur <= 10:
