@@ -184,9 +184,9 @@ def test_neighbours_are_searched_in_blocks(monkeypatch):
 
 def test_neighbours_of_large_maps_are_searched_on_a_coarser_grid():
     pastiche, style = maps(3, 64, 48), maps(3, 40, 80, seed=1)
-    averaged = [torch.nn.functional.avg_pool2d(x, 2) for x in (pastiche, style)]
-    mean = averaged[1].mean(dim=(2, 3), keepdim=True)
-    a, b = ((x - mean).flatten(2)[0] for x in averaged)
+    sampled = [x[..., 1::2, 1::2] for x in (pastiche, style)]
+    mean = sampled[1].mean(dim=(2, 3), keepdim=True)
+    a, b = ((x - mean).flatten(2)[0] for x in sampled)
     a, b = (x / x.norm(dim=0) for x in (a, b))
     expected = float((1 - (a.T @ b).max(dim=1).values).mean())
     assert value(NnStyle(positions=1000), pastiche, style) == pytest.approx(expected, rel=1e-4)

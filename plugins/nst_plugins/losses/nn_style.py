@@ -30,7 +30,8 @@ def hypercolumns(maps: Sequence[Tensor], scales: Sequence[Tensor], grid: tuple[i
     Args:
         maps: each ``(B, N_l, H_l, W_l)``, float32 or wider.
         scales: a factor for each.
-        grid: height and width; larger maps are averaged over cells, smaller ones interpolated.
+        grid: height and width; larger maps are sampled in the middle of its cells (an average would leave
+            the detail within a cell free), smaller ones interpolated.
 
     Returns:
         ``(B, Σ N_l, height · width)``.
@@ -38,7 +39,7 @@ def hypercolumns(maps: Sequence[Tensor], scales: Sequence[Tensor], grid: tuple[i
     columns = []
     for one, scale in zip(maps, scales, strict=True):
         if one.shape[-2] >= grid[0] and one.shape[-1] >= grid[1]:
-            fitting = F.adaptive_avg_pool2d(one, grid)
+            fitting = F.interpolate(one, size=grid, mode="nearest-exact")
         else:
             fitting = F.interpolate(one, size=grid, mode="bilinear", align_corners=False)
         columns.append(fitting.flatten(2) * scale)
