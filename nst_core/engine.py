@@ -112,6 +112,9 @@ def optimize(ready: Ready, observers: Iterable[Observer] = ()) -> Result:
                 if following is None:
                     stopped = "converged"
                     break
+                if len(history) == steps - 1:
+                    solution = optimizer.solution()
+                    following = following if solution is None else solution
                 if following.shape != variable.shape:
                     problem = f"was at a point of shape {tuple(variable.shape)} and gave {tuple(following.shape)}"
                     raise BrokenContractError("optimizer", ready.job.optimizer.name, problem)

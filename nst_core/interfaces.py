@@ -291,6 +291,13 @@ class Optimizer(ABC):
             A tensor in the shape of the variable, which the optimizer does not change later.
         """
 
+    def solution(self) -> Tensor | None:
+        """Return a point that may be better than those evaluated, such as an average of them, or ``None``.
+
+        The engine makes it the last point that it evaluates; the best one of all is the result.
+        """
+        return None
+
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
         """Return tensors, numbers and strings (nested in dicts and lists) that hold all that is remembered."""

@@ -13,6 +13,7 @@ from nst_core.interfaces import (
     FeatureLoss,
     ImageLoss,
     Initializer,
+    Loss,
     Optimizer,
     PointwiseLoss,
     StatisticLoss,
@@ -31,8 +32,8 @@ def conformance(component: Callable[..., Any], **params: ParamValue) -> list[Che
 
     Args:
         component: the class, or a function that gives a new instance every time it is called.
-        params: constructor arguments. Of a loss, every other choice of its ``Literal`` and ``bool`` parameters is
-            checked as well.
+        params: constructor arguments. Of losses and initializers, every other choice of their ``Literal`` and ``bool``
+            parameters is checked as well.
 
     Returns:
         Checks to be called in any order; their texts are names fit for the ids of a parametrized test.
@@ -44,7 +45,7 @@ def conformance(component: Callable[..., Any], **params: ParamValue) -> list[Che
     kind = next((kind for kind in _laws() if isinstance(instance, kind)), None)
     if kind is None:
         raise PluginError(f"{type(instance).__name__} is no component; see the classes in nst_core")
-    variants = _variants(component, params) if hasattr(instance, "role") else [dict(params)]
+    variants = _variants(component, params) if isinstance(instance, Loss | Initializer) else [dict(params)]
     return [
         Check(_name(law, variant, params), law, functools.partial(component, **variant))
         for variant in variants

@@ -53,13 +53,17 @@ def nst_register_losses(register: Register) -> None:
 @hookimpl
 def nst_register_initializers(register: Register) -> None:
     """Register what an optimisation can start from."""
+    from nst_plugins.initializers.blend import BlendStart
     from nst_plugins.initializers.content import ContentStart
     from nst_plugins.initializers.image import ImageStart
     from nst_plugins.initializers.noise import NoiseStart
+    from nst_plugins.initializers.style import StyleStart
 
+    register("blend", BlendStart)
     register("content", ContentStart)
     register("image", ImageStart)
     register("noise", NoiseStart)
+    register("style", StyleStart)
 
 
 @hookimpl

@@ -292,3 +292,32 @@ def test_slow_kernels_are_remarked_on_unless_asked_for(registry, monkeypatch):
     monkeypatch.setenv("NST_NATIVE", "1")
     with pytest.raises(JobError, match="NST_NATIVE=1, but the native kernels cannot be used: they were not compiled"):
         carry_out(registry, steps=1)
+
+
+def test_the_solution_of_an_optimizer_is_evaluated_last(registry):
+    class Guesses(Optimizer):
+        """Wanders off in small steps, and knows a good image."""
+
+        def start(self, variable, damping=1.0):
+            self.x = variable
+
+        def step(self, loss, gradient):
+            self.x = self.x + 0.001
+            return self.x
+
+        def solution(self):
+            return CONTENT.clone()
+
+        def state_dict(self):
+            return {"x": self.x}
+
+        def load_state_dict(self, state):
+            self.x = state["x"]
+
+    registry = tiny_registry(("guesses", plugin(optimizers={"guesses": Guesses})))
+    seen = []
+    result = carry_out(registry, [seen.append], optimizer="guesses", steps=4, init="noise", style_weight=0)
+    assert len(seen) == 4
+    assert torch.equal(seen[-1].image, CONTENT)
+    assert torch.equal(result.image, CONTENT)
+    assert result.total == 0
