@@ -316,7 +316,7 @@ def test_the_solution_of_an_optimizer_is_evaluated_last(registry):
 
     registry = tiny_registry(("guesses", plugin(optimizers={"guesses": Guesses})))
     seen = []
-    result = carry_out(registry, [seen.append], optimizer="guesses", steps=4, init="noise", style_weight=0)
+    result = carry_out(registry, seen.append, optimizer="guesses", steps=4, init="noise", style_weight=0)
     assert len(seen) == 4
     assert torch.equal(seen[-1].image, CONTENT)
     assert torch.equal(result.image, CONTENT)

@@ -20,29 +20,31 @@ __all__ = ["NnStyle", "directions_of", "hypercolumns", "nearest"]
 
 # Similarities held at once: 16 MB in float32.
 _BLOCK = 4 * 2**20
-# Of the squared length of a column, whose mean is one: its direction stays smooth where it vanishes.
+# Of the squared length of a column, which is about the number of layers: its direction stays smooth where it vanishes.
 _SHORTEST = 1e-6
 
 
 def hypercolumns(maps: Sequence[Tensor], scales: Sequence[Tensor], grid: tuple[int, int]) -> Tensor:
-    """Bring maps to one grid and put their channels one after the other.
+    """Bring maps to one grid of cells and put all that lies in a cell one after the other.
 
     Args:
         maps: each ``(B, N_l, H_l, W_l)``, float32 or wider.
         scales: a factor for each.
-        grid: height and width; larger maps are sampled in the middle of its cells (an average would leave
-            the detail within a cell free), smaller ones interpolated.
+        grid: height and width. A map that is k times as large gives a cell its k × k positions, each times 1/k, so
+            that no detail is left free; a smaller one is interpolated.
 
     Returns:
-        ``(B, Σ N_l, height · width)``.
+        ``(B, Σ k_l² N_l, height · width)``.
     """
     columns = []
     for one, scale in zip(maps, scales, strict=True):
-        if one.shape[-2] >= grid[0] and one.shape[-1] >= grid[1]:
-            fitting = F.interpolate(one, size=grid, mode="nearest-exact")
+        times = min(one.shape[-2] // grid[0], one.shape[-1] // grid[1])
+        if times >= 1:
+            fitting = F.interpolate(one, size=(grid[0] * times, grid[1] * times), mode="nearest-exact")
+            cells = F.pixel_unshuffle(fitting, times) / times
         else:
-            fitting = F.interpolate(one, size=grid, mode="bilinear", align_corners=False)
-        columns.append(fitting.flatten(2) * scale)
+            cells = F.interpolate(one, size=grid, mode="bilinear", align_corners=False)
+        columns.append(cells.flatten(2) * scale)
     return torch.cat(columns, dim=1)
 
 
@@ -57,7 +59,7 @@ def nearest(queries: Tensor, keys: Tensor) -> Tensor:
 
     Args:
         queries: ``(D, M)``.
-        keys: ``(D, M')``.
+        keys: ``(D, M')`` in the same dtype.
 
     Returns:
         Indices ``(M,)`` of keys.
@@ -70,9 +72,10 @@ class NnStyle(FeatureLoss):
     """Every place of the picture imitates the most similar place of the style: its very marks, not their average.
 
     All layers, each divided by its RMS length over the style image, are brought to one grid of at most ``positions``
-    positions and joined to columns; the style's mean is subtracted. The loss is the mean over positions of
-    ½ |f̂ - ŝ|², where f̂ and ŝ are the directions of a column and of its nearest neighbour in the style by cosine: the
-    cosine distance. The neighbours are found anew at every evaluation and taken as constant.
+    cells and joined to columns. A column's neighbour is the one in the style with the largest cosine, each image's
+    mean subtracted; the search is done anew at every evaluation, in the features' own precision. The loss is the mean
+    over cells of ½ |f̂ - ŝ|², the cosine distance, where f̂ and ŝ are the directions of a column and of its neighbour,
+    the style's mean subtracted from both.
     """
 
     default_weight = 1e2
@@ -84,20 +87,23 @@ class NnStyle(FeatureLoss):
 
     def forward(self, features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
         """Compute the distance to the nearest neighbours, summed over the batch."""
-        layers = list(features)
-        with torch.no_grad():
-            aims = [wide(targets[layer]) for layer in layers]
-            scales = [(aim.square().sum(dim=1).mean() + _SHORTEST).rsqrt() for aim in aims]
-            style = hypercolumns(aims, scales, self._grid(aims))[0]
-            mean = style.mean(dim=1, keepdim=True)
-            keys = directions_of(style - mean)
-        maps = [wide(features[layer]) for layer in layers]
-        columns = directions_of(hypercolumns(maps, scales, self._grid(maps)) - mean)
-        losses = [0.5 * (one - keys[:, nearest(one, keys)]).square().sum(dim=0).mean() for one in columns]
+        precision = next(iter(features.values())).dtype
+        aims = [wide(targets[layer]) for layer in features]
+        maps = [wide(feature) for feature in features.values()]
+        scales = [(aim.square().sum(dim=1).mean() + _SHORTEST).rsqrt() for aim in aims]
+        style = hypercolumns(aims, scales, self._grid(aims))[0]
+        mean = style.mean(dim=1, keepdim=True)
+        keys = directions_of(style - mean)
+        losses = []
+        for column in hypercolumns(maps, scales, self._grid(maps)):
+            queries = directions_of(column.detach() - column.detach().mean(dim=1, keepdim=True))
+            chosen = nearest(queries.to(precision), keys.to(precision))
+            losses.append(0.5 * (directions_of(column - mean) - keys[:, chosen]).square().sum(dim=0).mean())
         return torch.stack(losses).sum()
 
     def _grid(self, maps: Sequence[Tensor]) -> tuple[int, int]:
-        """Return the largest map's size divided by the least whole number that leaves few enough positions."""
+        """Return the largest map's size divided by the least power of two that leaves few enough cells."""
         height, width = max(((m.shape[-2], m.shape[-1]) for m in maps), key=math.prod)
-        step = math.ceil(math.sqrt(height * width / self.positions))
-        return max(1, height // step), max(1, width // step)
+        while height * width > self.positions and min(height, width) > 1:
+            height, width = height // 2, width // 2
+        return height, width
