@@ -152,14 +152,14 @@ def test_histograms_do_not_see_places_and_do_see_skewness():
 
 
 def neighbour_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean cosine distance of columns ``(D, M)`` to their neighbours among ``(D, M')``, one after the other."""
+    """Mean squared distance of columns ``(D, M)`` to their neighbours among ``(D, M')``, one after the other."""
+    a, b = (x / np.sqrt((b**2).sum(axis=0).mean()) for x in (a, b))
     total = 0.0
     for i in range(a.shape[1]):
-        query, place = a[:, i] - a.mean(axis=1), a[:, i] - b.mean(axis=1)
+        query = a[:, i] - a.mean(axis=1)
         keys = [b[:, j] - b.mean(axis=1) for j in range(b.shape[1])]
         cosines = [query @ key / np.linalg.norm(query) / np.linalg.norm(key) for key in keys]
-        found = keys[int(np.argmax(cosines))]
-        total += 1 - place @ found / np.linalg.norm(place) / np.linalg.norm(found)
+        total += ((a[:, i] - b[:, int(np.argmax(cosines))]) ** 2).sum()
     return total / a.shape[1]
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nst_core import FeatureLoss
-from nst_plugins.losses.moments import wide
+from nst_core.ops import wide
 
 __all__ = ["Laplacian", "laplacian"]
 

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from nst_core import Statistic, ops
+from nst_core import Statistic
+from nst_core.ops import gram, sum_positions, total_weight, wide
 
-__all__ = ["channel_moments", "covariance", "cross_moments", "weighted_sum", "wide"]
-
-
-def wide(feature: Tensor) -> Tensor:
-    """Return the feature map in float32 or wider."""
-    return feature if feature.dtype == torch.float64 else feature.float()
-
-
-def weighted_sum(values: Tensor, weight: Tensor | None) -> Tensor:
-    """Sum ``(B, N, H, W)`` over positions, each times its weight ``(B, 1, H, W)``: ``(B, N)``."""
-    return values.sum(dim=(2, 3)) if weight is None else (values * weight).sum(dim=(2, 3))
-
-
-def _total(feature: Tensor, weight: Tensor | None) -> Tensor:
-    batch, _, height, width = feature.shape
-    if weight is None:
-        return feature.new_full((batch,), float(height * width))
-    return weight.to(feature.dtype).sum(dim=(1, 2, 3)).expand(batch)
+__all__ = ["channel_moments", "covariance", "cross_moments"]
 
 
 def channel_moments(feature: Tensor, weight: Tensor | None = None) -> Statistic:
@@ -38,8 +21,8 @@ def channel_moments(feature: Tensor, weight: Tensor | None = None) -> Statistic:
         Sums ``(B, N)`` and ``(B, N)``, float32 or wider.
     """
     values = wide(feature)
-    sums = (weighted_sum(values, weight), weighted_sum(values.square(), weight))
-    return Statistic(sums, _total(values, weight))
+    sums = (sum_positions(values, weight), sum_positions(values.square(), weight))
+    return Statistic(sums, total_weight(values, weight))
 
 
 def cross_moments(feature: Tensor, weight: Tensor | None = None) -> Statistic:
@@ -53,7 +36,7 @@ def cross_moments(feature: Tensor, weight: Tensor | None = None) -> Statistic:
         Sums ``(B, N)`` and ``(B, N, N)``, float32 or wider.
     """
     values = wide(feature)
-    return Statistic((weighted_sum(values, weight), ops.gram(feature, weight)), _total(values, weight))
+    return Statistic((sum_positions(values, weight), gram(feature, weight)), total_weight(values, weight))
 
 
 def covariance(moments: Statistic) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nst_core import FeatureLoss
-from nst_plugins.losses.moments import wide
+from nst_core.ops import wide
 
 __all__ = ["NnStyle", "directions_of", "hypercolumns", "nearest"]
 
@@ -74,11 +74,11 @@ class NnStyle(FeatureLoss):
     All layers, each divided by its RMS length over the style image, are brought to one grid of at most ``positions``
     cells and joined to columns. A column's neighbour is the one in the style with the largest cosine, each image's
     mean subtracted; the search is done anew at every evaluation, in the features' own precision. The loss is the mean
-    over cells of ½ |f̂ - ŝ|², the cosine distance, where f̂ and ŝ are the directions of a column and of its neighbour,
-    the style's mean subtracted from both.
+    over cells of |f - s|², f a column and s its neighbour, divided by the number of layers.
     """
 
-    default_weight = 1e2
+    default_weight = 50.0
+    default_layers = ("conv2_2", "conv3_4", "conv4_4")
 
     def __init__(self, positions: int = 4096) -> None:
         if positions < 1:
@@ -92,14 +92,13 @@ class NnStyle(FeatureLoss):
         maps = [wide(feature) for feature in features.values()]
         scales = [(aim.square().sum(dim=1).mean() + _SHORTEST).rsqrt() for aim in aims]
         style = hypercolumns(aims, scales, self._grid(aims))[0]
-        mean = style.mean(dim=1, keepdim=True)
-        keys = directions_of(style - mean)
+        keys = directions_of(style - style.mean(dim=1, keepdim=True))
         losses = []
         for column in hypercolumns(maps, scales, self._grid(maps)):
             queries = directions_of(column.detach() - column.detach().mean(dim=1, keepdim=True))
             chosen = nearest(queries.to(precision), keys.to(precision))
-            losses.append(0.5 * (directions_of(column - mean) - keys[:, chosen]).square().sum(dim=0).mean())
-        return torch.stack(losses).sum()
+            losses.append((column - style[:, chosen]).square().sum(dim=0).mean())
+        return torch.stack(losses).sum() / len(features)
 
     def _grid(self, maps: Sequence[Tensor]) -> tuple[int, int]:
         """Return the largest map's size divided by the least power of two that leaves few enough cells."""

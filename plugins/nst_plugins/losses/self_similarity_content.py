@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nst_core import FeatureLoss
-from nst_plugins.losses.moments import wide
+from nst_core.ops import wide
 
 __all__ = ["SelfSimilarityContent", "relative_distances"]
 

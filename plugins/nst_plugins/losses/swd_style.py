@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nst_core import FeatureLoss
-from nst_plugins.losses.moments import wide
+from nst_core.ops import wide
 from nst_plugins.losses.quantiles import squared_transport
 
 __all__ = ["SwdStyle", "directions", "sliced_wasserstein"]
