@@ -10,7 +10,7 @@ from nst_core.errors import JobError, unknown_name
 from nst_core.interfaces import PIXELS, Extractor, Loss
 from nst_core.job import Component, Job, Precision, Term
 from nst_core.parameters import parse_spec
-from nst_core.presets import CONTENT_LOSS, PRESETS, STYLE_LOSS, preset_named
+from nst_core.presets import CONTENT_LOSS, NORMALIZED, PRESETS, STYLE_LOSS, preset_named
 from nst_core.registry import TERM_FIELDS, Registry
 
 __all__ = ["Options", "amend", "default_job"]
@@ -39,6 +39,7 @@ class Options(TypedDict, total=False):
         weights: name or file of the extractor's weights.
         style_scale: longest side of the style image relative to ``size``.
         seed: of all randomness.
+        normalize_gradients: make weights strengths of gradients, comparable between losses and layers.
         device: "auto", "cpu", "cuda", "cuda:N", "mps".
         precision: "auto", "fp32", "bf16".
     """
@@ -58,6 +59,7 @@ class Options(TypedDict, total=False):
     weights: str
     style_scale: float
     seed: int
+    normalize_gradients: bool
     device: str
     precision: Precision
 
@@ -89,6 +91,7 @@ def amend(job: Job, registry: Registry, options: Options) -> Job:
     if "preset" in options:
         job = _with_preset(job, registry, options["preset"])
     job = _with_extractor(job, registry, options)
+    job = _with_normalization(job, registry, options)
     job = replace(job, terms=tuple(_with_terms(job, registry, options)))
     if "init" in options:
         job = replace(job, initializer=_component(registry, "initializer", options["init"]))
@@ -110,7 +113,7 @@ def _role(registry: Registry, term: Term) -> str:
     return registry.get("loss", term.loss).role
 
 
-def _usual_weight(registry: Registry, loss: str, preset: str = "content") -> float:
+def _usual_weight(registry: Registry, loss: str, normalized: bool, preset: str = "content") -> float:
     """Return the weight at which a loss suits a preset: its own default, in proportion to the preset's α or β."""
     cls: type[Loss] = registry.get("loss", loss).cls
     tuned, wanted = PRESETS["content"], preset_named(preset)
@@ -119,7 +122,8 @@ def _usual_weight(registry: Registry, loss: str, preset: str = "content") -> flo
         "style": (tuned.style_weight, wanted.style_weight),
     }
     usual, weight = pairs.get(cls.role, (1.0, 1.0))
-    return weight if cls.default_weight is None else cls.default_weight * weight / usual
+    own = usual if cls.default_weight is None else cls.default_weight
+    return (NORMALIZED[cls.role] if normalized else own) * weight / usual
 
 
 def _usual_layers(registry: Registry, loss: str, extractor: Component) -> tuple[str, ...]:
@@ -135,7 +139,9 @@ def _usual_layers(registry: Registry, loss: str, extractor: Component) -> tuple[
 
 def _with_preset(job: Job, registry: Registry, name: str) -> Job:
     terms = tuple(
-        t if _role(registry, t) == "regularizer" else replace(t, weight=_usual_weight(registry, t.loss, name))
+        t
+        if _role(registry, t) == "regularizer"
+        else replace(t, weight=_usual_weight(registry, t.loss, job.normalize_gradients, name))
         for t in job.terms
     )
     return replace(job, terms=terms, initializer=Component(preset_named(name).initializer))
@@ -154,6 +160,20 @@ def _with_extractor(job: Job, registry: Registry, options: Options) -> Job:
         component = registry.checked("extractor", Component(job.extractor.name, params))
         job = replace(job, extractor=component, weights_sha256="")
     return job
+
+
+def _with_normalization(job: Job, registry: Registry, options: Options) -> Job:
+    """Turn the normalisation of gradients on or off; every loss keeps its emphasis."""
+    wanted = options.get("normalize_gradients", job.normalize_gradients)
+    if wanted == job.normalize_gradients:
+        return job
+    terms = tuple(
+        replace(
+            t, weight=t.weight * _usual_weight(registry, t.loss, wanted) / _usual_weight(registry, t.loss, not wanted)
+        )
+        for t in job.terms
+    )
+    return replace(job, terms=terms, normalize_gradients=wanted)
 
 
 @dataclass(frozen=True)
@@ -208,9 +228,9 @@ def _term(choice: _Choice, old: Sequence[Term], job: Job, registry: Registry) ->
     before = next((t for t in old if t.loss == choice.name), None) or next(iter(old), None)
     weight = choice.weight
     if weight is None:
-        weight = _usual_weight(registry, choice.name)
+        weight = _usual_weight(registry, choice.name, job.normalize_gradients)
         if before is not None:  # a recipe with half the usual style means half of this loss's usual style, too
-            weight *= before.weight / _usual_weight(registry, before.loss)
+            weight *= before.weight / _usual_weight(registry, before.loss, job.normalize_gradients)
     if weight == 0:
         return None
     usual = _usual_layers(registry, choice.name, job.extractor)

@@ -96,6 +96,8 @@ def resolve(
         content=_on(device, content_picture),
         style=_on(device, style_picture),
     )
+    if job.normalize_gradients:
+        objective.normalize(_reference_noise(height, width).to(device))
     resolved = replace(
         job,
         content=_reference(job.content, content_picture),
@@ -114,6 +116,12 @@ def resolve(
         if remark
     ]
     return Ready(resolved, objective, optimizer, initial.float().to(device), dtype, tuple(remarks))
+
+
+def _reference_noise(height: int, width: int) -> Tensor:
+    """Return the image at which gradients are measured; the same for every seed."""
+    noise = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+    return (0.5 + 0.05 * noise).clamp(0.0, 1.0)
 
 
 def bind_terms(job: Job, registry: Registry, extractor: Extractor) -> list[BoundTerm]:
