@@ -324,7 +324,7 @@ def test_the_solution_of_an_optimizer_is_evaluated_last(registry):
 
 
 def test_normalized_gradients_are_one_at_noise_and_belong_to_the_value(registry):
-    """Each weighted loss has a gradient as large as its weight says; the total's gradient is that of finite differences."""
+    """Each loss pulls as strongly as its weight says; the total's gradient is that of finite differences."""
     options = {"normalize_gradients": True, "plugins": ["w2-style", "tv"], "content_weight": 3.0}
     ready = resolve(job(registry, **options), registry, content=CONTENT, style=STYLE)
     terms = {t.loss: t.weight for t in ready.job.terms}
