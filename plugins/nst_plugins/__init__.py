@@ -14,9 +14,13 @@ __all__ = [
 
 @hookimpl
 def nst_register_extractors(register: Register) -> None:
-    """Register VGG-19."""
+    """Register VGG-16, VGG-19 and the networks of torchvision."""
+    from nst_plugins.extractors.torchvision_models import Torchvision
+    from nst_plugins.extractors.vgg16 import Vgg16
     from nst_plugins.extractors.vgg19 import Vgg19
 
+    register("torchvision", Torchvision)
+    register("vgg16", Vgg16)
     register("vgg19", Vgg19)
 
 
