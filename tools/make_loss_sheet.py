@@ -109,17 +109,23 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     record = options.folder / "figures.json"
     figures = json.loads(record.read_text()) if record.exists() else {}
-    for loss in style_losses():
-        todo = [(f"{'-'.join(pair)}-{loss}", pair) for pair in PAIRS]
-        for name, pair in todo:
+
+    def keep() -> None:
+        record.write_text(json.dumps(figures, indent=1) + "\n")
+        write_page(figures, options.folder)
+
+    for pair in PAIRS:
+        for loss in style_losses():
+            name = f"{'-'.join(pair)}-{loss}"
             if name not in figures or not (options.folder / f"{name}.jpg").exists():
                 figures[name] = picture(pair, loss, options)
                 print(name, figures[name], file=sys.stderr, flush=True)
-        if options.repeats and loss not in figures.setdefault("cost", {}):
+                keep()
+    for loss in style_losses() if options.repeats else ():
+        if loss not in figures.setdefault("cost", {}):
             figures["cost"][loss] = cost(loss, options)
             print(loss, "costs", figures["cost"][loss], file=sys.stderr, flush=True)
-        record.write_text(json.dumps(figures, indent=1) + "\n")
-        write_page(figures, options.folder)
+            keep()
 
 
 if __name__ == "__main__":

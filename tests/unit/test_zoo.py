@@ -118,11 +118,21 @@ def least_transport(a: np.ndarray, b: np.ndarray) -> float:
 def test_sorted_values_are_the_cheapest_transport():
     a, b = maps(2, 6)[0], maps(2, 6, seed=1)[0]
     expected = [least_transport(x, y) for x, y in zip(a.numpy(), b.numpy(), strict=True)]
-    np.testing.assert_allclose(squared_transport(a, b), expected, rtol=1e-12)
+    np.testing.assert_allclose(squared_transport(a, quantiles(b, 6)), expected, rtol=1e-12)
     # Values given twice are the same distribution.
-    np.testing.assert_allclose(squared_transport(a.repeat(1, 2), b.repeat(1, 2)), expected, rtol=1e-12)
+    twice = quantiles(b.repeat(1, 2), 12)
+    np.testing.assert_allclose(squared_transport(a.repeat(1, 2), twice), expected, rtol=1e-12)
     halves = quantiles(torch.tensor([[4.0, 0.0, 1.0, 3.0]]), 2)
     assert halves.tolist() == [[0.5, 3.5]]
+
+
+@pytest.mark.parametrize("make", [HistogramStyle, SwdStyle])
+def test_remembered_quantiles_are_those_of_the_target_at_hand(make):
+    """One instance sees targets and sizes in turn; each time the value is that of a fresh instance."""
+    loss = make()
+    other = STYLE + 1
+    for pastiche, style in ((PASTICHE, STYLE), (PASTICHE, other), (PASTICHE[..., :3], other), (PASTICHE, STYLE)):
+        assert value(loss, pastiche, style) == value(make(), pastiche, style)
 
 
 def test_sliced_wasserstein():

@@ -69,8 +69,8 @@ class Torchvision(Extractor):
     ``--extractor torchvision:resnet50 --content-layers layer2 --style-layers layer1,layer2,layer3``. ``model`` is a
     name of torchvision's list, ``weights`` a weight set or a state dict file; without it torchvision's default weights
     are downloaded. Layers are named as torchvision's feature extraction names its nodes, or by a module, which means
-    its last node; those that see the whole image at once (after a global pooling or attention) are left out. Every layer
-    is divided by its RMS, measured over generated images when the weights are imported.
+    its last node; those that see the whole image at once (after a global pooling or attention) are left out. Every
+    layer is divided by its RMS, measured over generated images when the weights are imported.
 
     Expect less than from VGG: networks with residual connections have features with few strong peaks, and their Gram
     matrices carry less of a style (Wang et al., arXiv:2104.05623).

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nst_core import FeatureLoss
 from nst_core.ops import wide
-from nst_plugins.losses.quantiles import squared_transport
+from nst_plugins.losses.quantiles import Remembered, squared_transport
 
 __all__ = ["HistogramStyle"]
 
@@ -24,10 +24,14 @@ class HistogramStyle(FeatureLoss):
 
     default_weight = 1e2
 
+    def __init__(self) -> None:
+        self._quantiles = Remembered()
+
     def forward(self, features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
         """Add up the distances of all layers and maps."""
         losses = []
         for layer, feature in features.items():
-            aim = wide(targets[layer]).flatten(2)[0]
-            losses += [squared_transport(one, aim).mean() for one in wide(feature).flatten(2)]
+            maps = wide(feature).flatten(2)
+            aim = self._quantiles(layer, targets[layer], lambda x: wide(x).flatten(2)[0], maps.shape[2])
+            losses += [squared_transport(one, aim).mean() for one in maps]
         return torch.stack(losses).sum()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-__all__ = ["quantiles", "squared_transport"]
+__all__ = ["Remembered", "quantiles", "squared_transport"]
 
 
 def quantiles(values: Tensor, count: int) -> Tensor:
@@ -30,6 +32,29 @@ def quantiles(values: Tensor, count: int) -> Tensor:
     return torch.lerp(ordered[:, low], ordered[:, (low + 1).clamp_max(size - 1)], at - low)
 
 
+class Remembered:
+    """The quantiles of targets, which stay the same all through a run, computed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, tuple[Tensor, int, Tensor]] = {}
+
+    def __call__(self, key: object, target: Tensor, rows: Callable[[Tensor], Tensor], count: int) -> Tensor:
+        """Return ``quantiles(rows(target), count)``, remembered for this very tensor.
+
+        Args:
+            key: one target is remembered for each, the layer for example.
+            target: as the loss was given it.
+            rows: makes the rows ``(K, M)`` of it.
+            count: as of :func:`quantiles`.
+        """
+        known = self._known.get(key)
+        if known is None or known[0] is not target or known[1] != count:
+            with torch.no_grad():
+                known = target, count, quantiles(rows(target), count)
+            self._known[key] = known
+        return known[2]
+
+
 def squared_transport(values: Tensor, target: Tensor) -> Tensor:
     """Return the squared 2-Wasserstein distance of every row's values to the target's, on the line.
 
@@ -38,9 +63,9 @@ def squared_transport(values: Tensor, target: Tensor) -> Tensor:
 
     Args:
         values: ``(K, M)``, with a gradient.
-        target: ``(K, M')``.
+        target: ``(K, M)``, the target's :func:`quantiles`, as many as there are values.
 
     Returns:
         ``(K,)``, the mean over the M values.
     """
-    return (values.sort(dim=1).values - quantiles(target, values.shape[1])).square().mean(dim=1)
+    return (values.sort(dim=1).values - target).square().mean(dim=1)

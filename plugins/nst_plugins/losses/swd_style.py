@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import torch
@@ -9,9 +10,9 @@ from torch import Tensor
 
 from nst_core import FeatureLoss
 from nst_core.ops import wide
-from nst_plugins.losses.quantiles import squared_transport
+from nst_plugins.losses.quantiles import Remembered, squared_transport
 
-__all__ = ["SwdStyle", "directions", "sliced_wasserstein"]
+__all__ = ["SwdStyle", "directions"]
 
 
 def directions(channels: int, count: int, seed: int) -> Tensor:
@@ -22,20 +23,6 @@ def directions(channels: int, count: int, seed: int) -> Tensor:
         normal = torch.randn(channels, channels, generator=generator, dtype=torch.float64)
         groups.append(torch.linalg.qr(normal).Q.T)
     return torch.cat(groups)[:count]
-
-
-def sliced_wasserstein(feature: Tensor, target: Tensor, axes: Tensor) -> Tensor:
-    """Return the mean over directions of the squared Wasserstein distance of the projected features.
-
-    Args:
-        feature: ``(N, M)``, N channels at M positions.
-        target: ``(N, M')``.
-        axes: unit vectors ``(K, N)``.
-
-    Returns:
-        A scalar.
-    """
-    return squared_transport(axes @ feature, axes @ target).mean()
 
 
 class SwdStyle(FeatureLoss):
@@ -54,15 +41,18 @@ class SwdStyle(FeatureLoss):
             raise ValueError(f"directions must be 0 or more, not {directions}")
         self.directions = directions
         self.seed = seed
+        self._quantiles = Remembered()
         self._axes: dict[tuple[int, torch.dtype, torch.device], Tensor] = {}
 
     def forward(self, features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
         """Add up the distances of all layers and maps."""
         losses = []
         for layer, feature in features.items():
-            maps, aim = wide(feature).flatten(2), wide(targets[layer]).flatten(2)[0]
+            maps = wide(feature).flatten(2)
             axes = self._directions(maps)
-            losses += [sliced_wasserstein(one, aim, axes) for one in maps]
+            project = functools.partial(_projected, axes)
+            aim = self._quantiles(layer, targets[layer], project, maps.shape[2])
+            losses += [squared_transport(axes @ one, aim).mean() for one in maps]
         return torch.stack(losses).sum()
 
     def _directions(self, maps: Tensor) -> Tensor:
@@ -71,3 +61,7 @@ class SwdStyle(FeatureLoss):
         if key not in self._axes:
             self._axes[key] = directions(channels, self.directions or channels, self.seed).to(maps)
         return self._axes[key]
+
+
+def _projected(axes: Tensor, target: Tensor) -> Tensor:
+    return axes @ wide(target).flatten(2)[0]
