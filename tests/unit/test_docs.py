@@ -130,6 +130,7 @@ PAGES = [
     "CONTRIBUTING.md",
     "docs/development.md",
     "docs/embedding.md",
+    "docs/losses.md",
     "docs/plugins/README.md",
     "docs/plugins/reference.md",
 ]
