@@ -77,6 +77,7 @@ setup(
         "nst_core.image",
         "nst_core.ops",
         "nst_core.samples",
+        "nst_core.testing",
         "nst_core.weights",
         "nst_plugins",
         "nst_plugins.extractors",
@@ -91,6 +92,11 @@ setup(
         "nst_cli": "cli/nst_cli",
         "nst_benchmarks": "benchmarks/nst_benchmarks",
     },
-    package_data={"nst_core": ["py.typed"], "nst_core.samples": ["*.jpg"], "nst_plugins": ["py.typed"]},
+    package_data={
+        "nst_cli": ["templates/*.txt"],
+        "nst_core": ["py.typed"],
+        "nst_core.samples": ["*.jpg"],
+        "nst_plugins": ["py.typed"],
+    },
     **native(),
 )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nst_core.calibration import dead_leaves, tap_rms
     from nst_core.engine import Observer, run
     from nst_core.errors import (
+        BrokenContractError,
         DeviceError,
         ExportError,
         ImageError,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from nst_core.result import Result, Step
 
 __all__ = [
+    "BrokenContractError",
     "Component",
     "DeviceError",
     "Evaluation",
@@ -115,6 +117,7 @@ _MODULES = {
         "run",
     ),
     "errors": (
+        "BrokenContractError",
         "DeviceError",
         "ExportError",
         "ImageError",

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
 from nst_core.errors import JobError, unknown_name
-from nst_core.interfaces import Extractor
+from nst_core.interfaces import PIXELS, Extractor, Loss
 from nst_core.job import Component, Job, Precision, Term
 from nst_core.parameters import parse_spec
-from nst_core.presets import CONTENT_LOSS, PRESETS, STYLE_LOSS, preset_named
+from nst_core.presets import CONTENT_LOSS, NORMALIZED, PRESETS, STYLE_LOSS, preset_named
 from nst_core.registry import TERM_FIELDS, Registry
 
 __all__ = ["Options", "amend", "default_job"]
@@ -39,6 +39,7 @@ class Options(TypedDict, total=False):
         weights: name or file of the extractor's weights.
         style_scale: longest side of the style image relative to ``size``.
         seed: of all randomness.
+        normalize_gradients: make weights strengths of gradients, comparable between losses and layers.
         device: "auto", "cpu", "cuda", "cuda:N", "mps".
         precision: "auto", "fp32", "bf16".
     """
@@ -58,6 +59,7 @@ class Options(TypedDict, total=False):
     weights: str
     style_scale: float
     seed: int
+    normalize_gradients: bool
     device: str
     precision: Precision
 
@@ -89,6 +91,7 @@ def amend(job: Job, registry: Registry, options: Options) -> Job:
     if "preset" in options:
         job = _with_preset(job, registry, options["preset"])
     job = _with_extractor(job, registry, options)
+    job = _with_normalization(job, registry, options)
     job = replace(job, terms=tuple(_with_terms(job, registry, options)))
     if "init" in options:
         job = replace(job, initializer=_component(registry, "initializer", options["init"]))
@@ -110,21 +113,46 @@ def _role(registry: Registry, term: Term) -> str:
     return registry.get("loss", term.loss).role
 
 
+def _usual_weight(registry: Registry, loss: str, normalized: bool, preset: str = "content") -> float:
+    """Return the weight at which a loss suits a preset: its own default, in proportion to the preset's α or β."""
+    cls: type[Loss] = registry.get("loss", loss).cls
+    tuned, wanted = PRESETS["content"], preset_named(preset)
+    pairs = {
+        "content": (tuned.content_weight, wanted.content_weight),
+        "style": (tuned.style_weight, wanted.style_weight),
+    }
+    usual, weight = pairs.get(cls.role, (1.0, 1.0))
+    own = usual if cls.default_weight is None else cls.default_weight
+    return (NORMALIZED[cls.role] if normalized else own) * weight / usual
+
+
+def _usual_layers(registry: Registry, loss: str, extractor: Component) -> tuple[str, ...]:
+    """Return the layers that a loss looks at unless told otherwise."""
+    cls: type[Loss] = registry.get("loss", loss).cls
+    network: type[Extractor] = registry.get("extractor", extractor.name).cls
+    if cls.default_layers:
+        known = {PIXELS, *registry.create("extractor", extractor).taps()}
+        if known.issuperset(cls.default_layers):
+            return cls.default_layers
+    return {"content": network.content_layers, "style": network.style_layers}.get(cls.role, ())
+
+
 def _with_preset(job: Job, registry: Registry, name: str) -> Job:
-    preset = preset_named(name)
-    weights = {"content": preset.content_weight, "style": preset.style_weight}
-    terms = tuple(replace(t, weight=weights.get(_role(registry, t), t.weight)) for t in job.terms)
-    return replace(job, terms=terms, initializer=Component(preset.initializer))
+    terms = tuple(
+        t
+        if _role(registry, t) == "regularizer"
+        else replace(t, weight=_usual_weight(registry, t.loss, job.normalize_gradients, name))
+        for t in job.terms
+    )
+    return replace(job, terms=terms, initializer=Component(preset_named(name).initializer))
 
 
 def _with_extractor(job: Job, registry: Registry, options: Options) -> Job:
     if "extractor" in options:
         component = _component(registry, "extractor", options["extractor"])
         if component != job.extractor:
-            network: type[Extractor] = registry.get("extractor", component.name).cls
-            layers = {"content": network.content_layers, "style": network.style_layers}
             terms = tuple(
-                replace(t, layers=layers.get(_role(registry, t), t.layers), layer_weights=()) for t in job.terms
+                replace(t, layers=_usual_layers(registry, t.loss, component), layer_weights=()) for t in job.terms
             )
             job = replace(job, extractor=component, terms=terms, weights_sha256="")
     if "weights" in options:
@@ -132,6 +160,20 @@ def _with_extractor(job: Job, registry: Registry, options: Options) -> Job:
         component = registry.checked("extractor", Component(job.extractor.name, params))
         job = replace(job, extractor=component, weights_sha256="")
     return job
+
+
+def _with_normalization(job: Job, registry: Registry, options: Options) -> Job:
+    """Turn the normalisation of gradients on or off; every loss keeps its emphasis."""
+    wanted = options.get("normalize_gradients", job.normalize_gradients)
+    if wanted == job.normalize_gradients:
+        return job
+    terms = tuple(
+        replace(
+            t, weight=t.weight * _usual_weight(registry, t.loss, wanted) / _usual_weight(registry, t.loss, not wanted)
+        )
+        for t in job.terms
+    )
+    return replace(job, terms=terms, normalize_gradients=wanted)
 
 
 @dataclass(frozen=True)
@@ -183,25 +225,21 @@ def _choice(registry: Registry, text: str) -> _Choice:
 
 def _term(choice: _Choice, old: Sequence[Term], job: Job, registry: Registry) -> Term | None:
     """Make the term of a chosen loss; what it leaves open comes from the loss, then from the term it replaces."""
-    cls = registry.get("loss", choice.name).cls
-    network: type[Extractor] = registry.get("extractor", job.extractor.name).cls
     before = next((t for t in old if t.loss == choice.name), None) or next(iter(old), None)
-    preset = PRESETS["content"]
-    fallback = {"content": preset.content_weight, "style": preset.style_weight}.get(choice.role, 1.0)
     weight = choice.weight
-    if weight is None and before is not None and (before.loss == choice.name or cls.default_weight is None):
-        weight = before.weight
     if weight is None:
-        weight = fallback if cls.default_weight is None else cls.default_weight
+        weight = _usual_weight(registry, choice.name, job.normalize_gradients)
+        if before is not None:  # a recipe with half the usual style means half of this loss's usual style, too
+            weight *= before.weight / _usual_weight(registry, before.loss, job.normalize_gradients)
     if weight == 0:
         return None
-    if choice.layers is not None:
-        layers, factors = choice.layers
-    elif before is not None:
-        layers, factors = before.layers, before.layer_weights
-    else:
-        defaults = {"content": network.content_layers, "style": network.style_layers}
-        layers, factors = defaults.get(choice.role, ()), ()
+    usual = _usual_layers(registry, choice.name, job.extractor)
+    layers, factors = choice.layers or (usual, ())
+    if choice.layers is None and before is not None:
+        # Layers that someone chose stay chosen, unless the two losses look at different things by nature.
+        same = usual == _usual_layers(registry, before.loss, job.extractor)
+        if same or before.loss == choice.name:
+            layers, factors = before.layers, before.layer_weights
     return Term(choice.name, weight, layers, factors, choice.params)
 
 

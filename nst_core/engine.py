@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nst_core.errors import NonFiniteError
+from nst_core.blame import naming_plugins
+from nst_core.errors import BrokenContractError, NonFiniteError
 from nst_core.image import ImageInput
 from nst_core.job import Job
 from nst_core.objective import Objective
@@ -54,8 +55,10 @@ def run(
         NstError: something that the job names cannot be had.
         KeyboardInterrupt: Ctrl-C before the first evaluation was done.
     """
-    ready = resolve(job, registry or default_registry(), content=content, style=style)
-    return optimize(ready, observers)
+    registry = registry or default_registry()
+    with naming_plugins(registry):
+        ready = resolve(job, registry, content=content, style=style)
+        return optimize(ready, observers)
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,12 @@ def optimize(ready: Ready, observers: Iterable[Observer] = ()) -> Result:
                 if following is None:
                     stopped = "converged"
                     break
+                if len(history) == steps - 1:
+                    solution = optimizer.solution()
+                    following = following if solution is None else solution
+                if following.shape != variable.shape:
+                    problem = f"was at a point of shape {tuple(variable.shape)} and gave {tuple(following.shape)}"
+                    raise BrokenContractError("optimizer", ready.job.optimizer.name, problem)
                 variable = following
             else:
                 assert best is not None  # noqa: S101 - for the type checker: else the engine gave up

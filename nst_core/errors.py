@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "BrokenContractError",
     "DeviceError",
     "ExportError",
     "ImageError",
@@ -19,6 +20,7 @@ __all__ = [
     "PluginError",
     "UnknownNameError",
     "WeightsError",
+    "is_out_of_memory",
     "unknown_name",
 ]
 
@@ -43,6 +45,22 @@ class PluginError(NstError):
     """A plugin or one of its components does not keep its side of the contract."""
 
 
+class BrokenContractError(PluginError):
+    """A component gave something that its interface does not allow.
+
+    Attributes:
+        kind: "loss", "extractor", "initializer" or "optimizer".
+        name: the registered one.
+        problem: what was wrong, as the rest of a sentence that begins with the component.
+    """
+
+    def __init__(self, kind: str, name: str, problem: str) -> None:
+        super().__init__(f"{kind} '{name}' {problem}")
+        self.kind = kind
+        self.name = name
+        self.problem = problem
+
+
 class DeviceError(NstError):
     """The device or precision asked for does not exist on this machine."""
 
@@ -57,6 +75,12 @@ class NonFiniteError(NstError):
 
 class UnknownNameError(JobError):
     """A name is not among those that exist."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether memory ran out, on whatever device."""
+    texts = ("out of memory", "can't allocate memory")
+    return isinstance(error, MemoryError) or any(text in str(error) for text in texts)
 
 
 def unknown_name(kind: str, name: str, choices: Iterable[str], hint: str = "") -> UnknownNameError:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from nst_core.job import ParamValue
 
 __all__ = [
+    "PIXELS",
     "Extractor",
     "FeatureLoss",
     "ImageLoss",
@@ -35,6 +36,10 @@ __all__ = [
 ]
 
 Role = Literal["content", "style", "regularizer"]
+
+
+PIXELS = "pixels"
+"""The layer that every extractor has: the image itself, ``(B, 3, H, W)`` in [0, 1], float32."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,12 @@ class Extractor(ABC):
 
     content_layers: ClassVar[tuple[str, ...]] = ()
     style_layers: ClassVar[tuple[str, ...]] = ()
+    scriptable: ClassVar[bool] = True
+    """Whether TorchScript can compile its networks, so that they run without Python."""
 
     @abstractmethod
     def taps(self) -> Mapping[str, Tap]:
-        """All layers by name, from shallow to deep. Needs no weights."""
+        """All layers by name, from shallow to deep, without ``pixels``. Needs no weights."""
 
     @abstractmethod
     def network(self, layers: Sequence[str]) -> nn.Module:
@@ -92,11 +99,16 @@ class Loss(ABC):
 
     Attributes:
         role: which image gives the target. Naming a plugin on the command line fills its role.
-        default_weight: α or β that suits this loss with the default preset; ``None`` takes the preset's.
+        default_weight: α or β at which this loss looks good with the preset ``content``; ``None`` means the
+            preset's own, which suits ``mse-content`` and ``gram-style``. A loss that takes the place of another keeps
+            its emphasis: where the other had half of its default, this one gets half of its own.
+        default_layers: layers it looks at unless told otherwise, where they are not the extractor's for the role;
+            ``("pixels",)`` for the image itself.
     """
 
     role: ClassVar[Role]
     default_weight: ClassVar[float | None] = None
+    default_layers: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(frozen=True)
@@ -278,6 +290,13 @@ class Optimizer(ABC):
         Returns:
             A tensor in the shape of the variable, which the optimizer does not change later.
         """
+
+    def solution(self) -> Tensor | None:
+        """Return a point that may be better than those evaluated, such as an average of them, or ``None``.
+
+        The engine makes it the last point that it evaluates; the best one of all is the result.
+        """
+        return None
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:

@@ -99,6 +99,7 @@ class Job:
         optimizer: what improves it.
         steps: number of evaluations of the objective, at least 1.
         seed: of every random number drawn, 0 to 2⁶³ - 1.
+        normalize_gradients: whether the weights are strengths of gradients, see :meth:`Objective.normalize`.
         precision: of the network; the image, the statistics and the optimizer are float32 whatever it is.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
     """
@@ -115,6 +116,7 @@ class Job:
     optimizer: Component = Component("lbfgs")
     steps: int = 300
     seed: int = 0
+    normalize_gradients: bool = False
     precision: Precision = "auto"
     device: str = "auto"
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nst_core.errors import PluginError
+from nst_core.errors import BrokenContractError, PluginError
+from nst_core.interfaces import PIXELS
 from nst_core.terms import BoundTerm, Features
 
 __all__ = ["Evaluation", "Objective"]
@@ -50,7 +51,7 @@ class Objective:
 
         Args:
             network: maps an image to the feature maps of ``layers``, in order.
-            layers: all layers that the terms use.
+            layers: all layers that the terms use, but for the pixels.
             terms: at least one.
             content: ``(1, 3, H, W)`` in [0, 1], or ``None`` where no term needs it.
             style: ``(1, 3, H', W')`` in [0, 1], or ``None`` where no term needs it.
@@ -68,25 +69,49 @@ class Objective:
                     for term in aimed:
                         term.aim(features)
 
+    def normalize(self, reference: Tensor) -> None:
+        """Divide every weight by the mean absolute gradient of its loss at a reference image, once and for all.
+
+        A weight then says how strongly its loss pulls at a pixel there, whatever the loss, the layer or the network:
+        the weights of different losses can be compared. The total stays a function of the image, so that optimizers
+        see gradients that belong to values; dividing anew at every step would not leave one, and would blow up a
+        loss that is nearly satisfied. A loss that is flat at the reference keeps its weight.
+
+        Args:
+            reference: ``(1, 3, H, W)`` in [0, 1]; noise is no loss's target.
+        """
+        sizes = []
+        for number in range(len(self.labels)):
+            leaf = reference.detach().clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(self._values(leaf)[number], leaf, allow_unused=True)
+            sizes.append(0.0 if gradient is None else float(gradient.abs().mean(dtype=torch.float64)))
+        self.weights = tuple(w / size if size > 0 else w for w, size in zip(self.weights, sizes, strict=True))
+
     def _features(self, image: Tensor) -> Features:
-        if not self._layers:
-            return {}
-        return dict(zip(self._layers, self._network(image), strict=True))
+        features = {PIXELS: image}
+        if self._layers:
+            maps = self._network(image)
+            if len(maps) != len(self._layers):
+                raise PluginError(f"the network gave {len(maps)} feature maps for the layers {', '.join(self._layers)}")
+            features |= dict(zip(self._layers, maps, strict=True))
+        return features
 
     def __call__(self, image: Tensor) -> Evaluation:
         """Evaluate at ``image``, ``(1, 3, H, W)`` in [0, 1]."""
-        features = self._features(image)
-        values = [value for term in self._terms for value in self._losses(term, image, features)]
-        losses = torch.stack(values)
+        losses = torch.stack(self._values(image))
         total = torch.dot(losses, losses.new_tensor(self.weights))
         return Evaluation(total, losses.detach())
+
+    def _values(self, image: Tensor) -> list[Tensor]:
+        features = self._features(image)
+        return [value for term in self._terms for value in self._losses(term, image, features)]
 
     @staticmethod
     def _losses(term: BoundTerm, image: Tensor, features: Features) -> list[Tensor]:
         values = [value.float() for value in term.losses(image, features)]
         for value in values:
             if value.dim() != 0:
-                raise PluginError(
-                    f"loss '{term.label}' must give scalars, but gave a tensor of shape {tuple(value.shape)}"
+                raise BrokenContractError(
+                    "loss", term.term.loss, f"must give scalars, but gave a tensor of shape {tuple(value.shape)}"
                 )
         return values

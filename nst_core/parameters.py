@@ -13,6 +13,8 @@ from nst_core.job import Component, ParamValue
 
 __all__ = ["Parameter", "convert_all", "parameters_of", "parse_spec"]
 
+# Key of a value that was given without one.
+BARE = ""
 _WORDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
@@ -97,22 +99,41 @@ def _parameter(cls: type, argument: inspect.Parameter, hint: Any, reserved: tupl
 def convert_all(parameters: tuple[Parameter, ...], given: Mapping[str, Any], owner: str) -> dict[str, ParamValue]:
     """Check the given values against the parameters; ``owner`` names the component in messages."""
     known = {p.name: p for p in parameters}
+    given = _named(given, list(known), owner)
     for name in given:
         if name not in known:
             raise unknown_name(f"parameter of {owner}:", name, known)
     return {name: known[name].convert(value, owner) for name, value in given.items()}
 
 
+def _named(given: Mapping[str, Any], known: list[str], owner: str) -> dict[str, Any]:
+    """Give a value without a key the name of the first parameter."""
+    named = dict(given)
+    if BARE not in named:
+        return named
+    value = named.pop(BARE)
+    if not known or value in (*known, "weight", "layers"):
+        raise JobError(f"'{value}' of {owner} is not of the form key=value; write NAME:key=value,key=value")
+    if known[0] in named:
+        raise JobError(f"'{known[0]}' of {owner} is given twice: '{value}' without its name, and with it")
+    return {known[0]: value, **named}
+
+
 def parse_spec(text: str) -> Component:
     """Parse ``NAME[:key=value,…]`` as the command line writes components; values stay texts.
+
+    The first value may come without its key: it belongs to the first parameter, and has the key "" here.
 
     Raises:
         JobError: the text is not of that form.
     """
     name, _, rest = text.partition(":")
     params: dict[str, ParamValue] = {}
-    for item in filter(None, (part.strip() for part in rest.split(","))):
+    for number, item in enumerate(filter(None, (part.strip() for part in rest.split(",")))):
         key, equals, value = item.partition("=")
+        if not equals and number == 0:
+            params[BARE] = key
+            continue
         if not equals or not key.strip():
             raise JobError(f"'{item}' in '{text}' is not of the form key=value; write NAME:key=value,key=value")
         if key.strip() in params:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import os
+import re
 import traceback
 from collections.abc import Iterable, Mapping
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -100,11 +102,19 @@ def _ask(manager: pluggy.PluginManager, registry: Registry, origin: Origin, modu
     )
 
 
+def _near_hook(message: str) -> str:
+    """Suggest a hook where the message is about one that does not exist."""
+    unknown = re.search(r"unknown hook '(\w+)'", message)
+    hooks = [name for name in vars(hookspecs) if name.startswith("nst_")]
+    near = difflib.get_close_matches(unknown[1], hooks, n=1) if unknown else []
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
 def _failure(origin: Origin, error: Exception) -> Failure:
     if isinstance(error, PluginError):
         message = str(error)
     elif isinstance(error, pluggy.PluginValidationError):
-        message = f"{str(error).splitlines()[-1]} (see docs/plugins.md for the hooks that exist)"
+        message = f"{str(error).splitlines()[-1]}{_near_hook(str(error))} (the hooks are in docs/plugins/reference.md)"
     else:
         message = f"{type(error).__name__}: {error}"
     return Failure(origin, message.removeprefix(f"{origin}: "), traceback.format_exc())

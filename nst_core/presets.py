@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from nst_core.errors import unknown_name
 
-__all__ = ["CONTENT_LOSS", "PRESETS", "STYLE_LOSS", "Preset", "preset_named"]
+__all__ = ["CONTENT_LOSS", "NORMALIZED", "PRESETS", "STYLE_LOSS", "Preset", "preset_named"]
 
 CONTENT_LOSS = "mse-content"
 STYLE_LOSS = "gram-style"
@@ -31,6 +31,10 @@ PRESETS = {
     "content": Preset("content", content_weight=10.0, style_weight=1e7),
     "noise": Preset("noise", content_weight=100.0, style_weight=1e6),
 }
+
+
+NORMALIZED = {"content": 1.0, "style": 10.0, "regularizer": 1.0}
+"""Weights by role that suit the preset `content` where gradients are normalised."""
 
 
 def preset_named(name: str) -> Preset:

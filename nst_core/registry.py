@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ from nst_core.interfaces import (
     StatisticLoss,
 )
 from nst_core.job import Component
+from nst_core.names import is_name
 from nst_core.parameters import Parameter, convert_all, parameters_of
 
 __all__ = ["KINDS", "Entry", "Failure", "Origin", "Registry"]
@@ -34,7 +34,6 @@ _LOSS_KINDS = (StatisticLoss, PointwiseLoss, ImageLoss, FeatureLoss)
 _ROLES = ("content", "style", "regularizer")
 # A term holds these beside the loss's own parameters, and `--plugin NAME:weight=…` sets them.
 TERM_FIELDS = ("weight", "layers")
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,9 @@ class Entry:
     parameters: tuple[Parameter, ...]
     origin: Origin
 
+    def __str__(self) -> str:
+        return f"{self.kind} '{self.name}' ({self.origin})"
+
     @property
     def summary(self) -> str:
         """First line of the class's docstring."""
@@ -74,6 +76,21 @@ class Entry:
     def role(self) -> str:
         """Role of a loss, "" for other kinds."""
         return str(self.cls.role) if self.kind == "loss" else ""
+
+    @property
+    def title(self) -> str:
+        """Kind in words: "style loss", "regularizer", "extractor"."""
+        return f"{self.role} loss" if self.role in ("content", "style") else self.role or self.kind
+
+    @property
+    def base(self) -> str:
+        """Name of the kind of loss it derives from, "" for other kinds."""
+        return next((kind.__name__ for kind in _LOSS_KINDS if issubclass(self.cls, kind)), "")
+
+    @property
+    def tileable(self) -> bool:
+        """Whether a loss is exact when the image is cut into tiles."""
+        return self.base not in ("", "FeatureLoss")
 
 
 @dataclass(frozen=True)
@@ -105,7 +122,7 @@ class Registry:
         self._entries[kind, name] = entry
 
     def _validated(self, kind: str, name: str, cls: type[Any], origin: Origin) -> Entry:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not is_name(name):
             raise PluginError("a name must be kebab-case: small letters, digits and single hyphens")
         if not inspect.isclass(cls):
             raise PluginError(f"register a class, not {cls!r}; the framework makes the instances")
@@ -172,9 +189,7 @@ class Registry:
         except ValueError as error:
             raise JobError(f"{kind} '{entry.name}': {error}") from error
         except Exception as error:
-            raise PluginError(
-                f"{kind} '{entry.name}' ({entry.origin}) failed to start: {type(error).__name__}: {error}"
-            ) from error
+            raise PluginError(f"{entry} failed to start: {type(error).__name__}: {error}") from error
 
 
 def _check_loss(cls: type[Any]) -> None:

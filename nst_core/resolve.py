@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nst_core.device import choose_device, choose_dtype, memory_format
-from nst_core.errors import ImageError, JobError, WeightsError, unknown_name
+from nst_core.errors import BrokenContractError, ImageError, JobError, WeightsError, unknown_name
 from nst_core.image import ImageInput, Picture, load
-from nst_core.interfaces import Extractor, Initializer, Optimizer
+from nst_core.interfaces import PIXELS, Extractor, Initializer, Optimizer, Tap
 from nst_core.job import Component, ImageRef, Job, Term
 from nst_core.objective import Objective
 from nst_core.ops import accelerated, native
@@ -78,12 +79,15 @@ def resolve(
         generator=torch.Generator().manual_seed(job.seed),
     )
     if initial.shape != (1, 3, height, width) or not torch.isfinite(initial).all():
-        raise JobError(
-            f"initializer '{job.initializer.name}' must give finite pixels of shape (1, 3, {height}, {width}), "
-            f"but gave {tuple(initial.shape)}"
+        finite = "" if torch.isfinite(initial).all() else ", not all finite"
+        raise BrokenContractError(
+            "initializer",
+            job.initializer.name,
+            f"must give finite pixels of shape (1, 3, {height}, {width}), but gave {tuple(initial.shape)}{finite}",
         )
 
-    network = extractor.network(layers).to(device=device, dtype=dtype).to(memory_format=memory_format(device))
+    network = extractor.network(layers) if layers else nn.Identity()
+    network = network.to(device=device, dtype=dtype).to(memory_format=memory_format(device))
     network = accelerated(network)  # and let go of the original's weights
     _check_weights(job, extractor)
     objective = Objective(
@@ -93,6 +97,8 @@ def resolve(
         content=_on(device, content_picture),
         style=_on(device, style_picture),
     )
+    if job.normalize_gradients:
+        objective.normalize(_reference_noise(height, width).to(device))
     resolved = replace(
         job,
         content=_reference(job.content, content_picture),
@@ -113,22 +119,28 @@ def resolve(
     return Ready(resolved, objective, optimizer, initial.float().to(device), dtype, tuple(remarks))
 
 
+def _reference_noise(height: int, width: int) -> Tensor:
+    """Return the image at which gradients are measured; the same for every seed."""
+    noise = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+    return (0.5 + 0.05 * noise).clamp(0.0, 1.0)
+
+
 def bind_terms(job: Job, registry: Registry, extractor: Extractor) -> list[BoundTerm]:
     """Make the losses of a job and bind them to the extractor's layers; equal names get a number."""
-    taps = extractor.taps()
+    taps = {PIXELS: Tap(channels=3, stride=1, receptive_field=1), **extractor.taps()}
     bound: list[BoundTerm] = []
     for term in job.terms:
         loss = registry.create("loss", Component(term.loss, term.params))
-        _check_layers(term, loss.role, extractor)
+        _check_layers(term, loss.role, taps)
         same = sum(other.term.loss == term.loss for other in bound)
         bound.append(bind(f"{term.loss}#{same + 1}" if same else term.loss, loss, term, taps))
     return bound
 
 
-def _check_layers(term: Term, role: str, extractor: Extractor) -> None:
+def _check_layers(term: Term, role: str, taps: Mapping[str, Tap]) -> None:
     for layer in term.layers:
-        if layer not in extractor.taps():
-            raise unknown_name("layer", layer, extractor.taps())
+        if layer not in taps:
+            raise unknown_name("layer", layer, taps)
     if not term.layers and role != "regularizer":
         raise JobError(f"'{term.loss}' has no layers; name some with --{role}-layers")
 
@@ -171,7 +183,7 @@ def _pastiche_size(job: Job, content: Picture | None, style: Picture | None) -> 
 
 
 def layers_used(job: Job, extractor: Extractor) -> list[str]:
-    """Return the layers that the terms of a job look at, from shallow to deep."""
+    """Return the layers that the terms of a job need the network for, from shallow to deep."""
     used = {layer for term in job.terms for layer in term.layers}
     return [layer for layer in extractor.taps() if layer in used]
 

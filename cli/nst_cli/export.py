@@ -48,6 +48,7 @@ def export(
 
     nst export vgg19 -o vgg19.ts
     """
+    from nst_core.blame import naming_plugins
     from nst_core.errors import unknown_name
     from nst_core.export import check_target, export_extractor
     from nst_core.job import Component
@@ -61,14 +62,15 @@ def export(
     params = {**spec.params, **({} if weights is None else {"weights": weights})}
     made = registry.create("extractor", registry.checked("extractor", Component(spec.name, params)))
     named = [layer.strip() for layer in layers.split(",")] if layers is not None else []
-    done = export_extractor(
-        spec.name,
-        made,
-        output,
-        layers=named,
-        format=form.name,
-        dtype=dtype,  # type: ignore[arg-type]
-    )
+    with naming_plugins(registry):
+        done = export_extractor(
+            spec.name,
+            made,
+            output,
+            layers=named,
+            format=form.name,
+            dtype=dtype,  # type: ignore[arg-type]
+        )
     difference = done.difference
     sizes = ", ".join("×".join(map(str, size)) for size in difference.sizes)
     console.say(

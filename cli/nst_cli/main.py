@@ -20,9 +20,9 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("export")(export.export)
-app.command("plugins")(plugins.plugins)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
+app.add_typer(plugins.app, name="plugins")
 app.add_typer(weights.app, name="weights")
 
 
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _report(error: Exception, debug: bool) -> int:
-    from nst_core.errors import NstError
+    from nst_core.errors import NstError, is_out_of_memory
 
     if debug:
         import traceback
@@ -73,8 +73,7 @@ def _report(error: Exception, debug: bool) -> int:
     if isinstance(error, NstError):
         console.say(f"error: {error}")
         return 2
-    memory = isinstance(error, MemoryError) or "out of memory" in str(error) or "can't allocate memory" in str(error)
-    if memory:
+    if is_out_of_memory(error):
         console.say("error: not enough memory for this size; use a smaller --size, or --optimizer lbfgs:history=5")
         return 2
     console.say(f"internal error: {type(error).__name__}: {error}\nThis is a defect of nst; --debug shows where.")

@@ -7,19 +7,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nst_cli import console
+from nst_cli import console, plugins_check, plugins_new, plugins_show
 
 if TYPE_CHECKING:
     from nst_core.parameters import Parameter
     from nst_core.registry import Entry, Failure, Registry
 
-__all__ = ["plugins"]
+__all__ = ["app", "component"]
+
+app = typer.Typer(
+    help="List, show, check and make plugins.",
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("show")(plugins_show.show)
+app.command("check")(plugins_check.check)
+app.command("new")(plugins_new.new)
 
 
+@app.callback()
 def plugins(
+    context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List every component, its package and parameters, and the plugins that failed to load."""
+    if context.invoked_subcommand is not None:
+        return
     from nst_core.plugins import default_registry
 
     registry = default_registry()
@@ -31,12 +44,13 @@ def plugins(
 
 def _plain(registry: Registry) -> dict[str, Any]:
     return {
-        "components": [_component(entry) for entry in registry.entries()],
+        "components": [component(entry) for entry in registry.entries()],
         "failures": [_failure(failure) for failure in registry.failures],
     }
 
 
-def _component(entry: Entry) -> dict[str, Any]:
+def component(entry: Entry) -> dict[str, Any]:
+    """Return a component as plain data."""
     parameters = [
         {"name": p.name, "type": p.type.__name__, "default": p.default, "choices": list(p.choices)}
         for p in entry.parameters
@@ -79,12 +93,9 @@ def _table(registry: Registry) -> None:
     for heading in ("kind", "name", "parameters", "package"):
         table.add_column(heading, no_wrap=heading in ("kind", "name"))
     for entry in registry.entries():
-        kind = (
-            f"{entry.role} loss" if entry.kind == "loss" and entry.role != "regularizer" else entry.role or entry.kind
-        )
         parameters = ", ".join(map(_parameter, entry.parameters))
         package = f"{entry.origin.package} {entry.origin.version}"
-        table.add_row(kind, entry.name, escape(f"{entry.summary}\n{parameters}".strip()), escape(package))
+        table.add_row(entry.title, entry.name, escape(f"{entry.summary}\n{parameters}".strip()), escape(package))
     Console().print(table)
     for failure in registry.failures:
         console.say(f"failed: {failure.origin}: {failure.error}")

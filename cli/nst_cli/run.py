@@ -137,6 +137,15 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="Of all randomness.", show_default=f"{Job.seed}", rich_help_panel=_METHOD)
     ] = None,
+    normalize_gradients: Annotated[
+        bool | None,
+        typer.Option(
+            "--normalize-gradients/--raw-gradients",
+            help="Weights say how strongly each loss and layer pulls, whatever its scale.",
+            show_default="raw",
+            rich_help_panel=_METHOD,
+        ),
+    ] = None,
     device: Annotated[
         str | None,
         typer.Option(help="auto, cpu, cuda, cuda:N or mps.", show_default=f"{Job.device}", rich_help_panel=_METHOD),
@@ -206,6 +215,7 @@ def run(
         "weights": weights,
         "style_scale": style_scale,
         "seed": seed,
+        "normalize_gradients": normalize_gradients,
         "device": device,
         "precision": precision,
     }

@@ -63,13 +63,15 @@ def import_(
     input_convention: Annotated[
         Convention, typer.Option(help="What the network sees; caffe: BGR in 0–255, as with neural-style-pt.")
     ] = Convention.auto,
-    architecture: Annotated[str, typer.Option(help="What the file holds; needed only where there are several.")] = "",
+    architecture: Annotated[
+        str, typer.Option(help="What the file holds; needed only where its tensors do not tell.")
+    ] = "",
     overwrite: Annotated[bool, typer.Option(help="Replace a set of the same name.")] = False,
 ) -> None:
     """Take a weight file into the store."""
-    from nst_core.weights import import_file
+    from nst_core.weights import guess, import_file
 
-    chosen = _architecture(architecture or _stated(file))
+    chosen = _architecture(architecture) if architecture else guess(file.expanduser(), _architectures())
     _say(f"importing {file} as {chosen.name}; without a stated scale its layers are measured (some seconds)")
     imported = import_file(file, chosen, name, input_convention.value, overwrite=overwrite)
     print(imported.path)  # noqa: T201
@@ -130,26 +132,12 @@ def _architectures() -> dict[str, Architecture]:
 
 
 def _architecture(name: str) -> Architecture:
-    from nst_core.errors import WeightsError, unknown_name
+    from nst_core.errors import unknown_name
 
     known = _architectures()
-    if not name:
-        if len(known) != 1:
-            raise WeightsError(
-                f"say with --architecture which one it is: {', '.join(sorted(known)) or 'there is none'}"
-            )
-        return next(iter(known.values()))
     if name not in known:
         raise unknown_name("architecture", name, known)
     return known[name]
-
-
-def _stated(file: Path) -> str:
-    """Return the architecture that the file itself names, or ""."""
-    from nst_core.weights import files
-
-    file = file.expanduser()
-    return files.read_metadata(file).get("architecture", "") if files.kind_of(file) == "safetensors" else ""
 
 
 def _described(weight_set: WeightSet) -> dict[str, object]:

@@ -1,7 +1,8 @@
-"""Operators on the performance-critical path: native kernels, each with its Python reference."""
+"""Operators: those on the performance-critical path have native kernels, each with its Python reference."""
 
 from nst_core.ops.gram import gram, gram_reference
 from nst_core.ops.loading import Native, native
+from nst_core.ops.positions import sum_positions, total_weight, wide
 from nst_core.ops.squared_error import squared_error, squared_error_reference
 from nst_core.ops.stack import ConvStack, LayerKind, ReferenceStack, Stacked, accelerated, conv_stack
 
@@ -18,4 +19,7 @@ __all__ = [
     "native",
     "squared_error",
     "squared_error_reference",
+    "sum_positions",
+    "total_weight",
+    "wide",
 ]

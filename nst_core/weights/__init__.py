@@ -5,6 +5,7 @@ from __future__ import annotations
 from nst_core.weights.architecture import Architecture, Official, architectures
 from nst_core.weights.convention import CAFFE, TORCHVISION, InputConvention
 from nst_core.weights.fetching import fetch
+from nst_core.weights.guessing import guess
 from nst_core.weights.importing import import_file
 from nst_core.weights.resolution import find, locate, verify
 from nst_core.weights.store import home, list_sets, scan
@@ -20,6 +21,7 @@ __all__ = [
     "architectures",
     "fetch",
     "find",
+    "guess",
     "home",
     "import_file",
     "list_sets",

@@ -14,34 +14,60 @@ __all__ = [
 
 @hookimpl
 def nst_register_extractors(register: Register) -> None:
-    """Register VGG-19."""
+    """Register VGG-16, VGG-19 and the networks of torchvision."""
+    from nst_plugins.extractors.torchvision_models import Torchvision
+    from nst_plugins.extractors.vgg16 import Vgg16
     from nst_plugins.extractors.vgg19 import Vgg19
 
+    register("torchvision", Torchvision)
+    register("vgg16", Vgg16)
     register("vgg19", Vgg19)
 
 
 @hookimpl
 def nst_register_losses(register: Register) -> None:
-    """Register the content loss, the style loss and the regularizer."""
+    """Register losses on style and content, and regularizers."""
+    from nst_plugins.losses.covariance_style import CovarianceStyle
     from nst_plugins.losses.gram_style import GramStyle
+    from nst_plugins.losses.histogram_style import HistogramStyle
+    from nst_plugins.losses.laplacian import Laplacian
+    from nst_plugins.losses.mean_std_style import MeanStdStyle
     from nst_plugins.losses.mse_content import MseContent
+    from nst_plugins.losses.nn_style import NnStyle
+    from nst_plugins.losses.range_penalty import RangePenalty
+    from nst_plugins.losses.self_similarity_content import SelfSimilarityContent
+    from nst_plugins.losses.swd_style import SwdStyle
     from nst_plugins.losses.total_variation import TotalVariation
+    from nst_plugins.losses.w2_style import W2Style
 
+    register("covariance-style", CovarianceStyle)
     register("gram-style", GramStyle)
+    register("histogram-style", HistogramStyle)
+    register("laplacian", Laplacian)
+    register("mean-std-style", MeanStdStyle)
     register("mse-content", MseContent)
+    register("nn-style", NnStyle)
+    register("range", RangePenalty)
+    register("self-similarity-content", SelfSimilarityContent)
+    register("swd-style", SwdStyle)
     register("tv", TotalVariation)
+    register("w2-style", W2Style)
 
 
 @hookimpl
 def nst_register_initializers(register: Register) -> None:
     """Register what an optimisation can start from."""
+    from nst_plugins.initializers.blend import BlendStart
     from nst_plugins.initializers.content import ContentStart
     from nst_plugins.initializers.image import ImageStart
     from nst_plugins.initializers.noise import NoiseStart
+    from nst_plugins.initializers.style import StyleStart
 
+    register("blend", BlendStart)
     register("content", ContentStart)
     register("image", ImageStart)
     register("noise", NoiseStart)
+    register("style", StyleStart)
 
 
 @hookimpl

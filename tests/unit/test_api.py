@@ -145,3 +145,75 @@ def test_everything_public_can_be_had_and_is_documented():
             assert inspect.getdoc(value), name
     with pytest.raises(AttributeError, match="no attribute 'stylise'"):
         nst_core.stylise  # noqa: B018
+
+
+def test_a_loss_keeps_the_emphasis_of_the_one_it_replaces(registry):
+    """Default weights hold for the preset `content`; presets, recipes and --style-weight are proportions of them."""
+    assert terms(made(registry, plugins=["w2-style"])) == {"mse-content": 10.0, "w2-style": 50.0}
+    noise = terms(made(registry, preset="noise", plugins=["w2-style"]))
+    assert noise == {"mse-content": 100.0, "w2-style": pytest.approx(5.0)}
+    recipe = made(registry, style_weight=3e6)
+    assert terms(made(registry, base=recipe, plugins=["w2-style"]))["w2-style"] == pytest.approx(15.0)
+    back = made(registry, base=made(registry, base=recipe, plugins=["w2-style"]), plugins=["gram-style"])
+    assert terms(back)["gram-style"] == pytest.approx(3e6)
+    # A preset given later puts every loss at the weight that suits it there.
+    w2 = made(registry, plugins=["w2-style"])
+    assert terms(made(registry, base=w2, preset="noise"))["w2-style"] == pytest.approx(5.0)
+    assert terms(made(registry, plugins=["w2-style"], style_weight=9))["w2-style"] == 9.0
+
+
+def test_layers_of_a_loss_that_has_layers_of_its_own(registry):
+    lap = made(registry, plugins=["laplacian"])
+    assert lap.terms[0].layers == ("pixels",)
+    assert made(registry, base=lap, plugins=["mse-content"]).terms[0].layers == ("b",)
+    assert made(registry, base=lap, extractor="vgg19").terms[0].layers == ("pixels",)
+    both = made(registry, plugins=["mse-content", "laplacian"])
+    assert [t.layers for t in both.terms[:2]] == [("b",), ("pixels",)]
+    # Layers of another network are no use to this one: it takes the extractor's.
+    assert made(registry, plugins=["nn-style"]).terms[1].layers == ("a", "b", "c")
+    vgg = make_job("a.jpg", "b.jpg", registry=registry, plugins=["nn-style"])
+    assert vgg.terms[1].layers == ("conv2_2", "conv3_4", "conv4_4")
+    chosen = made(registry, style_layers=["a", "c=0.5"])
+    again = made(registry, base=chosen, plugins=["w2-style"]).terms[1]
+    assert (again.layers, again.layer_weights) == (("a", "c"), (1.0, 0.5))
+
+
+def test_the_first_parameter_needs_no_name(registry):
+    job = made(registry, plugins=["gram-style:gatys,weight=2", "tv:isotropic"], init="noise:uniform,amplitude=0.2")
+    assert job.terms[1] == Term("gram-style", 2.0, ("a", "b", "c"), (), {"normalization": "gatys"})
+    assert job.terms[2].params == {"kind": "isotropic"}
+    assert job.initializer.params == {"kind": "uniform", "amplitude": 0.2}
+    for options, message in (
+        ({"plugins": ["gram-style:gatys,normalization=mean"]}, "given twice"),
+        ({"plugins": ["gram-style:gaty"]}, "did you mean 'gatys'"),
+        ({"plugins": ["mean-std-style:gatys"]}, "not of the form key=value"),
+        ({"plugins": ["tv:kind=squared,isotropic"]}, "not of the form key=value"),
+    ):
+        with pytest.raises(JobError, match=message):
+            made(registry, **options)
+
+
+def test_the_pixels_are_a_layer(registry):
+    """A content loss on the pixels alone brings the photograph back from grey, without any network."""
+    photo, painting = (torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(i)) for i in (0, 1))
+    options = {"registry": registry, "extractor": "tiny", "device": "cpu"}
+    result = stylize(photo, painting, without=["gram-style"], content_layers=["pixels"], init="noise", **options)
+    torch.testing.assert_close(result.image, photo, atol=0.02, rtol=0)
+    assert set(result.losses["mse-content"]) == {"pixels"}
+    both = stylize(photo, painting, plugins=["mse-content", "laplacian:pool=2"], steps=3, **options)
+    assert set(both.losses) == {"mse-content", "laplacian", "gram-style"}
+
+
+def test_normalization_keeps_the_emphasis_and_can_be_undone(registry):
+    on = made(registry, normalize_gradients=True)
+    assert terms(on) == {"mse-content": 1.0, "gram-style": 10.0}
+    assert Job.from_toml(on.to_toml()) == on
+    assert terms(made(registry, normalize_gradients=True, preset="noise")) == {
+        "mse-content": pytest.approx(10.0),
+        "gram-style": pytest.approx(1.0),
+    }
+    strong = made(registry, base=made(registry, style_weight=2e7), normalize_gradients=True)
+    assert terms(strong)["gram-style"] == pytest.approx(20.0)
+    assert terms(made(registry, base=strong, plugins=["w2-style"]))["w2-style"] == pytest.approx(20.0)
+    assert terms(made(registry, base=strong, normalize_gradients=False))["gram-style"] == pytest.approx(2e7)
+    assert terms(made(registry, normalize_gradients=True, style_weight=4))["gram-style"] == 4.0

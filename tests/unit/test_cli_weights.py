@@ -10,18 +10,14 @@ import torch
 from safetensors.torch import save_file
 
 from nst_core.plugins import default_registry
-from nst_core.weights import TORCHVISION, Architecture
+from nst_core.weights import TORCHVISION
 
 
 @pytest.fixture
 def vgg19(nst):
     """A VGG-19 weight file of random numbers, with a scale, in the current folder."""
     del nst  # it made the folder
-    (architecture,) = (
-        a
-        for e in default_registry().entries("extractor")
-        if isinstance(a := getattr(e.cls, "architecture", 0), Architecture)
-    )
+    architecture = default_registry().get("extractor", "vgg19").cls.architecture
     generator = torch.Generator().manual_seed(0)
     tensors = {k: torch.randn(s, generator=generator) * 0.03 for k, s in architecture.shapes.items()}
     rms = json.dumps(dict.fromkeys(architecture.layers, 1.5))

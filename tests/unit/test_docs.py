@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
-import types
 from pathlib import Path
 
 import pytest
-import torch
-from tiny import tiny_registry
+from installed import install
 
-import nst_core as nst
+import nst_plugins
+from nst_cli import main
+from nst_core import (
+    Extractor,
+    FeatureLoss,
+    ImageLoss,
+    Initializer,
+    Optimizer,
+    PointwiseLoss,
+    StatisticLoss,
+    hookspecs,
+)
+from nst_core.interfaces import Loss
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,26 +35,108 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
 
 
-def test_the_plugin_of_the_guide_works():
-    (source,) = blocks("docs/plugins.md", "python")
-    (project,) = (tomllib.loads(text) for text in blocks("docs/plugins.md", "toml"))
-    module = types.ModuleType("nst_channel_means")
-    exec(compile(source, "docs/plugins.md", "exec"), module.__dict__)  # noqa: S102
-    (name,) = project["project"]["entry-points"]["nst"]
-    registry = tiny_registry((name, module))
-    assert registry.failures == []
-    images = [torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(i)) for i in (0, 1)]
-    result = nst.stylize(
-        *images, registry=registry, extractor="tiny", plugins=["channel-means:strength=2"], steps=10, device="cpu"
+TUTORIAL = "docs/plugins/tutorial.md"
+
+
+@pytest.fixture
+def tutorial(tmp_path, monkeypatch):
+    """The folder that a reader of the tutorial ends up with, installed as `pip install -e` would."""
+    source, test = blocks(TUTORIAL, "python")
+    (project,) = blocks(TUTORIAL, "toml")
+    folder = tmp_path / "nst-channel-means"
+    folder.mkdir()
+    for name, text in (
+        ("pyproject.toml", project),
+        ("nst_channel_means.py", source),
+        ("test_channel_means.py", test),
+    ):
+        assert f"`{name}`" in (ROOT / TUTORIAL).read_text(encoding="utf-8")
+        (folder / name).write_text(text)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "nst_channel_means", raising=False)
+    return folder
+
+
+def test_the_tests_of_the_tutorial_pass(tutorial):
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=tutorial, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
-    assert [t.loss for t in result.job.terms] == ["mse-content", "channel-means"]
-    assert result.job.terms[1].weight == 1e3
-    assert result.total < result.history[0]
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 15
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "docs/plugins.md", "docs/development.md", "docs/embedding.md"]
-)
+def test_the_commands_of_the_tutorial_work(tutorial, nst, monkeypatch):
+    project = tomllib.loads((tutorial / "pyproject.toml").read_text())["project"]
+    (entry,) = project["entry-points"]["nst"].items()
+    install(tutorial, project["name"], *entry)
+    lines = [line for text in blocks(TUTORIAL, "sh") for line in text.splitlines()]
+    ours = [line.split()[1:] for line in lines if line.startswith("nst ")]
+    assert [command[0] for command in ours] == ["plugins", "plugins", "run"]
+    for command in ours:
+        # The sample pair, small and through the tiny network.
+        quick = ["--extractor", "tiny", "--size", "48", "--steps", "10", "--json"] if command[0] == "run" else []
+        done = nst(*command, *quick)
+        assert done.code == 0, done.err
+    summary = json.loads(done.out)
+    assert [t["loss"] for t in summary["job"]["terms"]] == ["mse-content", "channel-means"]
+    assert summary["job"]["terms"][1]["weight"] == 100.0
+    assert summary["total"] < summary["first_total"]
+    assert Path("channel-means.png").exists()
+
+
+def commands(app=None, prefix="nst"):
+    """Every command of the program, by its full name."""
+    app = app or main.app
+    for info in app.registered_commands:
+        yield f"{prefix} {info.name or info.callback.__name__}", info.callback
+    for group in app.registered_groups:
+        name = f"{prefix} {group.name}"
+        callback = group.typer_instance.registered_callback
+        if callback is not None:
+            yield name, callback.callback
+        yield from commands(group.typer_instance, name)
+
+
+def test_every_command_is_documented():
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    found = dict(commands())
+    assert {"nst run", "nst plugins", "nst plugins new", "nst plugins check", "nst plugins show"} <= set(found)
+    for name, function in found.items():
+        assert function.__doc__, f"{name} has no docstring"
+        assert name in text, f"{name} is in no page"
+
+
+def test_every_interface_is_in_the_reference():
+    """Each hook, each interface, and each member of one that an author may write."""
+    page = (ROOT / "docs" / "plugins" / "reference.md").read_text(encoding="utf-8")
+    hooks = [name for name in vars(hookspecs) if name.startswith("nst_register_")]
+    assert len(hooks) == 4
+    for name in hooks:
+        assert getattr(hookspecs, name).__doc__
+        assert f"`{name}(register)`" in page, f"{name} is missing in the reference"
+        assert hasattr(nst_plugins, name)
+    bases = (Loss, StatisticLoss, PointwiseLoss, ImageLoss, FeatureLoss, Extractor, Initializer, Optimizer)
+    for base in bases:
+        assert base is Loss or f"`{base.__name__}`" in page
+        members = [name for name in {**vars(base), **base.__annotations__} if not name.startswith("_")]
+        for member in members:
+            assert re.search(rf"`{member}\b", page), f"{base.__name__}.{member} is missing in the reference"
+
+
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/development.md",
+    "docs/embedding.md",
+    "docs/losses.md",
+    "docs/plugins/README.md",
+    "docs/plugins/reference.md",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)  # code has brackets of its own

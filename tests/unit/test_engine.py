@@ -19,6 +19,7 @@ from nst_core import (
     JobError,
     NonFiniteError,
     Optimizer,
+    PluginError,
     Step,
     load_image,
     make_job,
@@ -215,7 +216,9 @@ def test_an_initializer_that_breaks_its_promise_is_named():
             return torch.zeros(1, 3, 2, 2)
 
     registry = tiny_registry(("small", plugin(initializers={"small": Small})))
-    with pytest.raises(JobError, match="initializer 'small' must give"):
+    with pytest.raises(
+        PluginError, match=r"initializer .small. \(plugin .small. of package small-package 1.2\) must give"
+    ):
         carry_out(registry, init="small")
 
 
@@ -289,3 +292,32 @@ def test_slow_kernels_are_remarked_on_unless_asked_for(registry, monkeypatch):
     monkeypatch.setenv("NST_NATIVE", "1")
     with pytest.raises(JobError, match="NST_NATIVE=1, but the native kernels cannot be used: they were not compiled"):
         carry_out(registry, steps=1)
+
+
+def test_the_solution_of_an_optimizer_is_evaluated_last(registry):
+    class Guesses(Optimizer):
+        """Wanders off in small steps, and knows a good image."""
+
+        def start(self, variable, damping=1.0):
+            self.x = variable
+
+        def step(self, loss, gradient):
+            self.x = self.x + 0.001
+            return self.x
+
+        def solution(self):
+            return CONTENT.clone()
+
+        def state_dict(self):
+            return {"x": self.x}
+
+        def load_state_dict(self, state):
+            self.x = state["x"]
+
+    registry = tiny_registry(("guesses", plugin(optimizers={"guesses": Guesses})))
+    seen = []
+    result = carry_out(registry, seen.append, optimizer="guesses", steps=4, init="noise", style_weight=0)
+    assert len(seen) == 4
+    assert torch.equal(seen[-1].image, CONTENT)
+    assert torch.equal(result.image, CONTENT)
+    assert result.total == 0

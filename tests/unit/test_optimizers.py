@@ -173,3 +173,35 @@ def test_strong_wolfe_accepts_only_what_it_promises():
 def test_parameters_that_make_no_sense(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_adam_averages_its_iterates():
+    optimizer, points = Adam(0.1, averaging=0.8), []
+    optimizer.start(START)
+    assert optimizer.solution() is None
+    x = START
+    for _ in range(6):
+        _, x = proceed(optimizer, quadratic, x, 1)
+        points.append(x)
+    weights = 0.8 ** torch.arange(5, -1, -1, dtype=torch.float64)
+    expected = sum(w * p for w, p in zip(weights / weights.sum(), points, strict=True))
+    torch.testing.assert_close(optimizer.solution(), expected)
+    again = Adam(0.1, averaging=0.8)
+    again.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert torch.equal(again.solution(), optimizer.solution())
+
+
+def test_the_average_is_better_than_steps_that_are_too_long():
+    """In a bowl with steps too long to settle, the iterates go round the minimum and their average is near it."""
+    optimizer = Adam(0.3, beta2=0.9, averaging=0.9)
+    values = minimize(optimizer, lambda x: (x - 0.5).abs().sum(), START, 200)
+    assert float((optimizer.solution() - 0.5).abs().sum()) < 0.5 * sum(values[-20:]) / 20
+
+
+def test_adam_in_a_box():
+    optimizer = Adam(0.5, box=True)
+    optimizer.start(torch.tensor([0.2, 0.9]))
+    for _ in range(5):
+        x = optimizer.step(1.0, torch.tensor([1.0, -1.0]))
+    assert x.tolist() == [0.0, 1.0]
+    assert optimizer.step(1.0, torch.tensor([-9.0, 9.0]))[0] >= 0

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from nst_core.weights import Architecture, Official
-from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS, STEPS
+from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS, STEPS, shapes
 from nst_plugins.extractors.vgg19_scale import measure
 
 __all__ = ["ARCHITECTURE"]
-
-
-def _shapes() -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    for step in STEPS:
-        if step.kind == "conv":
-            shapes[step.weight] = (step.channels, step.inputs, 3, 3)
-            shapes[step.bias] = (step.channels,)
-    return shapes
 
 
 def _url() -> str:
@@ -27,7 +18,7 @@ def _url() -> str:
 ARCHITECTURE = Architecture(
     name="vgg19",
     keys="torchvision vgg19 state_dict, features only",
-    shapes=_shapes(),
+    shapes=shapes(STEPS),
     input_weight=STEPS[0].weight,
     layers=CONVOLUTIONS,
     measure=measure,

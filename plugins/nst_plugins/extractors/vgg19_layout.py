@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from nst_core import Tap
 
-__all__ = ["CONVOLUTIONS", "STEPS", "Step", "taps"]
+__all__ = ["CONVOLUTIONS", "STEPS", "Step", "layout", "shapes", "taps"]
 
 # Width and number of convolutions of every block; the same as torchvision's, which takes seconds to import.
-_BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
+_WIDTHS = (64, 128, 256, 512, 512)
+_DEPTHS = (2, 2, 4, 4, 4)
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,19 @@ class Step:
         return f"features.{self.index}.bias"
 
 
-def _steps() -> Iterator[Step]:
+def layout(widths: Sequence[int] = _WIDTHS, depths: Sequence[int] = _DEPTHS) -> tuple[Step, ...]:
+    """Return the layers of a network of VGG's kind, by default of VGG-19.
+
+    Args:
+        widths: channels of each of the five blocks.
+        depths: convolutions of each of the five blocks.
+    """
+    return tuple(_steps(widths, depths))
+
+
+def _steps(widths: Sequence[int], depths: Sequence[int]) -> Iterator[Step]:
     index, inputs = 0, 3
-    for block, (width, convolutions) in enumerate(_BLOCKS, start=1):
+    for block, (width, convolutions) in enumerate(zip(widths, depths, strict=True), start=1):
         for number in range(1, convolutions + 1):
             yield Step(f"conv{block}_{number}", "conv", inputs, width, index)
             yield Step(f"relu{block}_{number}", "relu", width, width, index + 1)
@@ -54,18 +65,28 @@ def _steps() -> Iterator[Step]:
         index += 1
 
 
-STEPS = tuple(_steps())
-"""All layers from shallow to deep."""
+STEPS = layout()
+"""All layers of VGG-19 from shallow to deep."""
 
 CONVOLUTIONS = tuple(step.name for step in STEPS if step.kind == "conv")
 """The layers that have weights, and a scale of their own."""
 
 
-def taps() -> dict[str, Tap]:
+def shapes(steps: Iterable[Step]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all kernels and biases by key."""
+    found: dict[str, tuple[int, ...]] = {}
+    for step in steps:
+        if step.kind == "conv":
+            found[step.weight] = (step.channels, step.inputs, 3, 3)
+            found[step.bias] = (step.channels,)
+    return found
+
+
+def taps(steps: Iterable[Step] = STEPS) -> dict[str, Tap]:
     """Return every layer with its geometry, from shallow to deep."""
     found = {}
     stride = field = 1
-    for step in STEPS:
+    for step in steps:
         field += {"conv": 2, "relu": 0, "pool": 1}[step.kind] * stride
         stride *= 2 if step.kind == "pool" else 1
         found[step.name] = Tap(step.channels, stride, field)

@@ -52,6 +52,7 @@ class Vgg19Network(nn.Module):
         tensors: Mapping[str, Tensor],
         convention: InputConvention,
         *,
+        steps: Sequence[Step] = STEPS,
         layer_rms: Mapping[str, float] | None = None,
         pooling: Pooling = "max",
     ) -> None:
@@ -61,12 +62,13 @@ class Vgg19Network(nn.Module):
             layers: names of existing layers, at least one.
             tensors: of the architecture, float32, by key.
             convention: what numbers the first convolution sees.
+            steps: the layers of a network with VGG-19's names.
             layer_rms: RMS over natural images by convolution, or ``None`` to leave the scale as it is.
             pooling: kind of the pooling layers.
         """
         super().__init__()
-        deepest = max(i for i, step in enumerate(STEPS) if step.name in layers)
-        steps = STEPS[: deepest + 1]
+        deepest = max(i for i, step in enumerate(steps) if step.name in layers)
+        steps = steps[: deepest + 1]
         self.normalize = Normalize(convention)
         self.steps = nn.ModuleList()
         before = 1.0

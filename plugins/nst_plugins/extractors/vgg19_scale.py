@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from nst_core import dead_leaves, tap_rms
 from nst_core.weights import InputConvention
-from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS
+from nst_plugins.extractors.vgg19_layout import STEPS, Step
 from nst_plugins.extractors.vgg19_network import Vgg19Network
 
 __all__ = ["DEAD_LEAVES_OVER_NATURAL", "dead_leaves_rms", "measure"]
@@ -54,18 +54,25 @@ def measure(tensors: Mapping[str, Tensor], convention: InputConvention) -> dict[
 
 
 def dead_leaves_rms(
-    tensors: Mapping[str, Tensor], convention: InputConvention, *, images: int = _IMAGES, seed: int = _SEED
+    tensors: Mapping[str, Tensor],
+    convention: InputConvention,
+    *,
+    steps: Sequence[Step] = STEPS,
+    images: int = _IMAGES,
+    seed: int = _SEED,
 ) -> dict[str, float]:
     """Measure the RMS of every convolution's output over generated images, with max pooling.
 
     Args:
         tensors: of the architecture, float32, by key.
         convention: what numbers the network sees.
+        steps: the layers of a network with VGG-19's names.
         images: how many, 256×320 pixels each.
         seed: of the images.
     """
-    network = Vgg19Network(CONVOLUTIONS, tensors, convention)
-    return tap_rms(network, CONVOLUTIONS, _generated(images, seed))
+    layers = [step.name for step in steps if step.kind == "conv"]
+    network = Vgg19Network(layers, tensors, convention, steps=steps)
+    return tap_rms(network, layers, _generated(images, seed))
 
 
 def _generated(images: int, seed: int) -> Iterator[Tensor]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from nst_core import Statistic, StatisticLoss, ops
 
 __all__ = ["GramStyle"]
+
+# Far below what any layer of unit RMS has, and far from overflowing when divided by.
+SMALLEST_ENERGY = 1e-8
 
 
 class GramStyle(StatisticLoss):
@@ -39,7 +41,6 @@ class GramStyle(StatisticLoss):
         squares = (pastiche - style).square().sum(dim=(1, 2))
         if self.normalization == "relative":
             # A style without any energy at this layer has nothing to be relative to.
-            tiny = torch.finfo(style.dtype).tiny
-            return (squares / style.square().sum(dim=(1, 2)).clamp_min(tiny)).sum()
+            return (squares / style.square().sum(dim=(1, 2)).clamp_min(SMALLEST_ENERGY)).sum()
         factor = 0.25 / channels**2 if self.normalization == "gatys" else 1.0 / channels**4
         return squares.sum() * factor

@@ -16,34 +16,67 @@ __all__ = ["Adam"]
 class Adam(Optimizer):
     """Adam on the pixels: slower than L-BFGS, but steady and with little memory.
 
-    ``learning_rate`` is in units of the pixel range.
+    ``learning_rate`` is in units of the pixel range. ``averaging`` is the share that the running average of the
+    iterates keeps at every step, 0 for none; the average is evaluated last, and is the result if it is the best: with
+    a high learning rate it is free of the grain that the last steps leave (Polyak and Juditsky, SIAM Journal on Control
+    and Optimization 30, 1992, with forgetting). ``box`` clamps the variable itself to [0, 1] after every step, where
+    else only the picture is: a pixel that was driven out of the range then comes back at once.
     """
 
-    def __init__(self, learning_rate: float = 0.02, beta1: float = 0.9, beta2: float = 0.999) -> None:
+    def __init__(
+        self,
+        learning_rate: float = 0.02,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        averaging: float = 0.0,
+        box: bool = False,
+    ) -> None:
         if not learning_rate > 0:
             raise ValueError(f"learning_rate must be positive, not {learning_rate}")
-        for name, beta in (("beta1", beta1), ("beta2", beta2)):
-            if not 0 <= beta < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, not {beta}")
+        for name, share in (("beta1", beta1), ("beta2", beta2), ("averaging", averaging)):
+            if not 0 <= share < 1:
+                raise ValueError(f"{name} must be at least 0 and below 1, not {share}")
         self.learning_rate = learning_rate
         self.betas = (beta1, beta2)
+        self.averaging = averaging
+        self.box = box
 
     def start(self, variable: Tensor, damping: float = 1.0) -> None:
         """Begin at ``variable`` with empty moments."""
         self._variable = variable.detach().clone()
         self._adam = torch.optim.Adam([self._variable], lr=self.learning_rate * damping, betas=self.betas)
+        self._sum = torch.zeros_like(self._variable)
+        self._steps = 0
 
     def step(self, loss: float, gradient: Tensor) -> Tensor:  # noqa: ARG002
         """One step of Adam."""
         self._variable.grad = gradient
         self._adam.step()
+        if self.box:
+            self._variable.clamp_(0.0, 1.0)
+        if self.averaging:
+            self._sum.lerp_(self._variable, 1 - self.averaging)
+            self._steps += 1
         return self._variable.clone()
 
+    def solution(self) -> Tensor | None:
+        """Return the average of the iterates, weighted by powers of ``averaging``."""
+        if not self._steps:
+            return None
+        average: Tensor = self._sum / (1 - self.averaging**self._steps)
+        return average
+
     def state_dict(self) -> dict[str, Any]:
-        """Return the point, the moments and their count."""
-        return {"variable": self._variable.clone(), "adam": self._adam.state_dict()}
+        """Return the point, the moments, their count, and the average."""
+        return {
+            "variable": self._variable.clone(),
+            "adam": self._adam.state_dict(),
+            "sum": self._sum.clone(),
+            "steps": self._steps,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from :meth:`state_dict`."""
         self.start(state["variable"])
         self._adam.load_state_dict(state["adam"])
+        self._sum, self._steps = state["sum"].clone(), state["steps"]

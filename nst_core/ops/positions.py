@@ -1,0 +1,34 @@
+"""Sums over the positions of a feature map: what statistics are made of."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["sum_positions", "total_weight", "wide"]
+
+
+def wide(feature: Tensor) -> Tensor:
+    """Return a tensor in float32, or float64 where it is that already: the precision in which to sum."""
+    return feature if feature.dtype == torch.float64 else feature.float()
+
+
+def sum_positions(values: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Sum over positions.
+
+    Args:
+        values: ``(B, N, H, W)``, float32 or wider, see :func:`wide`.
+        weight: ``(B, 1, H, W)`` of the positions, or ``None`` for one everywhere.
+
+    Returns:
+        ``(B, N)``.
+    """
+    return values.sum(dim=(2, 3)) if weight is None else (values * weight).sum(dim=(2, 3))
+
+
+def total_weight(values: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Return the total weight of the positions, ``(B,)`` in the dtype of ``values``; arguments as above."""
+    batch, _, height, width = values.shape
+    if weight is None:
+        return values.new_full((batch,), float(height * width))
+    return weight.to(values.dtype).sum(dim=(1, 2, 3)).expand(batch)

@@ -1,0 +1,178 @@
+"""Laws of an :class:`nst_core.Extractor`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nst_core import torchscript
+from nst_core.errors import UnknownNameError
+from nst_core.interfaces import Extractor
+from nst_core.testing.check import NotApplicable, close, require
+from nst_core.testing.samples import image
+
+__all__ = ["LAWS"]
+
+_SMALLEST_SIDE = 32
+
+
+def _chosen(extractor: Extractor) -> list[str]:
+    """Return the layers of the presets and the shallowest one, or, without layers of its own choice, three."""
+    names = list(extractor.taps())
+    wanted = {*extractor.content_layers, *extractor.style_layers} or {names[len(names) // 2], names[-1]}
+    return [name for name in names if name in wanted or name == names[0]]
+
+
+def _side(extractor: Extractor, layers: Sequence[str]) -> int:
+    """Return a side that all strides divide."""
+    return max(_SMALLEST_SIDE, 2 * max(extractor.taps()[layer].stride for layer in layers))
+
+
+def names_its_layers(extractor: Extractor) -> None:
+    """Layers have names and sensible geometry, the presets' are among them, and an unknown one is refused."""
+    taps = extractor.taps()
+    require(taps, "it has no layers")
+    for name, tap in taps.items():
+        require(name and not set(name) & set(",=+ "), f"'{name}' cannot be written on the command line")
+        sizes = (tap.channels, tap.stride, tap.receptive_field)
+        require(min(sizes) >= 1, f"{name}: channels, stride and receptive field are {sizes}")
+    for role, layers in (("content", extractor.content_layers), ("style", extractor.style_layers)):
+        missing = [layer for layer in layers if layer not in taps]
+        require(not missing, f"its {role} layers {missing} do not exist")
+    try:
+        extractor.network(["there is no such layer"])
+    except UnknownNameError:
+        return
+    require(False, "a layer that does not exist is not refused with nst_core.unknown_name")
+
+
+def gives_the_layers_in_order(extractor: Extractor) -> None:
+    """The network gives one map for each layer asked for, in that order, with as many positions as the stride says."""
+    layers = _chosen(extractor)
+    side = _side(extractor, layers)
+    picture, longer = (image(side + more, side, dtype=torch.float32) for more in (0, 2 * side))
+    with torch.no_grad():
+        forward, backward = (extractor.network(order)(picture) for order in (layers, layers[::-1]))
+        tall = extractor.network(layers)(longer)
+    require(isinstance(forward, list), f"the network returns a {type(forward).__name__}, not a list")
+    require(len(forward) == len(layers), f"for {len(layers)} layers the network gives {len(forward)} maps")
+    for layer, one, other, more in zip(layers, forward, backward[::-1], tall, strict=True):
+        require(one.dim() == 4 and one.shape[0] == 1, f"{layer} has the shape {tuple(one.shape)}")
+        require(torch.isfinite(one).all(), f"{layer} is not finite")
+        require(torch.equal(one, other), f"{layer} depends on the order in which layers are asked for")
+        stride = 2 * side / max(1, more.shape[-2] - one.shape[-2])
+        declared = extractor.taps()[layer].stride
+        require(stride == declared, f"{layer} has a position every {stride:g} pixels, not every {declared}")
+        require(one.shape[1] == more.shape[1], f"{layer} has a number of channels that depends on the size")
+
+
+def sees_what_it_declares(extractor: Extractor) -> None:
+    """A position sees no pixel outside its declared receptive field, and at least half of its width."""
+    for layer in _chosen(extractor):
+        tap = extractor.taps()[layer]
+        side = tap.receptive_field + 3 * tap.stride
+        side += -side % (2 * tap.stride)
+        network = extractor.network([layer]).double()
+        seen = torch.zeros(side, side, dtype=torch.bool)
+        for seed in (0, 1):
+            leaf = image(side, side, seed).requires_grad_()
+            (found,) = network(leaf)
+            position = found[0, :, found.shape[-2] // 2, found.shape[-1] // 2]
+            signs = torch.randn(position.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+            (gradient,) = torch.autograd.grad((position * signs).sum(), leaf)
+            seen |= (gradient[0] != 0).any(dim=0)
+            extent = max(_extent(seen.any(dim=0)), _extent(seen.any(dim=1)))
+            if extent >= tap.receptive_field:  # a second image could not show more
+                break
+        declared = tap.receptive_field
+        require(extent <= declared, f"a position of {layer} sees {extent} pixels, but {declared} are declared")
+        require(2 * extent >= declared, f"a position of {layer} sees only {extent} of the {declared} pixels declared")
+
+
+def _extent(seen: Tensor) -> int:
+    found = seen.nonzero()
+    return int(found.max() - found.min()) + 1 if len(found) else 0
+
+
+def is_frozen(extractor: Extractor) -> None:
+    """Its parameters want no gradient and get none, it is in eval mode, and the image does get one."""
+    layers = _chosen(extractor)
+    network = extractor.network(layers)
+    training = [name or "the network" for name, module in network.named_modules() if module.training]
+    require(not training, f"in training mode: {', '.join(training[:4])}")
+    wanting = [name for name, parameter in network.named_parameters() if parameter.requires_grad]
+    require(not wanting, f"these parameters want a gradient: {', '.join(wanting[:4])}")
+    side = _side(extractor, layers)
+    leaf = image(side, side, dtype=torch.float32).requires_grad_()
+    for layer, found in zip(layers, network(leaf), strict=True):
+        (gradient,) = torch.autograd.grad(found.square().sum(), leaf, retain_graph=True)
+        require(torch.isfinite(gradient).all(), f"the gradient from {layer} is not finite")
+        require(gradient.abs().max() > 0, f"no gradient reaches the image from {layer}")
+
+
+def repeats_itself(extractor: Extractor) -> None:
+    """One image gives the same bits, from one network and from another, and is not changed."""
+    layers = _chosen(extractor)
+    side = _side(extractor, layers)
+    picture = image(side, side, dtype=torch.float32)
+    network, other = extractor.network(layers), extractor.network(layers)
+    copy, before = picture.clone(), torch.get_rng_state()
+    with torch.no_grad():
+        first, second, third = network(picture), network(picture), other(picture)
+    require(torch.equal(before, torch.get_rng_state()), "it draws from torch's global random numbers")
+    require(torch.equal(picture, copy), "the image was changed in place")
+    for layer, *maps in zip(layers, first, second, third, strict=True):
+        require(all(torch.equal(maps[0], again) for again in maps[1:]), f"{layer} is not the same every time")
+
+
+def keeps_a_batch_apart(extractor: Extractor) -> None:
+    """The maps of a batch are those of its images one by one."""
+    layers = _chosen(extractor)
+    side = _side(extractor, layers)
+    pictures, network = image(side, side, batch=2, dtype=torch.float32), extractor.network(layers)
+    with torch.no_grad():
+        both, one, two = network(pictures), network(pictures[:1]), network(pictures[1:])
+    for layer, together, first, second in zip(layers, both, one, two, strict=True):
+        close(together, torch.cat([first, second]), f"{layer} of a batch and one by one", 1e-4)
+
+
+def takes_every_precision(extractor: Extractor) -> None:
+    """Turned to bfloat16 or float64, it gives maps of that type, near those in float32."""
+    layers = _chosen(extractor)
+    side = _side(extractor, layers)
+    picture = image(side, side, dtype=torch.float32)
+    with torch.no_grad():
+        plain = extractor.network(layers)(picture)
+        for dtype, tolerance in ((torch.bfloat16, 0.1), (torch.float64, 1e-3)):
+            found = extractor.network(layers).to(dtype)(picture)
+            for layer, one, other in zip(layers, found, plain, strict=True):
+                require(one.dtype == dtype, f"in {dtype} {layer} is {one.dtype}")
+                close(one, other, f"{layer} in {dtype} and float32", tolerance)
+
+
+def is_scriptable_or_says_not(extractor: Extractor) -> None:
+    """TorchScript compiles its network to the same numbers, or its attribute ``scriptable`` is false."""
+    if not extractor.scriptable:
+        raise NotApplicable("it says that TorchScript cannot compile it: no export for C++")
+    layers = _chosen(extractor)
+    side = _side(extractor, layers)
+    picture, network = image(side, side, dtype=torch.float32), extractor.network(layers)
+    compiled = torchscript.script(network)
+    with torch.no_grad():
+        for layer, one, other in zip(layers, compiled(picture), network(picture), strict=True):
+            close(one, other, f"{layer} compiled and as it is", 1e-4)
+
+
+LAWS = (
+    names_its_layers,
+    gives_the_layers_in_order,
+    sees_what_it_declares,
+    is_frozen,
+    repeats_itself,
+    keeps_a_batch_apart,
+    takes_every_precision,
+    is_scriptable_or_says_not,
+)
+"""All that is demanded of an extractor."""

@@ -1,0 +1,300 @@
+"""The zoo of losses against computations of another kind, in plain numpy; their gradients and bounds of memory."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from nst_core import unknown_name
+from nst_plugins.losses.covariance_style import CovarianceStyle
+from nst_plugins.losses.histogram_style import HistogramStyle
+from nst_plugins.losses.laplacian import Laplacian, laplacian
+from nst_plugins.losses.matrix_root import eigen_root, newton_schulz, trace_of_root
+from nst_plugins.losses.mean_std_style import MeanStdStyle
+from nst_plugins.losses.nn_style import NnStyle, nearest
+from nst_plugins.losses.quantiles import quantiles, squared_transport
+from nst_plugins.losses.range_penalty import RangePenalty
+from nst_plugins.losses.self_similarity_content import SelfSimilarityContent
+from nst_plugins.losses.swd_style import SwdStyle, directions
+from nst_plugins.losses.total_variation import TotalVariation
+from nst_plugins.losses.w2_style import W2Style
+
+
+def maps(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    return torch.randn(1, *shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+def flat(feature: torch.Tensor) -> np.ndarray:
+    return feature[0].double().numpy().reshape(feature.shape[1], -1)
+
+
+def value(loss, pastiche, style) -> float:
+    if hasattr(loss, "statistic"):
+        return float(loss.criterion(loss.statistic(pastiche), loss.statistic(style), pastiche.shape[1]))
+    return float(loss.forward({"l": pastiche}, {"l": style}))
+
+
+PASTICHE, STYLE = maps(5, 6, 7), maps(5, 4, 9, seed=1) * 1.5 + 0.3
+
+
+def test_mean_and_std():
+    a, b = flat(PASTICHE), flat(STYLE)
+    expected = ((a.mean(1) - b.mean(1)) ** 2).mean() + ((a.std(1) - b.std(1)) ** 2).mean()
+    assert value(MeanStdStyle(), PASTICHE, STYLE) == pytest.approx(expected, rel=1e-4)
+
+
+def test_covariance():
+    a, b = flat(PASTICHE), flat(STYLE)
+    difference = np.cov(a, bias=True) - np.cov(b, bias=True)
+    expected = (difference**2).mean() + ((a.mean(1) - b.mean(1)) ** 2).mean()
+    assert value(CovarianceStyle(), PASTICHE, STYLE) == pytest.approx(expected, rel=1e-10)
+
+
+def root(matrix: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(matrix)
+    return vectors @ np.diag(np.sqrt(np.maximum(values, 0))) @ vectors.T
+
+
+@pytest.mark.parametrize("method", ["eigen", "newton-schulz"])
+@pytest.mark.parametrize("blur", [0.01, 1e-4])
+def test_wasserstein_of_gaussians(method, blur):
+    a, b = flat(PASTICHE), flat(STYLE)
+    c, d = (np.cov(x, bias=True) + blur * np.eye(5) for x in (a, b))
+    bures = np.trace(c) + np.trace(d) - 2 * np.trace(root(root(c) @ d @ root(c)))
+    expected = (((a.mean(1) - b.mean(1)) ** 2).sum() + bures) / 5
+    assert value(W2Style(blur=blur, root=method), PASTICHE, STYLE) == pytest.approx(expected, rel=1e-8)
+
+
+def test_wasserstein_of_independent_channels_is_that_of_means_and_deviations():
+    """Where covariances commute, W₂² is |μ - ν|² + |σ - τ|²: here every channel varies at positions of its own."""
+    pastiche, style = torch.zeros(1, 3, 1, 12, dtype=torch.float64), torch.zeros(1, 3, 1, 12, dtype=torch.float64)
+    for n, (one, two) in enumerate([(1.0, 2.0), (3.0, 0.5), (0.2, 0.2)]):
+        for i, sign in enumerate((1, -1)):
+            pastiche[0, n, 0, 2 * n + i], style[0, n, 0, 2 * n + i] = sign * one, sign * two
+    expected = sum((one - two) ** 2 / 6 for one, two in [(1.0, 2.0), (3.0, 0.5), (0.2, 0.2)]) / 3
+    assert value(W2Style(blur=1e-6), pastiche, style) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("method", [newton_schulz, eigen_root])
+def test_roots_of_a_matrix(method):
+    for condition, dtype, tolerance in ((1e2, torch.float32, 1e-4), (1e8, torch.float64, 1e-7)):
+        basis = np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0]
+        matrix = basis @ np.diag(np.logspace(0, np.log10(condition), 12)) @ basis.T
+        found, inverse = method(torch.from_numpy(matrix)[None].to(dtype))
+        np.testing.assert_allclose(found[0].double(), root(matrix), atol=tolerance * condition**0.5)
+        np.testing.assert_allclose(inverse[0].double().numpy() @ root(matrix), np.eye(12), atol=100 * tolerance)
+
+
+@pytest.mark.parametrize("method", ["eigen", "newton-schulz"])
+def test_gradients_near_singular_covariances(method):
+    """More channels than positions, equal channels, and eigenvalues that meet: gradients agree and stay finite."""
+    singular = {
+        "few positions": maps(6, 1, 3),
+        "equal channels": maps(1, 3, 4).expand(1, 6, 3, 4).clone(),
+        "constant": torch.full((1, 6, 3, 4), 0.7, dtype=torch.float64),
+    }
+    loss, style = W2Style(root=method), maps(6, 1, 4, seed=2)
+    target = loss.statistic(style)
+    for name, feature in singular.items():
+        assert torch.autograd.gradcheck(
+            lambda x: loss.criterion(loss.statistic(x), target, 6), feature.requires_grad_(), atol=1e-4
+        ), name
+        leaf = feature.detach().float().requires_grad_()
+        (gradient,) = torch.autograd.grad(loss.criterion(loss.statistic(leaf), target, 6), leaf)
+        assert torch.isfinite(gradient).all(), name
+    equal = torch.eye(4, dtype=torch.float64)[None].requires_grad_()
+    (gradient,) = torch.autograd.grad(trace_of_root(equal, method).sum(), equal)
+    torch.testing.assert_close(gradient, 0.5 * torch.eye(4, dtype=torch.float64)[None])
+
+
+def least_transport(a: np.ndarray, b: np.ndarray) -> float:
+    """The cheapest of all ways to pair the values: what sorting must find."""
+    return min(((a - b[list(order)]) ** 2).mean() for order in itertools.permutations(range(len(b))))
+
+
+def test_sorted_values_are_the_cheapest_transport():
+    a, b = maps(2, 6)[0], maps(2, 6, seed=1)[0]
+    expected = [least_transport(x, y) for x, y in zip(a.numpy(), b.numpy(), strict=True)]
+    np.testing.assert_allclose(squared_transport(a, quantiles(b, 6)), expected, rtol=1e-12)
+    # Values given twice are the same distribution.
+    twice = quantiles(b.repeat(1, 2), 12)
+    np.testing.assert_allclose(squared_transport(a.repeat(1, 2), twice), expected, rtol=1e-12)
+    halves = quantiles(torch.tensor([[4.0, 0.0, 1.0, 3.0]]), 2)
+    assert halves.tolist() == [[0.5, 3.5]]
+
+
+@pytest.mark.parametrize("make", [HistogramStyle, SwdStyle])
+def test_remembered_quantiles_are_those_of_the_target_at_hand(make):
+    """One instance sees targets and sizes in turn; each time the value is that of a fresh instance."""
+    loss = make()
+    other = STYLE + 1
+    for pastiche, style in ((PASTICHE, STYLE), (PASTICHE, other), (PASTICHE[..., :3], other), (PASTICHE, STYLE)):
+        assert value(loss, pastiche, style) == value(make(), pastiche, style)
+
+
+def test_sliced_wasserstein():
+    axes = directions(5, 5, seed=3)
+    torch.testing.assert_close(axes @ axes.T, torch.eye(5, dtype=torch.float64))
+    many = directions(5, 12, seed=3)
+    torch.testing.assert_close(many.norm(dim=1), torch.ones(12, dtype=torch.float64))
+    style = maps(5, 6, 7, seed=1)
+    a, b = axes.numpy() @ flat(PASTICHE), axes.numpy() @ flat(style)
+    expected = ((np.sort(a) - np.sort(b)) ** 2).mean()
+    assert value(SwdStyle(seed=3), PASTICHE, style) == pytest.approx(expected, rel=1e-10)
+    assert value(SwdStyle(seed=4), PASTICHE, style) != pytest.approx(expected, rel=1e-3)
+
+
+def test_histograms_do_not_see_places_and_do_see_skewness():
+    style = maps(5, 6, 7, seed=1)
+    shuffled = style.flatten(2)[..., torch.randperm(42, generator=torch.Generator().manual_seed(0))].reshape(
+        style.shape
+    )
+    assert value(HistogramStyle(), shuffled, style) == pytest.approx(0, abs=1e-12)
+    expected = ((np.sort(flat(PASTICHE)) - np.sort(flat(style))) ** 2).mean()
+    assert value(HistogramStyle(), PASTICHE, style) == pytest.approx(expected, rel=1e-10)
+    even, skewed = torch.tensor([-1.0, -1, 1, 1]), torch.tensor([-(3**-0.5), -(3**-0.5), -(3**-0.5), 3**0.5])
+    even, skewed = (x.reshape(1, 1, 2, 2) for x in (even, skewed))
+    assert value(MeanStdStyle(), even, skewed) == pytest.approx(0, abs=1e-6)
+    assert value(HistogramStyle(), even, skewed) > 0.1
+
+
+def neighbour_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean squared distance of columns ``(D, M)`` to their neighbours among ``(D, M')``, one after the other."""
+    a, b = (x / np.sqrt((b**2).sum(axis=0).mean()) for x in (a, b))
+    total = 0.0
+    for i in range(a.shape[1]):
+        query = a[:, i] - a.mean(axis=1)
+        keys = [b[:, j] - b.mean(axis=1) for j in range(b.shape[1])]
+        cosines = [query @ key / np.linalg.norm(query) / np.linalg.norm(key) for key in keys]
+        total += ((a[:, i] - b[:, int(np.argmax(cosines))]) ** 2).sum()
+    return total / a.shape[1]
+
+
+def test_nearest_neighbours():
+    a, b = flat(PASTICHE), flat(STYLE)
+    assert value(NnStyle(), PASTICHE, STYLE) == pytest.approx(neighbour_distance(a, b), rel=1e-4)
+    cosine = a.T @ b
+    np.testing.assert_array_equal(nearest(torch.from_numpy(a), torch.from_numpy(b)), cosine.argmax(axis=1))
+
+
+def test_neighbours_are_searched_in_blocks(monkeypatch):
+    """The same neighbours, and never more similarities at once than the block allows."""
+    from nst_plugins.losses import nn_style
+
+    queries, keys = maps(8, 1000)[0], maps(8, 300, seed=1)[0]
+    expected = nearest(queries, keys)
+    monkeypatch.setattr(nn_style, "_BLOCK", 3000)
+    largest = 0
+    original = torch.Tensor.argmax
+
+    def watched(self, *args, **kwargs):
+        nonlocal largest
+        largest = max(largest, self.numel())
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.Tensor, "argmax", watched)
+    assert torch.equal(nearest(queries, keys), expected)
+    assert largest == 3000
+
+
+def test_neighbours_of_large_maps_are_searched_on_a_coarser_grid():
+    pastiche, style = maps(3, 12, 8), maps(3, 10, 16, seed=1)
+    cells = [
+        np.stack(
+            [
+                flat(x[..., i : i + 2, j : j + 2]).ravel()
+                for i in range(0, x.shape[2], 2)
+                for j in range(0, x.shape[3], 2)
+            ]
+        )
+        for x in (pastiche, style)
+    ]
+    expected = neighbour_distance(cells[0].T, cells[1].T)
+    assert value(NnStyle(positions=50), pastiche, style) == pytest.approx(expected, rel=1e-4)
+
+
+def test_self_similarity():
+    pastiche, content = maps(5, 4, 4), maps(5, 4, 4, seed=1)
+    relative = []
+    for feature in (flat(pastiche), flat(content)):
+        unit = feature / np.linalg.norm(feature, axis=0)
+        distances = 1 - unit.T @ unit
+        relative.append(distances / distances.sum(axis=0))
+    n = 16
+    expected = n * np.abs(relative[0] - relative[1]).sum() / n**2
+    assert value(SelfSimilarityContent(), pastiche, content) == pytest.approx(expected, rel=1e-4)
+    # Brighter, and with all channels turned: nothing that says which place is like which.
+    turned = torch.einsum("ij,bjhw->bihw", directions(5, 5, 0), 3 * content)
+    assert value(SelfSimilarityContent(), turned, content) < 1e-4 * expected
+    # A grid of every second position, from the second on.
+    few = value(SelfSimilarityContent(positions=4), pastiche, content)
+    chosen = (slice(None), slice(None), slice(1, None, 2), slice(1, None, 2))
+    assert few == pytest.approx(value(SelfSimilarityContent(), pastiche[chosen], content[chosen]), rel=1e-9)
+
+
+def test_laplacian():
+    image = torch.rand(1, 3, 8, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    cells = image[0].numpy().reshape(3, 4, 2, 6, 2).mean(axis=(2, 4)).sum(axis=0)
+    padded = np.pad(cells, 1, mode="edge")
+    expected = np.zeros_like(cells)
+    for i, j in np.ndindex(*cells.shape):
+        around = padded[i, j + 1] + padded[i + 2, j + 1] + padded[i + 1, j] + padded[i + 1, j + 2]
+        expected[i, j] = around - 4 * padded[i + 1, j + 1]
+    np.testing.assert_allclose(laplacian(image, 2)[0], expected, atol=1e-12)
+    assert value(Laplacian(pool=2), image, torch.zeros_like(image)) == pytest.approx((expected**2).mean(), rel=1e-10)
+    ramp = torch.linspace(0, 1, 12, dtype=torch.float64).expand(1, 3, 8, 12)
+    np.testing.assert_allclose(laplacian(ramp, 1)[0, :, 1:-1], 0, atol=1e-12)
+
+
+def test_kinds_of_total_variation():
+    image = torch.rand(1, 3, 6, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x = image.numpy()[0]
+    isotropic = nine = 0.0
+    for c, i, j in np.ndindex(*x.shape):
+        down = x[c, i + 1, j] - x[c, i, j] if i < 5 else 0.0
+        right = x[c, i, j + 1] - x[c, i, j] if j < 6 else 0.0
+        falling = x[c, i + 1, j + 1] - x[c, i, j] if i < 5 and j < 6 else 0.0
+        rising = x[c, i + 1, j - 1] - x[c, i, j] if i < 5 and j > 0 else 0.0
+        isotropic += np.sqrt(down**2 + right**2 + 1e-6) - 1e-3
+        nine += 2 / 3 * (down**2 + right**2) + (falling**2 + rising**2) / 6
+    assert float(TotalVariation("isotropic").density(image).sum()) == pytest.approx(isotropic, rel=1e-9)
+    assert float(TotalVariation("nine-point").density(image).sum()) == pytest.approx(nine, rel=1e-9)
+
+
+def test_nine_points_see_a_diagonal_ramp_as_they_see_an_upright_one():
+    rows, columns = torch.meshgrid(torch.arange(20.0), torch.arange(20.0), indexing="ij")
+    ramps = [(rows * a + columns * b).expand(1, 3, 20, 20) for a, b in ((1.0, 0.0), (0.5**0.5, 0.5**0.5))]
+    for kind in ("isotropic", "nine-point", "squared"):
+        upright, diagonal = (float(TotalVariation(kind).density(r)[0, 10, 10]) for r in ramps)
+        assert upright == pytest.approx(diagonal, rel=1e-5)
+
+
+def test_range():
+    image = torch.tensor([-0.5, 0.0, 0.3, 1.0, 1.2]).expand(1, 3, 1, 5)
+    torch.testing.assert_close(RangePenalty().density(image)[0, 0], 3 * torch.tensor([0.25, 0, 0, 0, 0.04]))
+    inner = RangePenalty(low=0.1, high=0.9).density(image)[0, 0]
+    torch.testing.assert_close(inner, 3 * torch.tensor([0.36, 0.01, 0, 0.01, 0.09]))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: W2Style(blur=0.0), "blur must be from 1e-6 to 10"),
+        (lambda: SwdStyle(directions=-1), "directions must be 0 or more"),
+        (lambda: NnStyle(positions=0), "positions must be at least 1"),
+        (lambda: SelfSimilarityContent(positions=0), "positions must be at least 1"),
+        (lambda: Laplacian(pool=0), "pool must be at least 1"),
+        (lambda: RangePenalty(low=1.0, high=0.5), "low must be below high"),
+    ],
+)
+def test_parameters_that_make_no_sense(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_an_unknown_root_is_refused():
+    with pytest.raises(type(unknown_name("root", "x", ())), match="unknown root 'cubic'"):
+        trace_of_root(torch.eye(2)[None], "cubic")
