@@ -144,7 +144,8 @@ def test_installed_packages_are_found_and_broken_ones_skipped(tmp_path, monkeypa
 def test_environment_chooses_what_is_loaded(tmp_path, monkeypatch, environment, names):
     install(tmp_path, "tiny-package", "tiny", "tiny")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    assert {e.name for e in load_registry(environment=environment).entries("extractor")} == names
+    found = {e.name for e in load_registry(environment=environment).entries("extractor")}
+    assert found & {"tiny", "vgg19"} == names
 
 
 def test_errors_of_constructors_name_the_component():
