@@ -40,7 +40,7 @@ class SelfSimilarityContent(FeatureLoss):
     """
 
     role = "content"
-    default_weight = 1e1
+    default_weight = 50.0
 
     def __init__(self, positions: int = 1024) -> None:
         if positions < 1:
