@@ -84,6 +84,7 @@ setup(
         "nst_plugins.losses",
         "nst_plugins.optimizers",
         "nst_cli",
+        "nst_cli.report",
         "nst_benchmarks",
     ],
     package_dir={

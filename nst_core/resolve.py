@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nst_core.device import choose_device, choose_dtype, memory_format
 from nst_core.errors import ImageError, JobError, WeightsError, unknown_name
 from nst_core.image import ImageInput, Picture, load
 from nst_core.interfaces import Extractor, Initializer, Optimizer
 from nst_core.job import Component, ImageRef, Job, Term
-from nst_core.objective import Objective
+from nst_core.objective import Objective, Recall
 from nst_core.ops import accelerated, native
 from nst_core.registry import Registry
+from nst_core.shared import Shared, spelled
 from nst_core.terms import BoundTerm, bind
 
 __all__ = ["Ready", "resolve"]
@@ -42,7 +45,12 @@ class Ready:
 
 
 def resolve(
-    job: Job, registry: Registry, *, content: ImageInput | None = None, style: ImageInput | None = None
+    job: Job,
+    registry: Registry,
+    *,
+    content: ImageInput | None = None,
+    style: ImageInput | None = None,
+    shared: Shared | None = None,
 ) -> Ready:
     """Make a job ready.
 
@@ -51,16 +59,18 @@ def resolve(
         registry: where names are looked up.
         content: the content image, where the job's reference has no path.
         style: likewise the style image.
+        shared: what earlier jobs of the same run computed; this job adds to it.
 
     Raises:
         NstError: anything that cannot be had, in the words of the part that noticed.
     """
+    shared = shared or Shared()
     device = choose_device(job.device)
     dtype = choose_dtype(job.precision, device)
     # Everything cheap comes first, so that a slip costs no waiting.
     optimizer: Optimizer = registry.create("optimizer", job.optimizer)
     initializer: Initializer = registry.create("initializer", job.initializer)
-    extractor: Extractor = registry.create("extractor", job.extractor)
+    extractor = shared.extractor(registry, job.extractor)
     terms = bind_terms(job, registry, extractor)
     _check_images(job, terms)
 
@@ -82,8 +92,8 @@ def resolve(
             f"but gave {tuple(initial.shape)}"
         )
 
-    network = extractor.network(layers).to(device=device, dtype=dtype).to(memory_format=memory_format(device))
-    network = accelerated(network)  # and let go of the original's weights
+    key = (spelled(job.extractor), tuple(layers), device, dtype)
+    network = shared.network(key, lambda: network_on(extractor, layers, device, dtype))
     _check_weights(job, extractor)
     objective = Objective(
         network,
@@ -91,6 +101,7 @@ def resolve(
         terms,
         content=_on(device, content_picture),
         style=_on(device, style_picture),
+        recall=_recall(shared, (spelled(job.extractor), device, dtype), style_picture),
     )
     resolved = replace(
         job,
@@ -110,6 +121,26 @@ def resolve(
         if remark
     ]
     return Ready(resolved, objective, optimizer, initial.float().to(device), dtype, tuple(remarks))
+
+
+def network_on(extractor: Extractor, layers: Sequence[str], device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Build the network of ``layers`` on a device, on the native kernels where there are some."""
+    network = extractor.network(layers).to(device=device, dtype=dtype).to(memory_format=memory_format(device))
+    return accelerated(network)  # and let go of the original's weights
+
+
+def _recall(shared: Shared, network: Hashable, style: Picture | None) -> Recall | None:
+    """Look up targets of style terms by what decides them; those of content terms change from job to job."""
+    if style is None:
+        return None
+
+    def recall(term: BoundTerm, make: Callable[[], Any]) -> Any:
+        if term.loss.role != "style":
+            return make()
+        loss = spelled(Component(term.term.loss, term.term.params))
+        return shared.targets((network, loss, term.term.layers, style.sha256, tuple(style.pixels.shape)), make)
+
+    return recall
 
 
 def bind_terms(job: Job, registry: Registry, extractor: Extractor) -> list[BoundTerm]:

@@ -1,0 +1,1 @@
+"""A report of many cells: HTML, Markdown, contact sheets, curves."""
