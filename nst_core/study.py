@@ -6,11 +6,10 @@ VGG-19. Sources: figure 1 of Gatys et al., arXiv:1508.06576, and the project's b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nst_core.amend import Options
 from nst_core.api import make_job
 from nst_core.errors import JobError
 from nst_core.interfaces import Extractor
@@ -56,7 +55,9 @@ def _without(job: Job, role: str, registry: Registry) -> Any:
     return tuple(term for term in job.terms if registry.get("loss", term.loss).role != role)
 
 
-def study_sheets(contents: Sequence[str], styles: Sequence[str], registry: Registry, options: Options) -> list[Sheet]:
+def study_sheets(
+    contents: Sequence[str], styles: Sequence[str], registry: Registry, options: Mapping[str, Any]
+) -> list[Sheet]:
     """Return all sheets of the study; the first content and style serve parts 1 to 3, all of them the grids.
 
     Args:
