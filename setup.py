@@ -92,6 +92,11 @@ setup(
         "nst_cli": "cli/nst_cli",
         "nst_benchmarks": "benchmarks/nst_benchmarks",
     },
-    package_data={"nst_core": ["py.typed"], "nst_core.samples": ["*.jpg"], "nst_plugins": ["py.typed"]},
+    package_data={
+        "nst_core": ["py.typed"],
+        "nst_core.samples": ["*.jpg"],
+        "nst_plugins": ["py.typed"],
+        "nst_cli.report": ["*.css"],
+    },
     **native(),
 )

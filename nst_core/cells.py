@@ -95,10 +95,11 @@ class CellStore:
         return folder / "image.png"
 
     def finish(self, key: str, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Write the figures, after which the cell counts as finished; return them."""
-        whole = {"format": FORMAT, "key": key, **record}
+        """Write the figures, after which the cell counts as finished; return them as they will be read."""
+        text = json.dumps({"format": FORMAT, "key": key, **record}, indent=1, allow_nan=False)
         with replacing(self.folder(key) / "result.json") as temporary:
-            temporary.write_text(json.dumps(whole, indent=1, allow_nan=False), encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8")
+        whole: dict[str, Any] = json.loads(text)
         return whole
 
 

@@ -71,7 +71,7 @@ def study(
 
     nst study --quick
 
-    nst study --contents sample:landscape sample:brushwork --styles sample:brushwork sample:landscape --size 64 --steps 5
+    nst study --contents sample:landscape --styles sample:brushwork --size 64 --steps 5
     """
     from nst_cli.many import carry_out_all
     from nst_core.plugins import default_registry

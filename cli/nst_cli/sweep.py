@@ -52,7 +52,7 @@ def sweep(
 
     nst sweep --vary preset=content,noise --vary style.weight=1e5,1e6,1e7 sample:landscape sample:brushwork
 
-    nst sweep --vary style.layers=conv1_2,conv1_2+conv2_2 --vary seed=0,1 --preset noise sample:landscape sample:brushwork
+    nst sweep --vary style.layers=conv1_2,conv1_2+conv2_2 --vary seed=0,1 sample:landscape sample:brushwork
     """
     from nst_cli.many import carry_out_all
     from nst_cli.recipes import base_job
@@ -76,7 +76,7 @@ def sweep(
     example = varied_job(registry, content, style, base, chosen, {})  # type: ignore[arg-type]
     variations = [parse_variation(text, example, registry) for text in vary or ()]
     keys = {variation.key for variation in variations}
-    if base is None and (content is None and "content" not in keys or style is None and "style" not in keys):
+    if base is None and ((content is None and "content" not in keys) or (style is None and "style" not in keys)):
         raise JobError("name a content and a style image: nst sweep --vary KEY=v1,v2 CONTENT STYLE")
     sheets = sweep_sheets(
         variations,

@@ -79,6 +79,12 @@ class Report:
         """Return how many different jobs have one of these outcomes."""
         return len({cell.result.key or cell.name for cell in self.cells() if cell.result.status in statuses})
 
+    def sources(self) -> list[tuple[str, str]]:
+        """Return role and path of the images that the pictures were made from, each once."""
+        jobs = [cell.result.job for cell in self.cells()]
+        found = [(role, ref.path) for role in _ROLES for job in jobs if (ref := getattr(job, role)) and ref.path]
+        return list(dict.fromkeys(found))
+
     def facts(self) -> list[tuple[str, str]]:
         """Return what decides whether this can be repeated, as pairs of name and value."""
         done = [cell.result.record for cell in self.cells() if cell.result.finished]

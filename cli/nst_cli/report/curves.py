@@ -27,6 +27,7 @@ def curves(shown: ShownSheet) -> bytes | None:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     finished = [cell for cell in shown.cells if cell.result.finished]
     if not finished:
@@ -43,6 +44,8 @@ def curves(shown: ShownSheet) -> bytes | None:
             if values:
                 _line(axis, values, cell.label)
         axis.set_yscale("log")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.tick_params(which="minor", labelsize=7)
         axis.set_title(panel if panel == "total" else f"{panel} × weight", fontsize=10)
         axis.set_xlabel("evaluation", fontsize=9)
         axis.tick_params(labelsize=8)

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 
+from PIL.Image import Image
+
 from nst_cli.report import table
 from nst_cli.report.contact import thumbnail
 from nst_cli.report.contents import Report, ShownCell, ShownSheet
 from nst_cli.report.curves import NO_CURVES
+from nst_cli.report.sources import source_thumbnails
 
 __all__ = ["LEGEND", "html_page"]
 
@@ -46,7 +49,7 @@ def html_page(report: Report, curves: Mapping[str, bytes] | None) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(report.title)}</title><style>{style}</style></head><body><main>"
         f'<h1>{escape(report.title)}</h1><p class="soft">{escape(state)}</p>'
-        f'<p class="soft">{escape(LEGEND)}</p>{warning}{navigation}{sheets}'
+        f'<p class="soft">{escape(LEGEND)}</p>{warning}{_sources(report)}{navigation}{sheets}'
         f'<h2 id="environment">Environment</h2><dl>{facts}</dl></main></body></html>\n'
     )
 
@@ -85,17 +88,32 @@ def _place(cell: ShownCell | None) -> str:
     if picture is None:
         why = cell.result.error or "not made yet"
         return f'<td><div class="none">{escape(cell.result.status)}<br>{escape(why)}</div></td>'
-    with io.BytesIO() as file:
-        picture.save(file, format="JPEG", quality=_QUALITY)
-        source = base64.b64encode(file.getvalue()).decode()
     metrics = cell.result.record["metrics"]
     under = f"content {table.number(metrics['content_mean'])} · style {table.number(metrics['style_mean'])}"
     return (
         f'<td><a href="#{cell.name}" onclick="document.getElementById(\'{cell.name}\').open=true;'
         f'document.getElementById(\'{cell.name}\').parentElement.open=true" title="recipe and figures">'
-        f'<img alt="{escape(cell.label)}" width="{picture.width}" height="{picture.height}" '
-        f'src="data:image/jpeg;base64,{source}">{escape(under)}</a></td>'
+        f"{_inline(picture, cell.label)}{escape(under)}</a></td>"
     )
+
+
+def _inline(picture: Image, label: str) -> str:
+    """Return an image element with the picture in it."""
+    with io.BytesIO() as file:
+        picture.save(file, format="JPEG", quality=_QUALITY)
+        source = base64.b64encode(file.getvalue()).decode()
+    return (
+        f'<img alt="{escape(label)}" width="{picture.width}" height="{picture.height}" '
+        f'src="data:image/jpeg;base64,{source}">'
+    )
+
+
+def _sources(report: Report) -> str:
+    figures = "".join(
+        f"<figure>{_inline(picture, label)}<figcaption>{escape(label)}</figcaption></figure>"
+        for label, picture in source_thumbnails(report, _SIDE * 3 // 4)
+    )
+    return f'<div class="sources">{figures}</div>'
 
 
 def _figures(shown: ShownSheet) -> str:
