@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from importlib.util import find_spec
+from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -28,7 +30,20 @@ def thumbnail(cell: ShownCell, side: int = SIDE) -> Image.Image | None:
 
 @functools.cache
 def _font(size: int) -> Font:
-    return ImageFont.load_default(size)  # Pillow's own scalable font: the same everywhere
+    """Return a scalable font: DejaVu of matplotlib, which knows most scripts, else Pillow's own of Latin letters."""
+    found = find_spec("matplotlib")
+    if found and found.origin:
+        dejavu = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+        if dejavu.is_file():
+            return ImageFont.truetype(dejavu, size)
+    return ImageFont.load_default(size)
+
+
+def _drawable(text: str) -> str:
+    """Spell out the signs of our own that not every font has."""
+    for sign, word in (("α", "alpha"), ("β", "beta")):
+        text = text.replace(sign, word)
+    return text
 
 
 def contact_sheet(shown: ShownSheet) -> Image.Image:
@@ -38,22 +53,23 @@ def contact_sheet(shown: ShownSheet) -> Image.Image:
     sizes = [p.size for p in pictures.values() if p] or [(SIDE, SIDE)]
     width, height = max(w for w, _ in sizes), max(h for _, h in sizes)
     width = max(width, 150)
-    row_texts = [f"{shown.sheet.row_axis} {row}".strip() for row in rows]
+    row_texts = [_drawable(f"{shown.sheet.row_axis} {row}".strip()) for row in rows]
     left = max((round(_font(15).getlength(text)) for text in row_texts), default=0)
     left = left + 2 * GAP if any(row_texts) else 0
     top, foot = 74, 40
     size = (
         max(
-            2 * MARGIN + left + len(columns) * (width + GAP), 2 * MARGIN + round(_font(20).getlength(shown.sheet.title))
+            2 * MARGIN + left + len(columns) * (width + GAP),
+            2 * MARGIN + round(_font(20).getlength(_drawable(shown.sheet.title))),
         ),
         MARGIN + top + len(rows) * (height + foot + GAP),
     )
     canvas = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(canvas)
-    draw.text((MARGIN, MARGIN), shown.sheet.title, _INK, _font(20))
+    draw.text((MARGIN, MARGIN), _drawable(shown.sheet.title), _INK, _font(20))
     for across, column in enumerate(columns):
         x = MARGIN + left + across * (width + GAP)
-        text = _fitted(f"{shown.sheet.column_axis} {column}".strip(), width, 15)
+        text = _fitted(_drawable(f"{shown.sheet.column_axis} {column}".strip()), width, 15)
         draw.text((x + width / 2, MARGIN + top - 12), text, _INK, _font(15), anchor="ms")
     for down, row in enumerate(rows):
         y = MARGIN + top + down * (height + foot + GAP)
@@ -77,13 +93,14 @@ def contact_sheet(shown: ShownSheet) -> Image.Image:
 
 def _under(cell: ShownCell) -> tuple[str, str]:
     metrics, record = cell.result.record["metrics"], cell.result.record
+    distances = (("content", metrics["content_mean"]), ("style", metrics["style_mean"]))
     return (
-        f"content {number(metrics['content_mean'])}   style {number(metrics['style_mean'])}",
+        "   ".join(f"{name} {number(value)}" for name, value in distances if value is not None),
         f"loss {number(record['total'])}   {record['seconds']:.1f} s",
     )
 
 
 def _fitted(text: str, width: int, size: int) -> str:
-    while len(text) > 4 and _font(size).getlength(text) > width:
-        text = text[:-2] + "…"
+    while len(text) > 6 and _font(size).getlength(text) > width:
+        text = text[:-4] + "..."
     return text

@@ -89,7 +89,8 @@ def _place(cell: ShownCell | None) -> str:
         why = cell.result.error or "not made yet"
         return f'<td><div class="none">{escape(cell.result.status)}<br>{escape(why)}</div></td>'
     metrics = cell.result.record["metrics"]
-    under = f"content {table.number(metrics['content_mean'])} · style {table.number(metrics['style_mean'])}"
+    distances = (("content", metrics["content_mean"]), ("style", metrics["style_mean"]))
+    under = " · ".join(f"{name} {table.number(value)}" for name, value in distances if value is not None)
     return (
         f'<td><a href="#{cell.name}" onclick="document.getElementById(\'{cell.name}\').open=true;'
         f'document.getElementById(\'{cell.name}\').parentElement.open=true" title="recipe and figures">'

@@ -12,7 +12,7 @@ __all__ = ["source_thumbnails"]
 
 
 def source_thumbnails(report: Report, side: int) -> list[tuple[str, Image.Image]]:
-    """Return a label and a picture of at most ``side`` pixels for each source; those that cannot be read are left out."""
+    """Return a label and a picture of at most ``side`` pixels for each source that can be read."""
     shown = []
     for role, path in report.sources():
         try:
