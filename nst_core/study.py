@@ -28,8 +28,8 @@ SEEDS = (0, 1)
 def reconstruction_job(
     content: str | None, layers: Sequence[str], registry: Registry, base: Job | None = None, **options: Any
 ) -> Job:
-    """Make the job of a reconstruction: the content loss alone, from noise, at ``layers``."""
-    chosen: dict[str, Any] = {"preset": "noise", **options} if base is None else dict(options)
+    """Make the job of a reconstruction: the content loss alone, from noise, at ``layers``; ``base`` is a recipe."""
+    chosen = _from_noise(base, options)
     job = make_job(content, base=base, registry=registry, **{**chosen, "content_layers": list(layers)})
     return replace(job, style=None, terms=_without(job, "style", registry))
 
@@ -43,7 +43,7 @@ def texture_job(
     **options: Any,
 ) -> Job:
     """Make the job of a texture: the style loss alone, from noise; all style layers where none is named."""
-    chosen: dict[str, Any] = {"preset": "noise", **options} if base is None else dict(options)
+    chosen = _from_noise(base, options)
     if layers:
         chosen["style_layers"] = list(layers)
     job = make_job(style=style, base=base, registry=registry, **chosen)
@@ -51,12 +51,25 @@ def texture_job(
     return replace(job, content=None, terms=terms, shape=shape if shape else job.shape)
 
 
+def _from_noise(base: Job | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Let a job begin at noise, unless options or a recipe say another start than the content image."""
+    if base is None:
+        return {"preset": "noise", **options}
+    if base.initializer.name == PRESETS["content"].initializer:
+        return {"init": PRESETS["noise"].initializer, **options}
+    return dict(options)
+
+
 def _without(job: Job, role: str, registry: Registry) -> Any:
     return tuple(term for term in job.terms if registry.get("loss", term.loss).role != role)
 
 
 def study_sheets(
-    contents: Sequence[str], styles: Sequence[str], registry: Registry, options: Mapping[str, Any]
+    contents: Sequence[str],
+    styles: Sequence[str],
+    registry: Registry,
+    options: Mapping[str, Any],
+    base: Job | None = None,
 ) -> list[Sheet]:
     """Return all sheets of the study; the first content and style serve parts 1 to 3, all of them the grids.
 
@@ -65,10 +78,11 @@ def study_sheets(
         styles: paths of style images.
         registry: where names are looked up.
         options: extractor, size, steps and the like, for all cells.
+        base: a recipe that all cells start from, for its optimizer and regularizers.
     """
     if not contents or not styles:
         raise JobError("the study needs at least one content and one style image")
-    example = make_job(contents[0], styles[0], registry=registry, **options)
+    example = make_job(contents[0], styles[0], base=base, registry=registry, **options)
     network: type[Extractor] = registry.get("extractor", example.extractor.name).cls
     blocks, middle = network.style_layers, network.content_layers[0]
     second = blocks[min(1, len(blocks) - 1)]
@@ -77,10 +91,10 @@ def study_sheets(
     content, style = contents[0], styles[0]
 
     def back(layer: str, seed: int) -> Job:
-        return reconstruction_job(content, [layer], registry, **{**options, "seed": seed})
+        return reconstruction_job(content, [layer], registry, base, **{**options, "preset": "noise", "seed": seed})
 
     def texture(layer: str, seed: int) -> Job:
-        return texture_job(style, [layer], registry, **{**options, "seed": seed})
+        return texture_job(style, [layer], registry, base, **{**options, "preset": "noise", "seed": seed})
 
     sheets = [
         Sheet(
@@ -121,7 +135,11 @@ def study_sheets(
     ]
     for title, axis, choices, note in variations:
         cells = tuple(
-            Cell(preset, label, make_job(content, style, registry=registry, **{**options, "preset": preset, **extra}))
+            Cell(
+                preset,
+                label,
+                make_job(content, style, base=base, registry=registry, **{**options, "preset": preset, **extra}),
+            )
             for preset in PRESETS
             for label, extra in choices
         )
@@ -129,7 +147,7 @@ def study_sheets(
     for preset in PRESETS:
 
         def painted(content: str, style: str, preset: str = preset) -> Job:
-            return make_job(content, style, registry=registry, **{**options, "preset": preset})
+            return make_job(content, style, base=base, registry=registry, **{**options, "preset": preset})
 
         sheet = grid_sheet(contents, styles, painted, f"3. Grid, starting from {preset}")
         sheets.append(replace(sheet, note="Every content with every style, with the preset's weights."))
@@ -137,7 +155,9 @@ def study_sheets(
         Sheet(
             "3. Start: noise against content",
             tuple(
-                Cell("", preset, make_job(content, style, registry=registry, **{**options, "preset": preset}))
+                Cell(
+                    "", preset, make_job(content, style, base=base, registry=registry, **{**options, "preset": preset})
+                )
                 for preset in PRESETS
             ),
             column_axis="start",

@@ -59,6 +59,7 @@ def study(
     weights: options.Weights = None,
     device: options.Device = None,
     precision: options.Precision = None,
+    recipe: options.Recipe = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -74,6 +75,7 @@ def study(
     nst study --contents sample:landscape --styles sample:brushwork --size 64 --steps 5
     """
     from nst_cli.many import carry_out_all
+    from nst_cli.recipes import base_job
     from nst_core.plugins import default_registry
     from nst_core.study import study_sheets
 
@@ -92,6 +94,8 @@ def study(
         ),
     }
     # Either sample also serves as the other kind of image, so that there is a grid to look at without any files.
-    sheets = study_sheets(contents or SAMPLES, styles or SAMPLES[::-1], default_registry(), chosen)
+    sheets = study_sheets(
+        contents or SAMPLES, styles or SAMPLES[::-1], default_registry(), chosen, base_job(recipe, None)
+    )
     folder = output or Path("nst-study-quick" if quick else "nst-study")
     carry_out_all("Study", sheets, folder, as_json=as_json, quiet=quiet)

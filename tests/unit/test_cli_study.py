@@ -85,6 +85,18 @@ def test_a_recipe_is_the_base_of_all_cells(nst):
     assert all(job.terms[2].weight == 2 for job in jobs)
 
 
+def test_a_recipe_of_a_pastiche_serves_a_reconstruction_a_texture_and_the_study(nst):
+    nst("run", *PAIR, *SMALL, "--save-recipe", "r.toml", "--optimizer", "adam", "-o", "x.png")
+    for command in (("reconstruct", "photo.jpg", "--layer", "c"), ("texture", "painting.png")):
+        job = Job.from_dict(json.loads(nst(*command, "--recipe", "r.toml", "--json").out)["job"])
+        assert (job.initializer.name, job.optimizer.name, len(job.terms)) == ("noise", "adam", 1)
+    images = ("--contents", "photo.jpg", "--styles", "painting.png")
+    told = json.loads(nst("study", *images, "--recipe", "r.toml", "--size", "16", "--steps", "1", "--json").out)
+    jobs = [Job.from_dict(cell["job"]) for cell in told["cells"]]
+    assert {job.optimizer.name for job in jobs} == {"adam"}
+    assert {job.initializer.name for job in jobs if len(job.terms) == 1} == {"noise"}
+
+
 def test_lists_take_everything_up_to_the_next_option():
     given = ["--contents", "a", "b", "--size", "3", "--styles", "c", "-q"]
     assert spread(given) == ["--contents", "a", "--contents", "b", "--size", "3", "--styles", "c", "-q"]

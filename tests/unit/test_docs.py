@@ -39,7 +39,8 @@ def test_the_plugin_of_the_guide_works():
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "docs/plugins.md", "docs/development.md", "docs/embedding.md"]
+    "page",
+    ["README.md", "CONTRIBUTING.md", "docs/plugins.md", "docs/development.md", "docs/embedding.md", "docs/study.md"],
 )
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
