@@ -14,6 +14,7 @@ from nst_cli.report.table import number
 __all__ = ["contact_sheet", "thumbnail"]
 
 GAP, MARGIN, SIDE = 10, 18, 220
+MIN_WIDTH = 185  # of a column: the two figures under a picture
 _INK, _SOFT, _PAPER, _EMPTY = (28, 28, 30), (110, 110, 115), (255, 255, 255), (238, 238, 240)
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -52,11 +53,11 @@ def contact_sheet(shown: ShownSheet) -> Image.Image:
     pictures = {(c.row, c.column): thumbnail(c) for c in shown.cells}
     sizes = [p.size for p in pictures.values() if p] or [(SIDE, SIDE)]
     width, height = max(w for w, _ in sizes), max(h for _, h in sizes)
-    width = max(width, 150)
+    width = max(width, MIN_WIDTH)
     row_texts = [_drawable(f"{shown.sheet.row_axis} {row}".strip()) for row in rows]
     left = max((round(_font(15).getlength(text)) for text in row_texts), default=0)
     left = left + 2 * GAP if any(row_texts) else 0
-    top, foot = 74, 40
+    top, foot = 80, 40
     size = (
         max(
             2 * MARGIN + left + len(columns) * (width + GAP),
@@ -67,10 +68,11 @@ def contact_sheet(shown: ShownSheet) -> Image.Image:
     canvas = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(canvas)
     draw.text((MARGIN, MARGIN), _drawable(shown.sheet.title), _INK, _font(20))
+    draw.text((MARGIN + left, MARGIN + 34), _drawable(shown.sheet.column_axis), _SOFT, _font(13))
     for across, column in enumerate(columns):
         x = MARGIN + left + across * (width + GAP)
-        text = _fitted(_drawable(f"{shown.sheet.column_axis} {column}".strip()), width, 15)
-        draw.text((x + width / 2, MARGIN + top - 12), text, _INK, _font(15), anchor="ms")
+        text = _fitted(_drawable(column), width, 15)
+        draw.text((x + width / 2, MARGIN + top - 6), text, _INK, _font(15), anchor="ms")
     for down, row in enumerate(rows):
         y = MARGIN + top + down * (height + foot + GAP)
         if left:
