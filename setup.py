@@ -85,6 +85,7 @@ setup(
         "nst_plugins.losses",
         "nst_plugins.optimizers",
         "nst_cli",
+        "nst_cli.report",
         "nst_benchmarks",
     ],
     package_dir={
@@ -97,6 +98,7 @@ setup(
         "nst_core": ["py.typed"],
         "nst_core.samples": ["*.jpg"],
         "nst_plugins": ["py.typed"],
+        "nst_cli.report": ["*.css"],
     },
     **native(),
 )

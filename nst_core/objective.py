@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from nst_core.errors import BrokenContractError, PluginError
 from nst_core.interfaces import PIXELS
-from nst_core.terms import BoundTerm, Features
+from nst_core.terms import BoundTerm, Features, Targets
 
-__all__ = ["Evaluation", "Objective"]
+__all__ = ["Evaluation", "Objective", "Recall"]
+
+Recall = Callable[[BoundTerm, Callable[[], Targets]], Targets]
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Objective:
         *,
         content: Tensor | None = None,
         style: Tensor | None = None,
+        recall: Recall | None = None,
     ) -> None:
         """Extract the targets.
 
@@ -55,6 +59,7 @@ class Objective:
             terms: at least one.
             content: ``(1, 3, H, W)`` in [0, 1], or ``None`` where no term needs it.
             style: ``(1, 3, H', W')`` in [0, 1], or ``None`` where no term needs it.
+            recall: returns the targets of a term that were computed before, or calls the function given to it.
         """
         self._network = network
         self._layers = tuple(layers)
@@ -64,10 +69,20 @@ class Objective:
         for role, image in (("content", content), ("style", style)):
             aimed = [term for term in terms if term.loss.role == role]
             if aimed and image is not None:
-                with torch.no_grad():
-                    features = self._features(image)
-                    for term in aimed:
-                        term.aim(features)
+                self._aim(aimed, image, recall)
+
+    def _aim(self, terms: Sequence[BoundTerm], image: Tensor, recall: Recall | None) -> None:
+        features: dict[str, Tensor] = {}
+
+        def fresh(term: BoundTerm) -> Targets:
+            if not features:  # at the first term that needs them: all may be known already
+                features.update(self._features(image))
+            term.aim(features)
+            return term.targets
+
+        with torch.no_grad():
+            for term in terms:
+                term.targets = recall(term, partial(fresh, term)) if recall else fresh(term)
 
     def normalize(self, reference: Tensor) -> None:
         """Divide every weight by the mean absolute gradient of its loss at a reference image, once and for all.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +14,10 @@ from nst_core.errors import BrokenContractError, ImageError, JobError, WeightsEr
 from nst_core.image import ImageInput, Picture, load
 from nst_core.interfaces import PIXELS, Extractor, Initializer, Optimizer, Tap
 from nst_core.job import Component, ImageRef, Job, Term
-from nst_core.objective import Objective
+from nst_core.objective import Objective, Recall
 from nst_core.ops import accelerated, native
 from nst_core.registry import Registry
+from nst_core.shared import Shared, spelled
 from nst_core.terms import BoundTerm, bind
 
 __all__ = ["Ready", "resolve"]
@@ -43,7 +45,12 @@ class Ready:
 
 
 def resolve(
-    job: Job, registry: Registry, *, content: ImageInput | None = None, style: ImageInput | None = None
+    job: Job,
+    registry: Registry,
+    *,
+    content: ImageInput | None = None,
+    style: ImageInput | None = None,
+    shared: Shared | None = None,
 ) -> Ready:
     """Make a job ready.
 
@@ -52,17 +59,19 @@ def resolve(
         registry: where names are looked up.
         content: the content image, where the job's reference has no path.
         style: likewise the style image.
+        shared: what earlier jobs of the same run computed; this job adds to it.
 
     Raises:
         NstError: anything that cannot be had, in the words of the part that noticed.
     """
     native()  # the kernels tell the allocator to give large blocks back, and the weights are some
+    shared = shared or Shared()
     device = choose_device(job.device)
     dtype = choose_dtype(job.precision, device)
     # Everything cheap comes first, so that a slip costs no waiting.
     optimizer: Optimizer = registry.create("optimizer", job.optimizer)
     initializer: Initializer = registry.create("initializer", job.initializer)
-    extractor: Extractor = registry.create("extractor", job.extractor)
+    extractor = shared.extractor(registry, job.extractor)
     terms = bind_terms(job, registry, extractor)
     _check_images(job, terms)
 
@@ -86,9 +95,8 @@ def resolve(
             f"must give finite pixels of shape (1, 3, {height}, {width}), but gave {tuple(initial.shape)}{finite}",
         )
 
-    network = extractor.network(layers) if layers else nn.Identity()
-    network = network.to(device=device, dtype=dtype).to(memory_format=memory_format(device))
-    network = accelerated(network)  # and let go of the original's weights
+    key = (spelled(job.extractor), tuple(layers), device, dtype)
+    network = shared.network(key, lambda: network_on(extractor, layers, device, dtype))
     _check_weights(job, extractor)
     objective = Objective(
         network,
@@ -96,6 +104,7 @@ def resolve(
         terms,
         content=_on(device, content_picture),
         style=_on(device, style_picture),
+        recall=_recall(shared, (spelled(job.extractor), device, dtype), style_picture),
     )
     if job.normalize_gradients:
         objective.normalize(_reference_noise(height, width).to(device))
@@ -123,6 +132,27 @@ def _reference_noise(height: int, width: int) -> Tensor:
     """Return the image at which gradients are measured; the same for every seed."""
     noise = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     return (0.5 + 0.05 * noise).clamp(0.0, 1.0)
+
+
+def network_on(extractor: Extractor, layers: Sequence[str], device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Build the network of ``layers`` on a device, on the native kernels where there are some."""
+    network = extractor.network(layers) if layers else nn.Identity()
+    network = network.to(device=device, dtype=dtype).to(memory_format=memory_format(device))
+    return accelerated(network)  # and let go of the original's weights
+
+
+def _recall(shared: Shared, network: Hashable, style: Picture | None) -> Recall | None:
+    """Look up targets of style terms by what decides them; those of content terms change from job to job."""
+    if style is None:
+        return None
+
+    def recall(term: BoundTerm, make: Callable[[], Any]) -> Any:
+        if term.loss.role != "style":
+            return make()
+        loss = spelled(Component(term.term.loss, term.term.params))
+        return shared.targets((network, loss, term.term.layers, style.sha256, tuple(style.pixels.shape)), make)
+
+    return recall
 
 
 def bind_terms(job: Job, registry: Registry, extractor: Extractor) -> list[BoundTerm]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
@@ -14,6 +15,7 @@ from nst_core.job import Term
 __all__ = ["BoundTerm", "bind"]
 
 Features = Mapping[str, Tensor]
+Targets = Mapping[str, Any]
 
 
 class BoundTerm(ABC):
@@ -24,7 +26,10 @@ class BoundTerm(ABC):
         loss: the component.
         term: the job's description of it.
         parts: layers it reports a number for.
+        targets: by layer; empty before, and for a loss on pixels. Not changed once they are there.
     """
+
+    targets: Targets = MappingProxyType({})
 
     def __init__(self, label: str, loss: Any, term: Term, taps: Mapping[str, Tap]) -> None:
         self.label = label
@@ -47,7 +52,7 @@ class _StatisticTerm(BoundTerm):
     """The sums over positions first, then the criterion: what makes tiles, masks and blends exact."""
 
     loss: StatisticLoss
-    targets: dict[str, Statistic]
+    targets: Mapping[str, Statistic]
 
     def aim(self, features: Features) -> None:
         self.targets = {layer: self.loss.statistic(features[layer]) for layer in self.parts}
@@ -61,7 +66,7 @@ class _StatisticTerm(BoundTerm):
 
 class _PointwiseTerm(BoundTerm):
     loss: PointwiseLoss
-    targets: dict[str, Tensor]
+    targets: Mapping[str, Tensor]
 
     def aim(self, features: Features) -> None:
         self.targets = {layer: features[layer] for layer in self.parts}
@@ -88,7 +93,7 @@ class _ImageTerm(BoundTerm):
 
 class _FeatureTerm(BoundTerm):
     loss: FeatureLoss
-    targets: dict[str, Tensor]
+    targets: Mapping[str, Tensor]
 
     def __init__(self, label: str, loss: Any, term: Term, taps: Mapping[str, Tap]) -> None:
         super().__init__(label, loss, term, taps)

@@ -8,7 +8,22 @@ from typing import Annotated
 
 import typer
 
-from nst_cli import bench, console, doctor, export, plugins, run, weights
+from nst_cli import (
+    bench,
+    console,
+    doctor,
+    evaluate,
+    export,
+    grid,
+    plugins,
+    reconstruct,
+    run,
+    study,
+    sweep,
+    texture,
+    weights,
+)
+from nst_cli.lists import ManyValues
 
 __all__ = ["app", "main"]
 
@@ -19,6 +34,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("reconstruct")(reconstruct.reconstruct)
+app.command("texture")(texture.texture)
+app.command("sweep")(sweep.sweep)
+app.command("grid", cls=ManyValues)(grid.grid)
+app.command("study", cls=ManyValues)(study.study)
+app.command("eval")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nst_cli import console
-from nst_core.errors import ImageError, JobError
+from nst_cli import console, options
+from nst_core.errors import JobError
 from nst_core.job import Job
 from nst_core.presets import PRESETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from nst_core import Observer, Options, Result, Step
+    from nst_core import Options
 
 __all__ = ["run"]
 
@@ -33,16 +30,7 @@ def run(
         str | None, typer.Argument(metavar="CONTENT", help="Photograph: a file, or sample:landscape.")
     ] = None,
     style: Annotated[str | None, typer.Argument(metavar="STYLE", help="Painting: a file, or sample:brushwork.")] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="Where to: .png, .jpg, .webp or .tif.",
-            show_default="CONTENT-STYLE.png, numbered if it exists",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None,
+    output: options.Output = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -51,12 +39,7 @@ def run(
             rich_help_panel=_METHOD,
         ),
     ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            help="Longest side in pixels; never enlarges.", show_default=f"{Job.size}", rich_help_panel=_IMAGES
-        ),
-    ] = None,
+    size: options.Size = None,
     style_scale: Annotated[
         float | None,
         typer.Option(
@@ -65,10 +48,7 @@ def run(
             rich_help_panel=_IMAGES,
         ),
     ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(help="Evaluations of the loss.", show_default=f"{Job.steps}", rich_help_panel=_METHOD),
-    ] = None,
+    steps: options.Steps = None,
     init: Annotated[
         str | None,
         typer.Option(
@@ -78,38 +58,14 @@ def run(
             rich_help_panel=_METHOD,
         ),
     ] = None,
-    optimizer: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME[:k=v,…]",
-            help="What improves the image.",
-            show_default=f"{Job.optimizer.name}",
-            rich_help_panel=_METHOD,
-        ),
-    ] = None,
-    plugin: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME[:k=v,…]",
-            help="A loss that takes the place of the one of its role; regularizers are added. Repeatable; "
-            "weight=W and layers=a+b are understood.",
-            rich_help_panel=_METHOD,
-        ),
-    ] = None,
+    optimizer: options.Optimizer = None,
+    plugin: options.Plugin = None,
     no_plugin: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Remove a loss. Repeatable.", rich_help_panel=_METHOD),
     ] = None,
-    extractor: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME[:k=v,…]", help="Network.", show_default=f"{Job.extractor.name}", rich_help_panel=_METHOD
-        ),
-    ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(metavar="PATH", help="Weights of the network: a file or a set's name.", rich_help_panel=_METHOD),
-    ] = None,
+    extractor: options.Extractor = None,
+    weights: options.Weights = None,
     content_weight: Annotated[
         float | None,
         typer.Option(
@@ -134,9 +90,7 @@ def run(
         str | None,
         typer.Option(metavar="A,B=FACTOR,…", help="Layers of the style loss.", rich_help_panel=_METHOD),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Of all randomness.", show_default=f"{Job.seed}", rich_help_panel=_METHOD)
-    ] = None,
+    seed: options.Seed = None,
     normalize_gradients: Annotated[
         bool | None,
         typer.Option(
@@ -146,20 +100,9 @@ def run(
             rich_help_panel=_METHOD,
         ),
     ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(help="auto, cpu, cuda, cuda:N or mps.", show_default=f"{Job.device}", rich_help_panel=_METHOD),
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            help="Of the network: auto, fp32 or bf16.", show_default=f"{Job.precision}", rich_help_panel=_METHOD
-        ),
-    ] = None,
-    recipe: Annotated[
-        Path | None,
-        typer.Option(help="Start from a recipe (TOML or JSON); other options change it.", rich_help_panel=_RECIPE),
-    ] = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    recipe: options.Recipe = None,
     from_image: Annotated[
         Path | None,
         typer.Option(help="Start from the recipe that an earlier result carries.", rich_help_panel=_RECIPE),
@@ -171,13 +114,8 @@ def run(
     preview_every: Annotated[
         int, typer.Option(help="Save a preview every K steps; 0 for none.", rich_help_panel=_OUTPUT)
     ] = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object about the run.", rich_help_panel=_OUTPUT)
-    ] = False,
-    quiet: Annotated[
-        bool,
-        typer.Option("-q", "--quiet", help="Print nothing but the result's path.", rich_help_panel=_OUTPUT),
-    ] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Paint CONTENT in the manner of STYLE. Without images, a bundled sample pair is used.
 
@@ -189,13 +127,9 @@ def run(
 
     nst run --plugin gram-style --optimizer lbfgs
     """
-    from contextlib import nullcontext
-
-    from nst_cli.progress import progress
-    from nst_cli.recipes import base_job, write_recipe
+    from nst_cli.recipes import base_job
+    from nst_cli.single import carry_out
     from nst_core import api
-    from nst_core.engine import run as carry_out
-    from nst_core.image import check_output
 
     if preview_every < 0:
         raise JobError(f"--preview-every must not be negative, not {preview_every}")
@@ -228,39 +162,13 @@ def run(
     if content is not None and style is None and base is None:
         raise JobError(f"only one image is given ('{content}'); name a style image too: nst run CONTENT STYLE")
     job = api.make_job(content, style, base=base, **chosen)
-    target = output or _free_name(job)
-    check_output(target, bits=bits)
-    _check_no_input(target, job)
     if save_recipe is not None:
         _check_recipe_target(save_recipe)
-    observers: list[Observer] = [_previews(target, preview_every, say)] if preview_every else []
-    with nullcontext(None) if quiet else progress(job.steps) as bar:
-        result = carry_out(job, observers=observers + ([bar] if bar else []))
-    _save(result, target, bits)
-    if save_recipe is not None:
-        write_recipe(result, save_recipe)
-    for remark in result.remarks:
-        say(f"note: {remark}")
-    if result.stopped != "finished":
-        say(f"{result.stopped} after {result.evaluations} of {job.steps} steps; this is the best image so far")
-    console.out(json.dumps(_summary(result, target), indent=2) if as_json else str(target))
+    result = carry_out(
+        job, output, bits=bits, preview_every=preview_every, as_json=as_json, quiet=quiet, recipe_file=save_recipe
+    )
     if result.stopped == "interrupted":
         raise typer.Exit(130)
-
-
-def _free_name(job: Job) -> Path:
-    stems = [Path(ref.path.replace(":", "-")).stem for ref in (job.content, job.style) if ref and ref.path]
-    stem = "-".join(stems) or "pastiche"
-    target, number = Path(f"{stem}.png"), 2
-    while target.exists():
-        target, number = Path(f"{stem}-{number}.png"), number + 1
-    return target
-
-
-def _check_no_input(target: Path, job: Job) -> None:
-    for role, reference in (("content", job.content), ("style", job.style)):
-        if reference and reference.path and target.exists() and target.resolve() == Path(reference.path).resolve():
-            raise JobError(f"the result would overwrite the {role} image '{reference.path}'; choose another -o")
 
 
 def _check_recipe_target(path: Path) -> None:
@@ -268,44 +176,3 @@ def _check_recipe_target(path: Path) -> None:
         raise JobError(f"a recipe is written as TOML; name a file that ends in .toml, not '{path}'")
     if path.is_dir() or not path.parent.is_dir():
         raise JobError(f"a recipe cannot be written to '{path}': it is a folder, or its folder does not exist")
-
-
-def _previews(target: Path, every: int, say: Callable[[str], None]) -> Observer:
-    from nst_core.image import save
-
-    def watch(step: Step) -> None:
-        if step.number % every == 0:
-            try:
-                save(step.image, target.with_name(f"{target.stem}-step{step.number:05d}{target.suffix}"))
-            except ImageError as error:  # a preview is not worth the run
-                say(f"no preview of step {step.number}: {error}")
-
-    return watch
-
-
-def _save(result: Result, target: Path, bits: int) -> None:
-    """Write the result; where that fails now, put it where temporary files go rather than lose it."""
-    try:
-        result.save(target, bits=bits)
-    except ImageError as error:
-        import tempfile
-
-        rescued = Path(tempfile.mkdtemp(prefix="nst-")) / f"{target.stem}.png"
-        result.save(rescued)
-        raise ImageError(f"{error}. The result is not lost: it is in '{rescued}'") from error
-
-
-def _summary(result: Result, target: Path) -> dict[str, Any]:
-    return {
-        "output": str(target),
-        "total": result.total,
-        "first_total": result.history[0],
-        "losses": result.losses,
-        "seconds": result.seconds,
-        "evaluations": result.evaluations,
-        "stopped": result.stopped,
-        "device": result.device,
-        "versions": result.versions(),
-        "remarks": list(result.remarks),
-        "job": result.job.to_dict(),
-    }

@@ -131,6 +131,7 @@ PAGES = [
     "docs/development.md",
     "docs/embedding.md",
     "docs/losses.md",
+    "docs/study.md",
     "docs/plugins/README.md",
     "docs/plugins/reference.md",
 ]

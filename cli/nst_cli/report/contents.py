@@ -1,0 +1,128 @@
+"""What a report is made from: sheets, what became of their cells, and where all that was made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nst_core.batch import CellResult
+    from nst_core.plan import Sheet
+
+__all__ = ["Report", "ShownCell", "ShownSheet", "arrange"]
+
+
+@dataclass(frozen=True)
+class ShownCell:
+    """A cell and its outcome; ``name`` is unique in the report and fit for an anchor."""
+
+    name: str
+    row: str
+    column: str
+    result: CellResult
+
+    @property
+    def label(self) -> str:
+        """Row and column in one text."""
+        return " · ".join(part for part in (self.row, self.column) if part)
+
+    @property
+    def picture(self) -> Path | None:
+        """The picture, where there is one."""
+        return self.result.folder / "image.png" if self.result.finished and self.result.folder else None
+
+    @property
+    def recipe(self) -> str:
+        """The recipe as TOML, "" where there is none."""
+        folder = self.result.folder
+        return (folder / "recipe.toml").read_text(encoding="utf-8") if self.result.finished and folder else ""
+
+
+@dataclass(frozen=True)
+class ShownSheet:
+    """A sheet with the outcomes of its cells."""
+
+    name: str
+    sheet: Sheet
+    cells: tuple[ShownCell, ...]
+
+    def at(self, row: str, column: str) -> ShownCell | None:
+        """Return the cell at a place, ``None`` where there is none."""
+        return next((cell for cell in self.cells if (cell.row, cell.column) == (row, column)), None)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a report shows.
+
+    Attributes:
+        title: of the report.
+        command: what was typed.
+        sheets: in order.
+        machine: versions, processor and so on, see ``nst_core.diagnosis.machine``.
+    """
+
+    title: str
+    command: str
+    sheets: tuple[ShownSheet, ...]
+    machine: dict[str, Any]
+
+    def cells(self) -> Iterator[ShownCell]:
+        """Yield all cells, sheet after sheet."""
+        for shown in self.sheets:
+            yield from shown.cells
+
+    def count(self, *statuses: str) -> int:
+        """Return how many different jobs have one of these outcomes."""
+        return len({cell.result.key or cell.name for cell in self.cells() if cell.result.status in statuses})
+
+    def sources(self) -> list[tuple[str, str]]:
+        """Return role and path of the images that the pictures were made from, each once."""
+        jobs = [cell.result.job for cell in self.cells()]
+        found = [(role, ref.path) for role in _ROLES for job in jobs if (ref := getattr(job, role)) and ref.path]
+        return list(dict.fromkeys(found))
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what decides whether this can be repeated, as pairs of name and value."""
+        done = [cell.result.record for cell in self.cells() if cell.result.finished]
+        weights = {f"{r['job']['extractor']['name']} {r['job'].get('weights_sha256', '')}" for r in done}
+        made = {f"nst {r['versions']['nst']}, torch {r['versions']['torch']}, on {r['device']}" for r in done}
+        precisions = {str(r["job"].get("precision", "")) for r in done}
+        images = {
+            f"{r['job'][role]['path']} {r['job'][role]['sha256']}" for r in done for role in _ROLES if role in r["job"]
+        }
+        return [
+            ("command", self.command),
+            ("cells made with", "; ".join(sorted(made)) or "-"),
+            ("precision of the networks", ", ".join(sorted(precisions)) or "-"),
+            *[("weights (SHA-256)", text) for text in sorted(weights)],
+            *[("image (SHA-256)", text) for text in sorted(images)],
+            ("report written on", ", ".join(f"{k} {v}" for k, v in self.machine["versions"].items())),
+            ("processor", f"{self.machine['processor']}, {self.machine['threads']} threads"),
+            ("kernels", str(self.machine["kernels"])),
+        ]
+
+
+_ROLES = ("content", "style")
+
+
+def arrange(sheets: Sequence[Sheet], results: Sequence[CellResult]) -> tuple[ShownSheet, ...]:
+    """Put results back at the places of their cells; they are in the order of the sheets' cells."""
+    remaining = iter(results)
+    shown = []
+    for number, sheet in enumerate(sheets, 1):
+        name = f"{number:02d}-{_slug(sheet.title)}"
+        cells = tuple(
+            ShownCell(f"{name}-{place:02d}", cell.row, cell.column, next(remaining))
+            for place, cell in enumerate(sheet.cells, 1)
+        )
+        shown.append(ShownSheet(name, sheet, cells))
+    return tuple(shown)
+
+
+def _slug(text: str) -> str:
+    plain = text.lower().replace("α", "alpha").replace("β", "beta")
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "sheet"

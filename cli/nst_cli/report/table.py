@@ -1,0 +1,48 @@
+"""The table of figures: the same columns for every cell, whatever it optimised."""
+
+from __future__ import annotations
+
+from nst_cli.report.contents import ShownCell, ShownSheet
+
+__all__ = ["HEADINGS", "number", "rows", "taps"]
+
+HEADINGS = ("cell", "total loss", "losses", "content dist.", "style dist.", "TV", "seconds", "evaluations")
+
+
+def number(value: float | None) -> str:
+    """Write a number with three significant digits, "–" where there is none."""
+    return "–" if value is None else f"{value:.3g}"
+
+
+def rows(shown: ShownSheet) -> list[tuple[ShownCell, tuple[str, ...]]]:
+    """Return each cell with its texts under :data:`HEADINGS`; a cell without a picture has its error."""
+    return [(cell, _texts(cell)) for cell in shown.cells]
+
+
+def _texts(cell: ShownCell) -> tuple[str, ...]:
+    record = cell.result.record
+    if not record:
+        words = {"failed": f"failed: {cell.result.error}", "missing": "not made"}
+        return (cell.label, words.get(cell.result.status, cell.result.status), *[""] * (len(HEADINGS) - 2))
+    metrics = record["metrics"]
+    losses = ", ".join(f"{term} {number(sum(parts.values()))}" for term, parts in record["losses"].items())
+    ended = "" if record["stopped"] == "finished" else f" ({record['stopped']})"
+    return (
+        cell.label,
+        number(record["total"]),
+        losses,
+        number(metrics["content_mean"]),
+        number(metrics["style_mean"]),
+        number(metrics["total_variation"]),
+        f"{record['seconds']:.1f}",
+        f"{record['evaluations']}{ended}",
+    )
+
+
+def taps(cell: ShownCell) -> list[tuple[str, str, str]]:
+    """Return layer, relative distance to the content and to the style, for every tap."""
+    metrics = cell.result.record.get("metrics", {})
+    content, style = metrics.get("content", {}), metrics.get("style", {})
+    return [
+        (layer, number(content.get(layer)), number(style.get(layer))) for layer in dict.fromkeys([*content, *style])
+    ]

@@ -1,0 +1,125 @@
+"""Carrying one job out for a command: checks, progress, picture, report on what happened."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nst_cli import console
+from nst_core.errors import ImageError, JobError
+from nst_core.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nst_core import Observer, Result, Step
+
+__all__ = ["carry_out"]
+
+
+def carry_out(
+    job: Job,
+    output: Path | None,
+    *,
+    bits: int = 8,
+    preview_every: int = 0,
+    as_json: bool = False,
+    quiet: bool = False,
+    recipe_file: Path | None = None,
+    suffix: str = "",
+) -> Result:
+    """Run a job, write its picture and print the path, or everything as JSON.
+
+    Args:
+        job: what to do.
+        output: the picture; by default named after the images and ``suffix``, and never one that exists.
+        bits: 8 or 16.
+        preview_every: save a preview every so many steps; 0 for none.
+        as_json: print one JSON object instead of the path.
+        quiet: say nothing on standard error.
+        recipe_file: where to write the recipe too.
+        suffix: of a default name.
+
+    Raises:
+        NstError: the output cannot be written, checked before the work, or the job cannot be done.
+    """
+    from contextlib import nullcontext
+
+    from nst_cli.progress import progress
+    from nst_cli.recipes import write_recipe
+    from nst_core.engine import run
+    from nst_core.image import check_output
+
+    say = (lambda _: None) if quiet else console.say
+    target = output or _free_name(job, suffix)
+    check_output(target, bits=bits)
+    _check_no_input(target, job)
+    observers: list[Observer] = [_previews(target, preview_every, say)] if preview_every else []
+    with nullcontext(None) if quiet else progress(job.steps) as bar:
+        result = run(job, observers=observers + ([bar] if bar else []))
+    _save(result, target, bits)
+    if recipe_file is not None:
+        write_recipe(result, recipe_file)
+    for remark in result.remarks:
+        say(f"note: {remark}")
+    if result.stopped != "finished":
+        say(f"{result.stopped} after {result.evaluations} of {job.steps} steps; this is the best image so far")
+    console.out(json.dumps(_summary(result, target), indent=2) if as_json else str(target))
+    return result
+
+
+def _free_name(job: Job, suffix: str = "") -> Path:
+    stems = [Path(ref.path.replace(":", "-")).stem for ref in (job.content, job.style) if ref and ref.path]
+    stem = ("-".join(stems) or "pastiche") + suffix
+    target, number = Path(f"{stem}.png"), 2
+    while target.exists():
+        target, number = Path(f"{stem}-{number}.png"), number + 1
+    return target
+
+
+def _check_no_input(target: Path, job: Job) -> None:
+    for role, reference in (("content", job.content), ("style", job.style)):
+        if reference and reference.path and target.exists() and target.resolve() == Path(reference.path).resolve():
+            raise JobError(f"the result would overwrite the {role} image '{reference.path}'; choose another -o")
+
+
+def _previews(target: Path, every: int, say: Callable[[str], None]) -> Observer:
+    from nst_core.image import save
+
+    def watch(step: Step) -> None:
+        if step.number % every == 0:
+            try:
+                save(step.image, target.with_name(f"{target.stem}-step{step.number:05d}{target.suffix}"))
+            except ImageError as error:  # a preview is not worth the run
+                say(f"no preview of step {step.number}: {error}")
+
+    return watch
+
+
+def _save(result: Result, target: Path, bits: int) -> None:
+    """Write the result; where that fails now, put it where temporary files go rather than lose it."""
+    try:
+        result.save(target, bits=bits)
+    except ImageError as error:
+        import tempfile
+
+        rescued = Path(tempfile.mkdtemp(prefix="nst-")) / f"{target.stem}.png"
+        result.save(rescued)
+        raise ImageError(f"{error}. The result is not lost: it is in '{rescued}'") from error
+
+
+def _summary(result: Result, target: Path) -> dict[str, Any]:
+    return {
+        "output": str(target),
+        "total": result.total,
+        "first_total": result.history[0],
+        "losses": result.losses,
+        "seconds": result.seconds,
+        "evaluations": result.evaluations,
+        "stopped": result.stopped,
+        "device": result.device,
+        "versions": result.versions(),
+        "remarks": list(result.remarks),
+        "job": result.job.to_dict(),
+    }

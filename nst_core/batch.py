@@ -1,0 +1,214 @@
+"""Many jobs, one after the other: none computed twice, none stopped by another's failure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from nst_core.cells import CellStore, cell_key, plain_number
+from nst_core.engine import Observer, optimize
+from nst_core.errors import NstError
+from nst_core.job import Job
+from nst_core.metrics import evaluate_image
+from nst_core.objective import Objective
+from nst_core.registry import Registry
+from nst_core.resolve import resolve
+from nst_core.result import Result, Step
+from nst_core.shared import Shared
+
+__all__ = ["Batch", "BatchObserver", "CellResult", "Status", "estimate", "prepare", "run_batch"]
+
+Status = Literal["done", "kept", "failed", "missing"]
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What became of one job.
+
+    Attributes:
+        job: as it was given.
+        key: hash of everything that decides the pixels; "" where an image or the weights could not be read.
+        status: computed now, kept from an earlier run, failed, or not come to.
+        folder: where picture, recipe and figures are, once they are.
+        record: the figures, as ``result.json`` holds them; empty without a picture.
+        error: what went wrong.
+    """
+
+    job: Job
+    key: str = ""
+    status: Status = "missing"
+    folder: Path | None = None
+    record: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a picture."""
+        return self.status in ("done", "kept")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What became of all jobs, in their order; ``interrupted`` by Ctrl-C or not."""
+
+    results: tuple[CellResult, ...]
+    interrupted: bool = False
+
+    @property
+    def failed(self) -> list[CellResult]:
+        """The ones that failed."""
+        return [result for result in self.results if result.status == "failed"]
+
+
+class BatchObserver:
+    """Watches a run of many jobs; every method may be overridden."""
+
+    def started(self, number: int, result: CellResult) -> None:
+        """A job begins, the ``number``-th of the list from 0."""
+
+    def step(self, step: Step) -> None:
+        """The current job has made an evaluation."""
+
+    def ended(self, number: int, result: CellResult) -> None:
+        """A job is done or has failed."""
+
+
+def prepare(jobs: Sequence[Job], folder: Path, registry: Registry, shared: Shared) -> list[CellResult]:
+    """Look at what there is: finished cells are kept, jobs whose images cannot be read have failed already."""
+    store = CellStore(folder)
+    return [_prepared(job, store, registry, shared) for job in jobs]
+
+
+def _prepared(job: Job, store: CellStore, registry: Registry, shared: Shared) -> CellResult:
+    try:
+        key = cell_key(job, registry, shared)
+    except NstError as error:
+        return CellResult(job, status="failed", error=str(error))
+    record = store.read(key)
+    if record is None:
+        return CellResult(job, key)
+    return CellResult(job, key, "kept", store.folder(key), record)
+
+
+def estimate(prepared: Sequence[CellResult], registry: Registry, shared: Shared) -> float:
+    """Return the seconds that the missing cells will take, from a few evaluations of the one with most layers.
+
+    The time of an evaluation is taken to be proportional to the number of pixels.
+    """
+    missing = list({result.key: result.job for result in prepared if result.status == "missing"}.values())
+    for job in sorted(missing, key=lambda job: -sum(len(term.layers) for term in job.terms)):
+        moments: list[float] = []
+        try:
+            ready = resolve(replace(job, steps=PROBE_STEPS), registry, shared=shared)
+            optimize(ready, [lambda step, moments=moments: moments.append(step.seconds)])  # type: ignore[misc]
+        except NstError:
+            continue  # this one will fail; another tells the time
+        each = (moments[-1] - moments[0]) / max(1, len(moments) - 1)
+        return sum(each * other.steps * _pixels(other) / _pixels(job) + MEASURING for other in missing)
+    return 0.0
+
+
+PROBE_STEPS = 6
+MEASURING = 0.5  # seconds: files and metrics of a cell
+
+
+def _pixels(job: Job) -> float:
+    return float(job.shape[0] * job.shape[1]) if job.shape and job.content is None else float(job.size**2)
+
+
+def run_batch(
+    prepared: Sequence[CellResult],
+    folder: Path,
+    registry: Registry,
+    shared: Shared,
+    observer: BatchObserver | None = None,
+) -> Batch:
+    """Carry out what :func:`prepare` found missing.
+
+    Ctrl-C gives up the current job and ends the run; what is finished stays.
+    """
+    watcher = observer or BatchObserver()
+    store = CellStore(folder)
+    results = list(prepared)
+    for number, result in enumerate(results):
+        if result.status != "missing":
+            continue
+        twin = next((r for r in results[:number] if r.key == result.key), None)
+        if twin is not None:  # the same job twice: its outcome is known
+            results[number] = replace(twin, job=result.job)
+            continue
+        watcher.started(number, result)
+        try:
+            results[number] = _computed(result, store, registry, shared, watcher.step)
+        except KeyboardInterrupt:
+            return Batch(tuple(results), interrupted=True)
+        watcher.ended(number, results[number])
+    return Batch(tuple(results))
+
+
+def _computed(
+    cell: CellResult, store: CellStore, registry: Registry, shared: Shared, watch: Callable[[Step], None]
+) -> CellResult:
+    try:
+        began = time.perf_counter()
+        ready = resolve(cell.job, registry, shared=shared)
+        curves = _Curves(ready.objective)
+        observers: list[Observer] = [curves, watch]
+        result = optimize(ready, observers)
+        if result.stopped == "interrupted":
+            raise KeyboardInterrupt
+        folder = store.begin(cell.key)
+        picture = store.write_picture(cell.key, result)
+        metrics = evaluate_image(
+            picture,
+            registry,
+            cell.job.extractor,
+            content=cell.job.content.path if cell.job.content else None,
+            style=cell.job.style.path if cell.job.style else None,
+            style_size=cell.job.size,
+            device=cell.job.device,
+            shared=shared,
+        )
+        record = {
+            **_figures(result),
+            "contributions": curves.by_term,
+            "metrics": metrics.to_dict(),
+            "wall_seconds": time.perf_counter() - began,
+        }
+        return replace(cell, status="done", folder=folder, record=store.finish(cell.key, record))
+    except (NstError, OSError, RuntimeError, ValueError, TypeError, ArithmeticError, LookupError) as error:
+        said = str(error) if isinstance(error, NstError) else f"{type(error).__name__}: {error}"
+        return replace(cell, status="failed", error=said)
+
+
+def _figures(result: Result) -> dict[str, Any]:
+    """Return what is known of a result without its pixels, as JSON can hold it."""
+    return {
+        "total": result.total,
+        "losses": {term: dict(parts) for term, parts in result.losses.items()},
+        "history": [plain_number(value) for value in result.history],
+        "seconds": result.seconds,
+        "evaluations": result.evaluations,
+        "stopped": result.stopped,
+        "device": result.device,
+        "versions": result.versions(),
+        "remarks": list(result.remarks),
+        "job": result.job.to_dict(),
+    }
+
+
+class _Curves:
+    """What each term adds to the total at every evaluation."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._weights = objective.weights
+        self.by_term: dict[str, list[float | None]] = {}
+
+    def __call__(self, step: Step) -> None:
+        weights = iter(self._weights)
+        for term, parts in step.losses.items():
+            share = sum(next(weights) * value for value in parts.values())
+            self.by_term.setdefault(term, []).append(plain_number(share))
