@@ -1,0 +1,1 @@
+"""Distilling the embedded extractor from VGG-19; see README.md here. Not part of the installed package."""

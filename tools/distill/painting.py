@@ -1,0 +1,96 @@
+"""Pictures on policy: what the optimisation makes of the student as it is now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from batches import crop
+from folding import fold
+from nst_core.calibration import dead_leaves
+from nst_core.engine import evaluate
+from nst_core.job import Term
+from nst_core.objective import Objective
+from nst_core.ops import ConvStack, conv_stack
+from nst_core.parametrization import Pixels
+from nst_core.presets import PRESETS
+from nst_core.terms import bind
+from nst_core.weights import TORCHVISION
+from nst_plugins.extractors.vgg19 import Vgg19
+from nst_plugins.extractors.vgg19_layout import STEPS, taps
+from nst_plugins.extractors.vgg19_network import Normalize
+from nst_plugins.losses.gram_style import GramStyle
+from nst_plugins.losses.mse_content import MseContent
+from nst_plugins.optimizers.lbfgs import Lbfgs
+
+__all__ = ["Snapshot", "iterates"]
+
+LAYERS = Vgg19.style_layers
+SIDE = 256
+# Evaluations after which the image is taken into the pool.
+TAKEN = (1, 3, 6, 10, 16, 25, 40, 60, 90, 130)
+
+
+class Snapshot(nn.Module):
+    """The student as it is at a moment, frozen, with heads that keep the teacher's geometry."""
+
+    def __init__(self, parameters: Mapping[str, Tensor], layers: tuple[str, ...] = LAYERS) -> None:
+        """Build it from the parameters of a :class:`student.Student`."""
+        super().__init__()
+        self.normalize = Normalize(TORCHVISION)
+        deepest = max(i for i, step in enumerate(STEPS) if step.name in layers)
+        steps = STEPS[: deepest + 1]
+        convolutions = [step.name for step in steps if step.kind == "conv"]
+        self.stack = conv_stack(
+            ConvStack(
+                kinds=tuple("max-pool" if s.kind == "pool" else s.kind for s in steps),
+                weights=tuple(parameters[f"convolutions.{n}.weight"].bfloat16() for n in convolutions),
+                biases=tuple(parameters[f"convolutions.{n}.bias"].bfloat16() for n in convolutions),
+                taps=tuple(i for i, s in enumerate(steps) if s.name in layers),
+            )
+        )
+        self.heads = [
+            fold(parameters[f"heads.{n}.weight"].flatten(1), parameters[f"heads.{n}.bias"]) for n in layers
+        ]
+        self.heads = [(w[:, :, None, None].bfloat16(), b.bfloat16()) for w, b in self.heads]
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Compute feature maps as :meth:`nst_core.Extractor.network` does."""
+        found = self.stack(self.normalize(image))
+        return [F.conv2d(f, w, b) for f, (w, b) in zip(found, self.heads, strict=True)]
+
+
+def iterates(network: nn.Module, images: list[Tensor], generator: torch.Generator) -> Iterator[Tensor]:
+    """Run a style transfer between two images of the corpus and yield the picture at several moments, ``(3, H, W)``."""
+    content, style = (
+        crop(images[int(torch.randint(len(images), (), generator=generator))], SIDE, generator)[None] for _ in range(2)
+    )
+    if float(torch.rand((), generator=generator)) < 0.1:
+        style = dead_leaves(SIDE, SIDE, generator)
+    preset = PRESETS["content" if float(torch.rand((), generator=generator)) < 0.65 else "noise"]
+    geometry = taps()
+    terms = [
+        bind("content", MseContent(), Term("mse-content", preset.content_weight, Vgg19.content_layers), geometry),
+        bind("style", GramStyle(), Term("gram-style", preset.style_weight, LAYERS), geometry),
+    ]
+    objective = Objective(network, LAYERS, terms, content=content, style=style)
+    start = content.clone() if preset.initializer == "content" else torch.rand(content.shape, generator=generator)
+    last = TAKEN[int(torch.randint(6, len(TAKEN), (), generator=generator))]
+    pixels, optimizer = Pixels(), Lbfgs()
+    variable = pixels.variable(start)
+    optimizer.start(variable)
+    scale = 0.0
+    for number in range(1, last + 1):
+        total, _, gradient, image = evaluate(objective, pixels, variable)
+        if not gradient.isfinite().all():
+            return
+        if number in TAKEN:
+            yield image[0].clone()
+        scale = scale or 1.0 / float(gradient.abs().mean().clamp_min(1e-30))
+        following = optimizer.step(total * scale, gradient * scale)
+        if following is None:
+            return
+        variable = following

@@ -1,0 +1,154 @@
+"""Distil the embedded extractor from VGG-19.
+
+    python tools/distill/train.py --teacher vgg19.safetensors --corpus CACHE --checkpoint FILE --minutes 60
+
+CACHE is what corpus.py wrote. The checkpoint is written every two minutes; where it exists, training goes on from it
+(with a schedule of its own). The process may be stopped and continued (SIGSTOP, SIGCONT).
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from batches import Batches, Pool
+from painting import Snapshot, iterates
+from student import Average, Student
+from nst_core.ops import accelerated
+from nst_core.replacing import replacing
+from nst_plugins.extractors.vgg19 import Vgg19
+from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS
+
+WIDTHS = (32, 64, 64, 128, 128)
+STYLE = Vgg19.style_layers
+# Of the normalised squared error of every tap, and of the relative squared error of the Gram matrices.
+TAP_WEIGHT = {name: 2.0 for name in STYLE} | {"conv3_2": 0.5, "conv4_2": 0.5, "conv5_2": 0.5}
+TAPS = tuple(name for name in CONVOLUTIONS if name in TAP_WEIGHT)
+LARGEST_WINDOW = 32
+GRAM_WEIGHT = 3.0
+PAINT_EVERY = 30
+SAVE_SECONDS = 120.0
+
+
+def window(side: int, generator: torch.Generator) -> tuple[slice, slice]:
+    """Return the part of a map that is compared: not all of a large one, for the sake of time."""
+    if side <= LARGEST_WINDOW:
+        return slice(None), slice(None)
+    top, left = (int(torch.randint(side - LARGEST_WINDOW + 1, (), generator=generator)) for _ in range(2))
+    return slice(top, top + LARGEST_WINDOW), slice(left, left + LARGEST_WINDOW)
+
+
+def losses(
+    student: Student, found: dict[str, Tensor], targets: dict[str, Tensor], generator: torch.Generator
+) -> tuple[Tensor, dict[str, float]]:
+    """Return the training loss, and the errors by tap: normalised squared error, relative squared Gram error."""
+    total = torch.zeros(())
+    report = {}
+    for name in TAPS:
+        rows, columns = window(found[name].shape[-1], generator)
+        target = targets[name][..., rows, columns].float()
+        answer = student.heads[name](found[name][..., rows, columns]).float()
+        error = F.mse_loss(answer, target) / target.square().mean().clamp_min(1e-2)
+        total = total + TAP_WEIGHT[name] * error
+        if name in STYLE:
+            report[name] = error.item()
+            grams = [x.flatten(2) @ x.flatten(2).transpose(1, 2) for x in (answer, target)]
+            size = grams[1].square().sum((1, 2))
+            relative = (grams[0] - grams[1]).square().sum((1, 2)) / size.clamp_min(1e-3 * float(size.mean()))
+            total = total + GRAM_WEIGHT * relative.log1p().mean()
+            report[f"gram {name}"] = relative.mean().item()
+    return total, report
+
+
+def save(path: Path, student: Student, average: Average, optimizer: torch.optim.Optimizer, batches: int) -> None:
+    """Write a checkpoint, completely or not at all."""
+    state: dict[str, Any] = {
+        "widths": student.widths,
+        "student": {k: v.detach().contiguous() for k, v in student.named_parameters()},
+        "average": average.values,
+        "optimizer": optimizer.state_dict(),
+        "batches": batches,
+    }
+    with replacing(path, ".partial") as temporary:
+        torch.save(state, temporary)
+
+
+def options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--teacher", required=True, help="weight set of VGG-19")
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=60.0, help="wall time until the learning rate is zero")
+    parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train until the time is over."""
+    asked = options()
+    torch.set_num_threads(asked.threads)
+    torch.set_flush_denormal(True)
+    torch.manual_seed(asked.seed)
+    generator = torch.Generator().manual_seed(asked.seed)
+
+    teacher: nn.Module = accelerated(Vgg19(weights=asked.teacher).network(TAPS).bfloat16())
+    corpus = torch.load(asked.corpus)
+    images: list[Tensor] = corpus["photographs"] + corpus["generated"]
+    student = Student(WIDTHS, TAPS).to(memory_format=torch.channels_last)
+    average = Average(student, 0.999)
+    optimizer = torch.optim.Adam(student.parameters(), asked.rate, betas=(0.9, 0.99), fused=True)
+    number = 0
+    if asked.checkpoint.exists():
+        state = torch.load(asked.checkpoint)
+        student.load_state_dict(state["student"], strict=False)
+        average.load(state["average"], updates=state["batches"])
+        optimizer.load_state_dict(state["optimizer"])
+        number = state["batches"]
+    first = number
+    pool = Pool()
+    batches = Batches(images, pool, generator)
+
+    began = saved = time.monotonic()
+    smooth: dict[str, float] = {}
+    while (progress := (time.monotonic() - began) / (60 * asked.minutes)) < 1:
+        if number >= first + 300 * (first == 0) and number % PAINT_EVERY == 0:
+            for image in iterates(Snapshot(average.values), images, generator):
+                pool.add(image)
+        batch = batches.draw().contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            targets = dict(zip(TAPS, teacher(batch), strict=True))
+        warm = min(1.0, (number - first + 1) / 100)
+        for group in optimizer.param_groups:
+            group["lr"] = asked.rate * warm * 0.5 * (1 + math.cos(math.pi * progress))
+        with torch.autocast("cpu", torch.bfloat16):
+            found = student(batch)
+            total, report = losses(student, found, targets, generator)
+        optimizer.zero_grad()
+        total.backward()
+        nn.utils.clip_grad_norm_(student.parameters(), 2.0)
+        optimizer.step()
+        average.update(student)
+        number += 1
+        for key, value in {"loss": total.item(), **report}.items():
+            smooth[key] = value if key not in smooth else 0.98 * smooth[key] + 0.02 * value
+        if number % 50 == 0:
+            line = " ".join(f"{k.replace('conv', '')}={v:.4f}" for k, v in smooth.items())
+            print(f"{number} {(time.monotonic() - began) / 60:.1f} min pool={len(pool.images)} {line}", flush=True)
+        if time.monotonic() - saved > SAVE_SECONDS:
+            save(asked.checkpoint, student, average, optimizer, number)
+            saved = time.monotonic()
+    save(asked.checkpoint, student, average, optimizer, number)
+
+
+if __name__ == "__main__":
+    main()
