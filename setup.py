@@ -97,7 +97,7 @@ setup(
         "nst_cli": ["templates/*.txt"],
         "nst_core": ["py.typed"],
         "nst_core.samples": ["*.jpg"],
-        "nst_plugins": ["py.typed"],
+        "nst_plugins": ["py.typed", "data/*.safetensors"],
         "nst_cli.report": ["*.css"],
     },
     **native(),

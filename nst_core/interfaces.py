@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from nst_core.job import ParamValue
+from nst_core.job import Component, ParamValue
 
 __all__ = [
     "PIXELS",
@@ -91,6 +91,14 @@ class Extractor(ABC):
 
     def fingerprint(self) -> str:
         """SHA-256 of the weights as 64 hex digits, or "" for an extractor without a weight file."""
+        return ""
+
+    def pinned(self) -> Component | None:
+        """Return the extractor that does the work, for one that chooses among others; ``None`` means this one."""
+        return None
+
+    def remark(self) -> str:
+        """Return what the user should know about the choice that was made, "" for nothing."""
         return ""
 
 

@@ -110,7 +110,7 @@ class Job:
     size: int = 512
     shape: tuple[int, int] | None = None
     style_scale: float = 1.0
-    extractor: Component = Component("vgg19")
+    extractor: Component = Component("auto")
     weights_sha256: str = ""
     initializer: Component = Component("content")
     optimizer: Component = Component("lbfgs")

@@ -112,6 +112,7 @@ def resolve(
         job,
         content=_reference(job.content, content_picture),
         style=_reference(job.style, style_picture),
+        extractor=extractor.pinned() or job.extractor,
         weights_sha256=extractor.fingerprint(),
         precision="bf16" if dtype == torch.bfloat16 else "fp32",
         initializer=Component(job.initializer.name, {**job.initializer.params, **initializer.pinned()}),
@@ -119,6 +120,7 @@ def resolve(
     remarks = [
         remark
         for remark in (
+            extractor.remark(),
             _smaller(content_picture, job.size, "content"),
             _smaller(style_picture, round(job.size * job.style_scale), "style"),
             _slow(device),

@@ -74,6 +74,8 @@ def stack_of(network: nn.Module) -> dict[str, Any] | None:
     if not isinstance(network, Stacked):
         return None
     stack = network.stack()
+    if stack.heads:  # the C++ library has none
+        return None
     names = {id(tensor): name for name, tensor in [*network.named_parameters(), *network.named_buffers()]}
     normalization = _normalization(network)
     if normalization is None or any(id(tensor) not in names for tensor in (*stack.weights, *stack.biases)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
@@ -28,12 +28,21 @@ class ConvStack:
         weights: of the convolutions, in order, ``(K, C, 3, 3)``.
         biases: likewise, ``(K,)``.
         taps: indices of the layers whose outputs are wanted, ascending.
+        heads: what every position of each tap is mapped by before it is returned, weight ``(K, C, 1, 1)`` and bias
+            ``(K,)``; empty for the outputs themselves.
     """
 
     kinds: tuple[LayerKind, ...]
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor, ...]
     taps: tuple[int, ...]
+    heads: tuple[tuple[Tensor, Tensor], ...] = ()
+
+    def finish(self, taps: list[Tensor]) -> list[Tensor]:
+        """Send the outputs of the tapped layers through the heads, if there are any."""
+        if not self.heads:
+            return taps
+        return [F.conv2d(tap, weight, bias) for tap, (weight, bias) in zip(taps, self.heads, strict=True)]
 
 
 class ReferenceStack(nn.Module):
@@ -58,7 +67,7 @@ class ReferenceStack(nn.Module):
                 x = F.max_pool2d(x, 2) if kind == "max-pool" else F.avg_pool2d(x, 2)
             if i in stack.taps:
                 found.append(x)
-        return found
+        return stack.finish(found)
 
 
 class NativeStack(nn.Module):
@@ -69,11 +78,11 @@ class NativeStack(nn.Module):
         kinds = [_KINDS.index(kind) for kind in stack.kinds]
         make = module.ConvStack  # type: ignore[attr-defined]
         self._stack = make(kinds, list(stack.weights), list(stack.biases), list(stack.taps))
+        self._finish = replace(stack, weights=(), biases=()).finish  # the module has its own copy of those
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Compute the outputs of the tapped layers; see :func:`conv_stack`."""
-        found: list[Tensor] = self._stack(x)
-        return found
+        return self._finish(self._stack(x))
 
 
 def conv_stack(stack: ConvStack) -> nn.Module:

@@ -7,9 +7,9 @@ from nst_core.weights.convention import CAFFE, TORCHVISION, InputConvention
 from nst_core.weights.fetching import fetch
 from nst_core.weights.guessing import guess
 from nst_core.weights.importing import import_file
-from nst_core.weights.resolution import find, locate, verify
+from nst_core.weights.resolution import find, find_here, locate, verify
 from nst_core.weights.store import home, list_sets, scan
-from nst_core.weights.weight_set import WeightSet
+from nst_core.weights.weight_set import WeightSet, read_set
 
 __all__ = [
     "CAFFE",
@@ -21,11 +21,13 @@ __all__ = [
     "architectures",
     "fetch",
     "find",
+    "find_here",
     "guess",
     "home",
     "import_file",
     "list_sets",
     "locate",
+    "read_set",
     "scan",
     "verify",
 ]

@@ -18,7 +18,7 @@ from nst_core.weights.architecture import Architecture, Official
 from nst_core.weights.importing import aligned
 from nst_core.weights.weight_set import WeightSet, read_set
 
-__all__ = ["Notify", "fetch", "from_hub_cache", "to_stderr", "ways_out"]
+__all__ = ["Notify", "download", "fetch", "from_hub_cache", "to_stderr", "ways_out"]
 
 Notify = Callable[[str], None]
 
@@ -44,11 +44,11 @@ def fetch(architecture: Architecture, *, overwrite: bool = False, notify: Notify
     Raises:
         WeightsError: there are none, no network, the download failed or is not what it should be.
     """
-    official = _official(architecture)
+    _official(architecture)
     path = store.path_of(architecture.name)
     if path.exists() and not overwrite:
         return read_set(path, architecture)
-    return from_hub_cache(architecture, notify) or _download(architecture, official, notify)
+    return from_hub_cache(architecture, notify) or download(architecture, notify)
 
 
 def from_hub_cache(architecture: Architecture, notify: Notify = to_stderr) -> WeightSet | None:
@@ -68,7 +68,9 @@ def from_hub_cache(architecture: Architecture, notify: Notify = to_stderr) -> We
     return _install(cached, architecture, official, notify)
 
 
-def _download(architecture: Architecture, official: Official, notify: Notify) -> WeightSet:
+def download(architecture: Architecture, notify: Notify = to_stderr) -> WeightSet:
+    """Download the official weights into the store; see :func:`fetch`."""
+    official = _official(architecture)
     url = official.url()
     notify(f"downloading {architecture.name} ({official.megabytes} MB) from {url}")
     try:

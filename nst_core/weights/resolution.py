@@ -9,10 +9,10 @@ from pathlib import Path
 from nst_core.errors import WeightsError, unknown_name
 from nst_core.weights import store
 from nst_core.weights.architecture import Architecture
-from nst_core.weights.fetching import Notify, fetch, from_hub_cache, to_stderr, ways_out
+from nst_core.weights.fetching import Notify, download, from_hub_cache, to_stderr, ways_out
 from nst_core.weights.weight_set import WeightSet, read_set
 
-__all__ = ["find", "locate", "verify"]
+__all__ = ["find", "find_here", "locate", "verify"]
 
 
 def find(
@@ -31,20 +31,33 @@ def find(
         UnknownNameError: there is no set of that name.
         WeightsError: the file is not usable, or nothing is found; it says the ways out.
     """
-    if spec and not (spec == architecture.name and not store.path_of(spec).exists()):
+    if spec and (spec != architecture.name or store.path_of(spec).exists()):
         return read_set(locate(spec), architecture)
+    here = from_hub_cache(architecture, notify) if spec else find_here(architecture, notify=notify)
+    if here is not None:
+        return here
+    if allow_download and architecture.official is not None:
+        return download(architecture, notify)
+    raise WeightsError(f"no weights of {architecture.name} on this machine.\n{ways_out(architecture)}")
+
+
+def find_here(architecture: Architecture, *, notify: Notify = to_stderr) -> WeightSet | None:
+    """Find the best weights that are on this machine, in the store or the torch hub cache; else return ``None``.
+
+    Args:
+        architecture: of the network.
+        notify: is told before anything that takes time.
+
+    Raises:
+        WeightsError: what is there is not usable.
+    """
     own = store.path_of(architecture.name)
     if own.exists():
         return read_set(own, architecture)
-    fitting = [] if spec else [s for s in store.list_sets() if s.architecture == architecture.name]
+    fitting = [s for s in store.list_sets() if s.architecture == architecture.name]
     if fitting:
         return read_set(max(fitting, key=lambda s: s.path.stat().st_mtime).path, architecture)
-    if allow_download and architecture.official is not None:
-        return fetch(architecture, notify=notify)
-    cached = from_hub_cache(architecture, notify)
-    if cached is not None:
-        return cached
-    raise WeightsError(f"no weights of {architecture.name} on this machine.\n{ways_out(architecture)}")
+    return from_hub_cache(architecture, notify)
 
 
 def locate(spec: str) -> Path:

@@ -14,14 +14,18 @@ __all__ = [
 
 @hookimpl
 def nst_register_extractors(register: Register) -> None:
-    """Register VGG-16, VGG-19 and the networks of torchvision."""
+    """Register the VGGs, the network that stands in for VGG-19, the choice between them, and torchvision's networks."""
+    from nst_plugins.extractors.auto import Auto
     from nst_plugins.extractors.torchvision_models import Torchvision
     from nst_plugins.extractors.vgg16 import Vgg16
     from nst_plugins.extractors.vgg19 import Vgg19
+    from nst_plugins.extractors.vgg19_lite import Vgg19Lite
 
+    register("auto", Auto)
     register("torchvision", Torchvision)
     register("vgg16", Vgg16)
     register("vgg19", Vgg19)
+    register("vgg19-lite", Vgg19Lite)
 
 
 @hookimpl

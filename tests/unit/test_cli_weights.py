@@ -85,16 +85,40 @@ def test_bad_input_is_explained_with_code_2(nst, arguments, message):
     assert message in done.err
 
 
-def test_a_run_without_weights_and_network_says_the_ways_out(nst, monkeypatch):
+@pytest.fixture
+def no_network(monkeypatch):
     import urllib.error
 
     def unreachable(*_args, **_kwargs):
         raise urllib.error.URLError("no route to host")
 
     monkeypatch.setattr("torch.hub.urlopen", unreachable)
-    done = nst("run", "photo.jpg", "painting.png", "--size", "32", "-o", "o.png")
+
+
+def test_vgg19_without_weights_and_network_says_the_ways_out(nst, no_network):
+    done = nst("run", "photo.jpg", "painting.png", "--size", "32", "-o", "o.png", "--extractor", "vgg19")
     assert (done.code, done.out) == (2, "")
     assert "no route to host" in done.err
     for way in ("nst weights fetch vgg19", "nst weights import FILE", "--weights PATH"):
         assert way in done.err
     assert not Path("o.png").exists()
+
+
+def test_a_run_without_weights_and_network_takes_the_embedded_network_and_says_so(nst, no_network):
+    done = nst("run", "photo.jpg", "painting.png", "--size", "32", "--steps", "2", "-o", "o.png")
+    assert (done.code, done.out) == (0, "o.png\n")
+    (note,) = [line for line in done.err.splitlines() if "vgg19-lite" in line]
+    assert "nst weights fetch vgg19" in note
+    assert Path("o.png").exists()
+
+
+def test_the_recipe_names_the_network_that_was_used(nst, vgg19):
+    options = ("photo.jpg", "painting.png", "--steps", "2", "--size", "32", "--json")
+    without = json.loads(nst("run", *options).out)
+    nst("weights", "import", str(vgg19))
+    stored = json.loads(nst("run", *options).out)
+    assert [r["job"]["extractor"]["name"] for r in (without, stored)] == ["vgg19-lite", "vgg19"]
+    assert [any("vgg19-lite" in remark for remark in r["remarks"]) for r in (without, stored)] == [True, False]
+    again = json.loads(nst("run", *options, "--extractor", "vgg19-lite").out)
+    assert again["job"]["weights_sha256"] == without["job"]["weights_sha256"]
+    assert again["losses"] == without["losses"]

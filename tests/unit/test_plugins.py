@@ -130,15 +130,18 @@ def test_installed_packages_are_found_and_broken_ones_skipped(tmp_path, monkeypa
     assert registry.get("extractor", "vgg19").origin.plugin == "builtin"
 
 
+BUILTIN = {"auto", "vgg19", "vgg19-lite"}
+
+
 @pytest.mark.parametrize(
     ("environment", "names"),
     [
-        ({}, {"tiny", "vgg19"}),
+        ({}, {"tiny", *BUILTIN}),
         ({"NST_LOAD_PLUGINS": ""}, set()),
-        ({"NST_LOAD_PLUGINS": "builtin"}, {"vgg19"}),
-        ({"NST_LOAD_PLUGINS": "builtin, tiny"}, {"tiny", "vgg19"}),
+        ({"NST_LOAD_PLUGINS": "builtin"}, BUILTIN),
+        ({"NST_LOAD_PLUGINS": "builtin, tiny"}, {"tiny", *BUILTIN}),
         ({"NST_DISABLE_PLUGINS": "builtin"}, {"tiny"}),
-        ({"NST_DISABLE_PLUGINS": "other,tiny-package"}, {"vgg19"}),
+        ({"NST_DISABLE_PLUGINS": "other,tiny-package"}, BUILTIN),
     ],
 )
 def test_environment_chooses_what_is_loaded(tmp_path, monkeypatch, environment, names):

@@ -12,8 +12,8 @@ from torch import Tensor
 __all__ = ["Batches", "Pool", "crop"]
 
 # Side of the crops, how many of them make a batch, and how often.
-SHAPES = ((128, 8, 0.7), (192, 4, 0.15), (256, 2, 0.15))
-POOL_SHARE = 0.45
+SHAPES = ((128, 8, 0.35), (192, 4, 0.25), (256, 2, 0.4))
+POOL_SHARE = 0.6
 
 
 class Pool:
@@ -59,10 +59,11 @@ class Batches:
         self.pool = pool
         self.generator = generator
 
-    def draw(self) -> Tensor:
-        """Make the next batch."""
+    def draw(self, side: int | None = None) -> Tensor:
+        """Make the next batch, with crops of a given side or of any."""
         shares = torch.tensor([share for *_, share in SHAPES])
-        side, count, _ = SHAPES[int(torch.multinomial(shares, 1, generator=self.generator))]
+        drawn = SHAPES[int(torch.multinomial(shares, 1, generator=self.generator))]
+        side, count, _ = next((shape for shape in SHAPES if shape[0] == side), drawn)
         return torch.stack([self._one(side) for _ in range(count)]).clamp_(0, 1)
 
     def _one(self, side: int) -> Tensor:

@@ -118,7 +118,8 @@ def painted(photo: Tensor, generator: torch.Generator) -> Tensor:
 
 def generated(photos: list[Tensor], generator: torch.Generator) -> Iterator[Tensor]:
     """Make dead leaves, coloured noise, our own painting in other colours, and photographs as if they were painted."""
-    with resources.as_file(resources.files("nst_core") / "samples" / "brushwork.jpg") as path, Image.open(path) as image:
+    sample = resources.files("nst_core") / "samples" / "brushwork.jpg"
+    with sample.open("rb") as file, Image.open(file) as image:
         strokes = shrunk(image)
     for channels in ((0, 1, 2), (1, 2, 0), (2, 1, 0), (0, 2, 1)):
         yield strokes[list(channels)]

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-
 from batches import crop
 from folding import fold
+from torch import Tensor, nn
+
 from nst_core.calibration import dead_leaves
 from nst_core.engine import evaluate
 from nst_core.job import Term
@@ -52,9 +52,7 @@ class Snapshot(nn.Module):
                 taps=tuple(i for i, s in enumerate(steps) if s.name in layers),
             )
         )
-        self.heads = [
-            fold(parameters[f"heads.{n}.weight"].flatten(1), parameters[f"heads.{n}.bias"]) for n in layers
-        ]
+        self.heads = [fold(parameters[f"heads.{n}.weight"].flatten(1), parameters[f"heads.{n}.bias"]) for n in layers]
         self.heads = [(w[:, :, None, None].bfloat16(), b.bfloat16()) for w, b in self.heads]
 
     def forward(self, image: Tensor) -> list[Tensor]:

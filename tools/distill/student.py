@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst_core.weights import TORCHVISION
-from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS, STEPS
+from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS, STEPS, Step
 
-__all__ = ["Student"]
+__all__ = ["WIDTHS", "Average", "Student"]
+
+WIDTHS = (32, 64, 64, 128, 128)
 
 
 class Student(nn.Module):
@@ -44,11 +46,23 @@ class Student(nn.Module):
         self.register_buffer("mean", torch.tensor(TORCHVISION.mean).reshape(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(TORCHVISION.std).reshape(1, 3, 1, 1))
 
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Compute the outputs of all convolutions, before their ReLUs and without the heads."""
-        x = (image - self.mean) / self.std
-        found = {}
-        for step in STEPS:
+    def forward(self, image: Tensor, frozen: int = 0) -> dict[str, Tensor]:
+        """Compute the outputs of all convolutions, before their ReLUs and without the heads.
+
+        Args:
+            image: ``(B, 3, H, W)`` in [0, 1].
+            frozen: blocks that are left out of the graph.
+        """
+        with torch.set_grad_enabled(frozen == 0 and torch.is_grad_enabled()):
+            x = (image - self.mean) / self.std
+            found: dict[str, Tensor] = {}
+            last = next((i + 1 for i, step in enumerate(STEPS) if step.name == f"pool{frozen}"), 0)
+            x = self._run(x, STEPS[:last], found)
+        self._run(x, STEPS[last:], found)
+        return found
+
+    def _run(self, x: Tensor, steps: Sequence[Step], found: dict[str, Tensor]) -> Tensor:
+        for step in steps:
             if step.kind == "conv":
                 x = _convolve(self.convolutions[step.name], x)
                 found[step.name] = x
@@ -58,7 +72,7 @@ class Student(nn.Module):
                 x = F.relu(x)
             else:
                 x = F.max_pool2d(x, 2)
-        return found
+        return x
 
 
 def _convolve(convolution: nn.Module, x: Tensor) -> Tensor:

@@ -11,29 +11,34 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-
 from batches import Batches, Pool
 from painting import Snapshot, iterates
-from student import Average, Student
+from student import WIDTHS, Average, Student
+from torch import Tensor, nn
+
 from nst_core.ops import accelerated
 from nst_core.replacing import replacing
 from nst_plugins.extractors.vgg19 import Vgg19
 from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS
 
-WIDTHS = (32, 64, 64, 128, 128)
 STYLE = Vgg19.style_layers
 # Of the normalised squared error of every tap, and of the relative squared error of the Gram matrices.
-TAP_WEIGHT = {name: 2.0 for name in STYLE} | {"conv3_2": 0.5, "conv4_2": 0.5, "conv5_2": 0.5}
+TAP_WEIGHT = dict.fromkeys(STYLE, 2.0) | {"conv3_2": 0.5, "conv4_2": 0.5, "conv5_2": 0.5}
 TAPS = tuple(name for name in CONVOLUTIONS if name in TAP_WEIGHT)
 LARGEST_WINDOW = 32
-GRAM_WEIGHT = 3.0
-PAINT_EVERY = 30
+# Blocks 1 and 2 cost most and learn fastest: once they have begun they take part in every third batch only.
+DEEP_CYCLE = 3
+DEEP_TAPS = tuple(name for name in TAPS if name[4] not in "12")
+GRAM_WEIGHT = 2.0
+PAINT_EVERY = 20
+# Batches with the teacher's answers that are kept; every second batch is one of them again, with other windows.
+REPLAY = 60
 SAVE_SECONDS = 120.0
 
 
@@ -46,12 +51,16 @@ def window(side: int, generator: torch.Generator) -> tuple[slice, slice]:
 
 
 def losses(
-    student: Student, found: dict[str, Tensor], targets: dict[str, Tensor], generator: torch.Generator
+    student: Student,
+    found: dict[str, Tensor],
+    targets: dict[str, Tensor],
+    taps: tuple[str, ...],
+    generator: torch.Generator,
 ) -> tuple[Tensor, dict[str, float]]:
     """Return the training loss, and the errors by tap: normalised squared error, relative squared Gram error."""
     total = torch.zeros(())
     report = {}
-    for name in TAPS:
+    for name in taps:
         rows, columns = window(found[name].shape[-1], generator)
         target = targets[name][..., rows, columns].float()
         answer = student.heads[name](found[name][..., rows, columns]).float()
@@ -61,20 +70,23 @@ def losses(
             report[name] = error.item()
             grams = [x.flatten(2) @ x.flatten(2).transpose(1, 2) for x in (answer, target)]
             size = grams[1].square().sum((1, 2))
-            relative = (grams[0] - grams[1]).square().sum((1, 2)) / size.clamp_min(1e-3 * float(size.mean()))
+            relative = (grams[0] - grams[1]).square().sum((1, 2)) / size.clamp_min(0.1 * float(size.mean()))
             total = total + GRAM_WEIGHT * relative.log1p().mean()
             report[f"gram {name}"] = relative.mean().item()
     return total, report
 
 
-def save(path: Path, student: Student, average: Average, optimizer: torch.optim.Optimizer, batches: int) -> None:
+def save(
+    path: Path, student: Student, average: Average, optimizer: torch.optim.Optimizer | None, batches: int, pool: Pool
+) -> None:
     """Write a checkpoint, completely or not at all."""
     state: dict[str, Any] = {
         "widths": student.widths,
         "student": {k: v.detach().contiguous() for k, v in student.named_parameters()},
         "average": average.values,
-        "optimizer": optimizer.state_dict(),
+        "optimizer": optimizer.state_dict() if optimizer else None,
         "batches": batches,
+        "pool": list(pool.images),
     }
     with replacing(path, ".partial") as temporary:
         torch.save(state, temporary)
@@ -89,6 +101,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=60.0, help="wall time until the learning rate is zero")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--warm", type=int, default=0, help="batches before blocks 1 and 2 rest")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 
@@ -108,46 +121,54 @@ def main() -> None:
     average = Average(student, 0.999)
     optimizer = torch.optim.Adam(student.parameters(), asked.rate, betas=(0.9, 0.99), fused=True)
     number = 0
+    pool = Pool()
     if asked.checkpoint.exists():
         state = torch.load(asked.checkpoint)
         student.load_state_dict(state["student"], strict=False)
         average.load(state["average"], updates=state["batches"])
-        optimizer.load_state_dict(state["optimizer"])
+        if state["optimizer"]:
+            optimizer.load_state_dict(state["optimizer"])
         number = state["batches"]
+        pool.images.extend(state["pool"])
     first = number
-    pool = Pool()
     batches = Batches(images, pool, generator)
 
     began = saved = time.monotonic()
     smooth: dict[str, float] = {}
+    answered: deque[tuple[Tensor, dict[str, Tensor]]] = deque(maxlen=REPLAY)
     while (progress := (time.monotonic() - began) / (60 * asked.minutes)) < 1:
-        if number >= first + 300 * (first == 0) and number % PAINT_EVERY == 0:
+        if number % PAINT_EVERY == 0 and len(answered) >= 10:
             for image in iterates(Snapshot(average.values), images, generator):
                 pool.add(image)
-        batch = batches.draw().contiguous(memory_format=torch.channels_last)
-        with torch.no_grad():
-            targets = dict(zip(TAPS, teacher(batch), strict=True))
+        if len(answered) < REPLAY or number % 2 == 0:
+            batch = batches.draw().contiguous(memory_format=torch.channels_last)
+            with torch.no_grad():
+                targets = dict(zip(TAPS, teacher(batch), strict=True))
+            answered.append((batch, targets))
+        else:
+            batch, targets = answered[int(torch.randint(REPLAY, (), generator=generator))]
         warm = min(1.0, (number - first + 1) / 100)
         for group in optimizer.param_groups:
             group["lr"] = asked.rate * warm * 0.5 * (1 + math.cos(math.pi * progress))
         with torch.autocast("cpu", torch.bfloat16):
-            found = student(batch)
-            total, report = losses(student, found, targets, generator)
+            deep_only = number > asked.warm and number % DEEP_CYCLE != 0
+            found = student(batch, frozen=2 if deep_only else 0)
+            total, report = losses(student, found, targets, DEEP_TAPS if deep_only else TAPS, generator)
         optimizer.zero_grad()
         total.backward()
         nn.utils.clip_grad_norm_(student.parameters(), 2.0)
         optimizer.step()
         average.update(student)
         number += 1
-        for key, value in {"loss": total.item(), **report}.items():
+        for key, value in {"deep" if deep_only else "all": total.item(), **report}.items():
             smooth[key] = value if key not in smooth else 0.98 * smooth[key] + 0.02 * value
         if number % 50 == 0:
             line = " ".join(f"{k.replace('conv', '')}={v:.4f}" for k, v in smooth.items())
             print(f"{number} {(time.monotonic() - began) / 60:.1f} min pool={len(pool.images)} {line}", flush=True)
         if time.monotonic() - saved > SAVE_SECONDS:
-            save(asked.checkpoint, student, average, optimizer, number)
+            save(asked.checkpoint, student, average, optimizer, number, pool)
             saved = time.monotonic()
-    save(asked.checkpoint, student, average, optimizer, number)
+    save(asked.checkpoint, student, average, optimizer, number, pool)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,8 @@ class Vgg19Network(nn.Module):
     With ``layer_rms``, every convolution is rescaled so that its output has unit RMS over natural images. ReLU
     and pooling are positively homogeneous, so with r_l the RMS of layer l (and r_0 = 1),
     ``w_l ← w_l · r_{l-1} / r_l`` and ``b_l ← b_l / r_l`` divide the output of layer l by r_l and change no other.
+
+    With ``heads``, what is returned of a layer is a linear map of its output, and the network goes on from the output.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Vgg19Network(nn.Module):
         steps: Sequence[Step] = STEPS,
         layer_rms: Mapping[str, float] | None = None,
         pooling: Pooling = "max",
+        heads: Mapping[str, tuple[Tensor, Tensor]] | None = None,
     ) -> None:
         """Build the network.
 
@@ -65,6 +68,8 @@ class Vgg19Network(nn.Module):
             steps: the layers of a network with VGG-19's names.
             layer_rms: RMS over natural images by convolution, or ``None`` to leave the scale as it is.
             pooling: kind of the pooling layers.
+            heads: weight ``(K, C)`` and bias ``(K,)`` of the map that every position of a tap goes through, by
+                layer; ``None`` returns the layers' own outputs.
         """
         super().__init__()
         deepest = max(i for i, step in enumerate(steps) if step.name in layers)
@@ -85,6 +90,7 @@ class Vgg19Network(nn.Module):
         self.tapped = [step.name in layers for step in steps]
         names = [step.name for step in steps if step.name in layers]
         self.wanted = [names.index(layer) for layer in layers]
+        self.heads = nn.ModuleList(_head(*heads[name]) for name in names) if heads else None
         self.eval()
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -102,6 +108,9 @@ class Vgg19Network(nn.Module):
             x = step(x)
             if self.tapped[i]:
                 found.append(x)
+        if self.heads is not None:
+            for i, head in enumerate(self.heads):
+                found[i] = head(found[i])
         return [found[i] for i in self.wanted]
 
     def prepare(self) -> nn.Module:
@@ -116,6 +125,9 @@ class Vgg19Network(nn.Module):
             weights=tuple(c.weight for c in convolutions),
             biases=tuple(c.bias for c in convolutions if c.bias is not None),
             taps=tuple(i for i, tapped in enumerate(self.tapped) if tapped),
+            heads=tuple(
+                (h.weight, h.bias) for h in self.heads or () if isinstance(h, nn.Conv2d) and h.bias is not None
+            ),
         )
 
     def order(self) -> list[int]:
@@ -131,6 +143,14 @@ def _kind(step: nn.Module) -> LayerKind:
         nn.AvgPool2d: "average-pool",
     }
     return kinds[type(step)]
+
+
+def _head(weight: Tensor, bias: Tensor) -> nn.Conv2d:
+    with torch.device("meta"):
+        head = nn.Conv2d(weight.shape[1], weight.shape[0], kernel_size=1)
+    head.weight = nn.Parameter(weight[:, :, None, None].float(), requires_grad=False)
+    head.bias = nn.Parameter(bias.float(), requires_grad=False)
+    return head
 
 
 def _convolution(step: Step, tensors: Mapping[str, Tensor], before: float, rms: float) -> nn.Conv2d:
