@@ -12,6 +12,7 @@ import torch
 
 from nst_core.device import choose_device, choose_dtype, native_bfloat16
 from nst_core.errors import NstError
+from nst_core.job import Job
 from nst_core.ops import ConvStack, ReferenceStack, conv_stack, gram, gram_reference, native
 from nst_core.plugins import default_registry
 from nst_core.weights import home, scan
@@ -52,11 +53,26 @@ def diagnose() -> dict[str, Any]:
             {"name": s.name, "architecture": s.architecture, "path": str(s.path), "source": s.source} for s in sets
         ],
         "weights_failures": [str(failure) for failure in failures],
+        "extractor": _extractor(),
         "torch_hub": str(Path(torch.hub.get_dir()) / "checkpoints"),
         "plugins": len(registry.entries()),
         "plugin_failures": [f"{f.origin}: {f.error}" for f in registry.failures],
         "checks": checks(),
     }
+
+
+def _extractor() -> str:
+    """Say which network the default extractor is on this machine."""
+    name = Job.extractor.name
+    try:
+        extractor = default_registry().create("extractor", Job.extractor)
+        pinned = extractor.pinned()
+    except NstError as error:
+        return f"{name} does not work: {error}"
+    if pinned is None:
+        return name
+    remark = extractor.remark()
+    return f"{name} is {pinned.name}" + (f": {remark}" if remark else "")
 
 
 def checks() -> dict[str, str]:

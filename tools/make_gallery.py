@@ -52,6 +52,7 @@ def make(picture: Picture, images: Path, weights: str, folder: Path) -> dict[str
     """Make one picture, in the best JPEG quality that stays small; return its figures."""
     options: nst.Options = {"preset": picture.preset, "size": picture.size}
     options["steps"] = STEPS[picture.size, picture.preset]
+    options["extractor"] = "vgg19"
     if weights:
         options["weights"] = weights
     result = nst.stylize(images / f"{picture.content}.jpg", images / f"{picture.style}.jpg", **options)

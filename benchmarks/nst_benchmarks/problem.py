@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from nst_core import dead_leaves, default_registry, make_job
-from nst_core.errors import WeightsError
 from nst_core.interfaces import Extractor
 from nst_core.job import Job, Precision
 from nst_core.ops import ConvStack
@@ -42,9 +41,17 @@ class Problem:
         return cls(dead_leaves(height, width, generator), dead_leaves(height, width, generator), weights)
 
     def job(self, precision: Precision) -> Job:
-        """Return the default job on these images, on the CPU."""
+        """Return the default job on these images, with VGG-19, on the CPU."""
         size = max(*self.content.shape[-2:], *self.style.shape[-2:])
-        return make_job(self.content, self.style, size=size, precision=precision, device="cpu", weights=self.weights)
+        return make_job(
+            self.content,
+            self.style,
+            extractor="vgg19",
+            size=size,
+            precision=precision,
+            device="cpu",
+            weights=self.weights,
+        )
 
     def ready(self, precision: Precision) -> Ready:
         """Return the framework's own form of the problem."""
@@ -57,13 +64,8 @@ class Problem:
         return extractor, layers_used(job, extractor)
 
     def stack(self) -> tuple[ConvStack, Tensor, Tensor]:
-        """Return the network's layers in float32, and the mean and std that its input is normalised with.
-
-        Raises:
-            WeightsError: the default extractor is not VGG-19.
-        """
+        """Return the network's layers in float32, and the mean and std that its input is normalised with."""
         extractor, layers = self.layers()
         network = extractor.network(layers)
-        if not isinstance(network, Vgg19Network):
-            raise WeightsError("the benchmark measures VGG-19, and the default extractor is another")
+        assert isinstance(network, Vgg19Network)  # noqa: S101 - for the type checker
         return network.stack(), network.normalize.mean, network.normalize.std

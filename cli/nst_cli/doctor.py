@@ -45,6 +45,7 @@ def _lines(report: dict[str, Any]) -> list[str]:
         f"kernels     {kernels}",
         *(f"{'weights' if i == 0 else '':<12}{text}" for i, text in enumerate(sets)),
         *(f"            not usable: {text}" for text in report["weights_failures"]),
+        f"extractor   {report['extractor']}",
         f"plugins     {report['plugins']} components",
         *(f"            failed: {text}" for text in report["plugin_failures"]),
     ]

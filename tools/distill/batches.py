@@ -12,7 +12,7 @@ from torch import Tensor
 __all__ = ["Batches", "Pool", "crop"]
 
 # Side of the crops, how many of them make a batch, and how often.
-SHAPES = ((128, 8, 0.35), (192, 4, 0.25), (256, 2, 0.4))
+SHAPES = ((128, 8, 0.3), (192, 4, 0.2), (256, 2, 0.5))
 POOL_SHARE = 0.6
 
 

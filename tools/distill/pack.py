@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from batches import crop
@@ -41,12 +42,13 @@ def tensors_of(parameters: dict[str, Tensor], widths: tuple[int, ...]) -> dict[s
     return found
 
 
-def examples(parameters: dict[str, Tensor], images: list[Tensor], crops: int, runs: int, seed: int) -> Iterator[Tensor]:
-    """Give crops of the corpus, and iterates of style transfers with the student, ``(1, 3, H, W)``."""
+def examples(state: dict[str, Any], images: list[Tensor], crops: int, runs: int, seed: int) -> Iterator[Tensor]:
+    """Give crops of the corpus, the newest pictures of the pool, and new ones by the student, ``(1, 3, H, W)``."""
     generator = torch.Generator().manual_seed(seed)
+    yield from (image.float()[None] for image in state["pool"][-crops // 2 :])
     for _ in range(crops):
         yield crop(images[int(torch.randint(len(images), (), generator=generator))], SIDE, generator)[None]
-    network = Snapshot(parameters)
+    network = Snapshot(state["average"])
     for _ in range(runs):
         for image in iterates(network, images, generator):
             yield image[None]
@@ -102,7 +104,7 @@ def main() -> None:
     student = accelerated(bare.bfloat16())
 
     regressions = {layer: Regression() for layer in LAYERS}
-    for image in examples(state["average"], images, asked.crops, asked.runs, asked.seed):
+    for image in examples(state, images, asked.crops, asked.runs, asked.seed):
         with torch.no_grad():
             for layer, s, t in zip(LAYERS, student(image), teacher(image), strict=True):
                 regressions[layer].add(s, t)

@@ -25,10 +25,10 @@ from nst_plugins.extractors.vgg19 import Vgg19
 from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS, STEPS
 from nst_plugins.extractors.vgg19_network import Normalize
 
-RIDGE = 1e-4
+RIDGE = 3e-4
 # Products of maps are summed over at most this many positions a layer.
-POSITIONS = 100_000
-HEAD_BATCHES = 14
+POSITIONS = 130_000
+HEAD_BATCHES = 40
 
 
 def chosen(covariance: Tensor, count: int) -> Tensor:
@@ -91,13 +91,17 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--batches", type=int, default=44)
+    parser.add_argument("--pool", type=Path, help="an earlier checkpoint, whose pictures are among the examples")
     asked = parser.parse_args()
     torch.set_flush_denormal(True)
     teacher: nn.Module = accelerated(Vgg19(asked.teacher).network(CONVOLUTIONS).bfloat16())
     corpus = torch.load(asked.corpus, mmap=True)
     generator = torch.Generator().manual_seed(7)
-    supply = Batches(corpus["photographs"] + corpus["generated"], Pool(), generator)
-    images = [supply.draw(128) for _ in range(asked.batches)]
+    pool = Pool()
+    if asked.pool:
+        pool.images.extend(torch.load(asked.pool)["pool"])
+    supply = Batches(corpus["photographs"] + corpus["generated"], pool, generator)
+    images = [supply.draw(256) for _ in range(asked.batches)]
 
     covariances = {name: torch.zeros(1) for name in CONVOLUTIONS}
     for image in images[::4]:

@@ -1,9 +1,9 @@
 """Distil the embedded extractor from VGG-19.
 
-    python tools/distill/train.py --teacher vgg19.safetensors --corpus CACHE --checkpoint FILE --minutes 60
+    python tools/distill/train.py --teacher VGG19 --corpus CACHE --checkpoint FILE --minutes 60
 
-CACHE is what corpus.py wrote. The checkpoint is written every two minutes; where it exists, training goes on from it
-(with a schedule of its own). The process may be stopped and continued (SIGSTOP, SIGCONT).
+CACHE is what corpus.py wrote, FILE what start.py or an earlier run of this script wrote: training goes on from there, with a
+schedule of its own, and FILE is replaced every two minutes. The process may be stopped and continued (SIGSTOP, SIGCONT).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from batches import Batches, Pool
 from painting import Snapshot, iterates
-from student import WIDTHS, Average, Student
+from student import Average, Student
 from torch import Tensor, nn
 
 from nst_core.ops import accelerated
@@ -35,7 +35,7 @@ LARGEST_WINDOW = 32
 # Blocks 1 and 2 cost most and learn fastest: once they have begun they take part in every third batch only.
 DEEP_CYCLE = 3
 DEEP_TAPS = tuple(name for name in TAPS if name[4] not in "12")
-GRAM_WEIGHT = 2.0
+GRAM_WEIGHT = 3.0
 PAINT_EVERY = 20
 # Batches with the teacher's answers that are kept; every second batch is one of them again, with other windows.
 REPLAY = 60
@@ -117,19 +117,17 @@ def main() -> None:
     teacher: nn.Module = accelerated(Vgg19(weights=asked.teacher).network(TAPS).bfloat16())
     corpus = torch.load(asked.corpus)
     images: list[Tensor] = corpus["photographs"] + corpus["generated"]
-    student = Student(WIDTHS, TAPS).to(memory_format=torch.channels_last)
-    average = Average(student, 0.999)
-    optimizer = torch.optim.Adam(student.parameters(), asked.rate, betas=(0.9, 0.99), fused=True)
-    number = 0
+    state = torch.load(asked.checkpoint)
+    student = Student(state["widths"], TAPS).to(memory_format=torch.channels_last)
+    student.load_state_dict(state["student"], strict=False)
+    average = Average(student, 0.998)
+    average.load(state["average"], updates=state["batches"])
+    optimizer = torch.optim.Adam(student.parameters(), asked.rate, betas=(0.9, 0.999), fused=True)
+    if state["optimizer"]:
+        optimizer.load_state_dict(state["optimizer"])
+    number = state["batches"]
     pool = Pool()
-    if asked.checkpoint.exists():
-        state = torch.load(asked.checkpoint)
-        student.load_state_dict(state["student"], strict=False)
-        average.load(state["average"], updates=state["batches"])
-        if state["optimizer"]:
-            optimizer.load_state_dict(state["optimizer"])
-        number = state["batches"]
-        pool.images.extend(state["pool"])
+    pool.images.extend(state["pool"])
     first = number
     batches = Batches(images, pool, generator)
 

@@ -46,8 +46,8 @@ class Auto(Extractor):
         if self.weights or isinstance(self._chosen, Vgg19):
             return ""
         return (
-            "the weights of VGG-19 are not on this machine, so the embedded vgg19-lite was used; "
-            "'nst weights fetch vgg19' gets them (548 MB), '--extractor vgg19-lite' leaves this note out"
+            "VGG-19's weights are not on this machine, so the embedded vgg19-lite does the work; "
+            "'nst weights fetch vgg19' gets them (548 MB)"
         )
 
     def taps(self) -> Mapping[str, Tap]:
