@@ -1,16 +1,20 @@
 """How near the embedded extractor comes to VGG-19: the same jobs with both, judged by VGG-19 in float32.
 
     python -m nst_benchmarks.lite --content PHOTO… --style PAINTING… --out FOLDER [--weights VGG19]
+    python -m nst_benchmarks.lite --speed [--size 512] [--weights VGG19]
 
 Every photograph goes with every painting. Judged are the pictures as they were saved. A picture of VGG-19 that is in
-FOLDER already is not made again.
+FOLDER already is not made again. The speed is that of an evaluation, with everything that belongs to one; the two
+alternate, and medians are given. Leave the machine alone meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nst_core import Component, Extractor, Options, default_registry, load_image, stylize
+from nst_benchmarks.problem import Problem
+from nst_core import Component, Extractor, Options, default_registry, load_image, make_job, stylize
+from nst_core.engine import evaluate
+from nst_core.job import Precision
+from nst_core.parametrization import Pixels
+from nst_core.resolve import Ready, resolve
 from nst_plugins.losses.gram_style import GramStyle
 
 __all__ = ["Comparison", "Judge", "compare"]
@@ -134,6 +143,34 @@ def _share(start: float, full: float, lite: float) -> float:
     return (start - lite) / (start - full)
 
 
+def speed(width: int, weights: str, precision: Precision, rounds: int) -> dict[str, float]:
+    """Return the median seconds of an evaluation with either network, and how often one goes into the other.
+
+    Args:
+        width: of two generated images in pixels; heights are three quarters.
+        weights: of VGG-19.
+        precision: of the networks.
+        rounds: evaluations of each.
+    """
+    images = Problem.generated(width)
+    ready: dict[str, Ready] = {}
+    for extractor in (FULL, LITE):
+        options: Options = {"extractor": extractor, "size": width, "precision": precision, "device": "cpu"}
+        if extractor == FULL and weights:
+            options["weights"] = weights
+        job = make_job(images.content, images.style, **options)
+        ready[extractor] = resolve(job, default_registry(), content=images.content, style=images.style)
+    seconds: dict[str, list[float]] = {extractor: [] for extractor in ready}
+    for number in range(rounds + 1):
+        for extractor, made in ready.items():
+            began = time.perf_counter()
+            evaluate(made.objective, Pixels(), made.initial)
+            if number > 0:  # the first warms up
+                seconds[extractor].append(time.perf_counter() - began)
+    found = {extractor: statistics.median(times) for extractor, times in seconds.items()}
+    return found | {"ratio": found[FULL] / found[LITE]}
+
+
 def lines(found: Comparison) -> list[str]:
     """Return a comparison as a table of text."""
     rows = [f"{found.name}: share {found.share:.1%}, worst tap {found.worst:.1f}x"]
@@ -147,15 +184,24 @@ def lines(found: Comparison) -> list[str]:
 def main(arguments: list[str] | None = None) -> None:
     """Compare all pairs and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--content", type=Path, nargs="+", required=True)
-    parser.add_argument("--style", type=Path, nargs="+", required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--content", type=Path, nargs="+", default=[])
+    parser.add_argument("--style", type=Path, nargs="+", default=[])
+    parser.add_argument("--out", type=Path, default=Path("lite"))
+    parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--rounds", type=int, default=9, help="evaluations that a median is of")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="of the speed")
     parser.add_argument("--size", type=int, default=384)
     parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--weights", default="", help="of VGG-19")
     parser.add_argument("--lite-weights", default="", help="of the stand-in; the embedded ones by default")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
+    if asked.speed:
+        for name, value in speed(asked.size, asked.weights, asked.precision, asked.rounds).items():
+            sys.stdout.write(f"{name}\t{value:.4g}\n")
+        return
+    if not asked.content or not asked.style:
+        parser.error("name photographs with --content and paintings with --style, or ask for the --speed")
     asked.out.mkdir(parents=True, exist_ok=True)
     judge = Judge(asked.weights)
     results: list[dict[str, Any]] = []

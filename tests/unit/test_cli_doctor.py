@@ -12,15 +12,8 @@ def test_one_screen_tells_everything(nst):
     assert done.code == 0
     lines = done.out.splitlines()
     assert len(lines) < 25
-    for word in (
-        "torch 2.",
-        "threads",
-        "precision   auto is",
-        "kernels",
-        "none yet; looked in",
-        "auto is vgg19-lite",
-        "gram: works",
-    ):
+    words = ("torch 2.", "threads", "precision   auto is", "kernels", "none yet; looked in", "gram: works")
+    for word in (*words, "extractor   auto is vgg19-lite"):
         assert word in done.out
     assert done.err == ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -183,3 +184,26 @@ def test_inputs_of_another_shape_are_errors():
     other = ConvStack(("conv", "conv"), (torch.zeros(4, 3, 3, 3), torch.zeros(4, 5, 3, 3)), (torch.zeros(4),) * 2, (1,))
     with pytest.raises(RuntimeError, match="reads 5 channels, but there are 4"):
         conv_stack(other)
+
+
+@pytest.mark.parametrize(("dtype", "limits"), [(torch.float32, (1e-4, 1e-4)), (torch.bfloat16, (0.02, 0.1))])
+def test_heads_map_the_taps_and_nothing_that_follows(dtype, limits):
+    plain = make(VGG, [3, 32, 32, 64, 64], [2, 7], dtype)
+    generator = torch.Generator().manual_seed(5)
+    weights = [torch.randn(k, c, 1, 1, generator=generator) / c**0.5 for k, c in ((32, 32), (48, 64))]
+    heads = tuple((w.to(dtype), torch.linspace(-1, 1, len(w)).to(dtype)) for w in weights)
+    x = torch.rand(1, 3, 20, 28, generator=generator)
+    headed = replace(plain, heads=heads)
+    (outputs, gradient), _ = both(headed, x)
+    reference = ReferenceStack(plain)
+    leaf = x.clone().requires_grad_()
+    mapped = [
+        torch.einsum("kc,bchw->bkhw", w[:, :, 0, 0], tap) + b[:, None, None]
+        for tap, (w, b) in zip(reference(leaf), heads, strict=True)
+    ]
+    generator = torch.Generator().manual_seed(0)
+    directions = [torch.randn(m.shape, generator=generator).to(m.dtype) for m in mapped]
+    (wanted,) = torch.autograd.grad(mapped, leaf, directions)
+    for found, expected in zip(outputs, mapped, strict=True):
+        close(found, expected.detach().double(), limits[0])
+    close(gradient, wanted.double(), limits[1])

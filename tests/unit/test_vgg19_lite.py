@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from nst_core import UnknownNameError, WeightsError, ops
+from nst_core import Extractor, UnknownNameError, WeightsError, load_image, ops
+from nst_core.export import export_extractor
 from nst_core.plugins import default_registry
 from nst_core.weights import find
 from nst_plugins.extractors.auto import Auto
 from nst_plugins.extractors.vgg19 import Vgg19
 from nst_plugins.extractors.vgg19_lite import WIDTHS, Vgg19Lite, embedded_weights
+from nst_plugins.losses.gram_style import GramStyle
 
 CARD = Path(__file__).parents[2] / "docs" / "vgg19-lite.md"
 
@@ -102,3 +104,24 @@ def test_it_is_registered():
     registry = default_registry()
     for name, cls in (("auto", Auto), ("vgg19-lite", Vgg19Lite)):
         assert registry.get("extractor", name).cls is cls
+
+
+def test_it_can_be_exported_for_cpp(tmp_path):
+    done = export_extractor("vgg19-lite", Vgg19Lite(), tmp_path / "lite.ts")
+    assert done.metadata["stack"] is None  # the C++ library knows no heads, and runs the module itself
+    assert done.difference.features < 1e-5
+
+
+def test_its_style_loss_is_near_that_of_vgg19(real_weights, real_images):
+    def losses(extractor: Extractor) -> list[float]:
+        network = ops.accelerated(extractor.network(extractor.style_layers))
+        loss = GramStyle("relative")
+        with torch.no_grad():
+            photo, painting = (
+                [loss.statistic(f) for f in network(load_image(real_images / name, size=256).pixels)]
+                for name in ("tubingen.jpg", "starry_night.jpg")
+            )
+        return [float(loss.criterion(a, b, 1)) for a, b in zip(photo, painting, strict=True)]
+
+    for full, lite in zip(losses(Vgg19(str(real_weights))), losses(Vgg19Lite()), strict=True):
+        assert 0.5 < lite / full < 2

@@ -2,8 +2,9 @@
 
     python tools/distill/train.py --teacher VGG19 --corpus CACHE --checkpoint FILE --minutes 60
 
-CACHE is what corpus.py wrote, FILE what start.py or an earlier run of this script wrote: training goes on from there, with a
-schedule of its own, and FILE is replaced every two minutes. The process may be stopped and continued (SIGSTOP, SIGCONT).
+CACHE is what corpus.py wrote, FILE what start.py or an earlier run of this script wrote: training goes on from there,
+with a schedule of its own, and FILE is replaced every two minutes. The process may be stopped and continued (SIGSTOP,
+SIGCONT).
 """
 
 from __future__ import annotations
