@@ -47,7 +47,7 @@ def embedded_weights() -> Path:
 
 
 class Vgg19Lite(Extractor):
-    """A small stand-in for VGG-19 that comes with the package: less than a fifth of the time, much the same picture.
+    """A small stand-in for VGG-19 that comes with the package: a fraction of the time, nearly the same style.
 
     It has the layers of ``vgg19`` by the same names, a quarter of the channels, and was distilled from it so that
     Gram and squared distances of its features approximate VGG-19's: α and β carry over. Deep layers are the
