@@ -130,7 +130,7 @@ def test_installed_packages_are_found_and_broken_ones_skipped(tmp_path, monkeypa
     assert registry.get("extractor", "vgg19").origin.plugin == "builtin"
 
 
-BUILTIN = {"auto", "vgg19", "vgg19-lite"}
+BUILTIN = {"vgg19"}
 
 
 @pytest.mark.parametrize(
