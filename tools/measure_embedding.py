@@ -44,7 +44,7 @@ def main(program: str, weights: str, content: str, style: str, size: str = "512"
     height, width = nst.load_image(content, size=int(size)).pixels.shape[-2:]
     print(f"{width}×{height} pixels, torch {torch.__version__}, {torch.get_num_threads()} threads")
     with tempfile.TemporaryDirectory() as folder:
-        for precision in ("fp32", "bf16"):
+        for precision in ("bf16", "fp32"):
             file = str(Path(folder) / f"{precision}.ts")
             export_extractor("vgg19", extractor, file, dtype=precision)
 
