@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from nst_core.blame import naming_plugins
 from nst_core.cells import CellStore, cell_key, plain_number
 from nst_core.engine import Observer, optimize
 from nst_core.errors import NstError
@@ -154,10 +155,11 @@ def _computed(
 ) -> CellResult:
     try:
         began = time.perf_counter()
-        ready = resolve(cell.job, registry, shared=shared)
-        curves = _Curves(ready.objective)
-        observers: list[Observer] = [curves, watch]
-        result = optimize(ready, observers)
+        with naming_plugins(registry):
+            ready = resolve(cell.job, registry, shared=shared)
+            curves = _Curves(ready.objective)
+            observers: list[Observer] = [curves, watch]
+            result = optimize(ready, observers)
         if result.stopped == "interrupted":
             raise KeyboardInterrupt
         folder = store.begin(cell.key)

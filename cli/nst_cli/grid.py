@@ -16,10 +16,7 @@ def grid(
     contents: Annotated[list[str], typer.Option(metavar="A B C", help="Photographs.", rich_help_panel=options.IMAGES)],
     styles: Annotated[list[str], typer.Option(metavar="X Y Z", help="Paintings.", rich_help_panel=options.IMAGES)],
     output: options.Folder = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(help="Tuned weights and start.", show_default="content", rich_help_panel=options.METHOD),
-    ] = None,
+    preset: options.Preset = None,
     size: options.Size = None,
     steps: options.Steps = None,
     seed: options.Seed = None,

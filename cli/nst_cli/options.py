@@ -8,11 +8,18 @@ from typing import Annotated, Any
 import typer
 
 from nst_core.job import Job
+from nst_core.presets import PRESETS
 
 __all__ = ["chosen_options"]
 
 METHOD, IMAGES, RECIPE, OUTPUT = "Method", "Images", "Recipes", "Output"
 
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Tuned weights and start: {' or '.join(PRESETS)}.", show_default="content", rich_help_panel=METHOD
+    ),
+]
 Size = Annotated[
     int | None,
     typer.Option(help="Longest side in pixels; never enlarges.", show_default=f"{Job.size}", rich_help_panel=IMAGES),

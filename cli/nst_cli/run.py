@@ -31,14 +31,7 @@ def run(
     ] = None,
     style: Annotated[str | None, typer.Argument(metavar="STYLE", help="Painting: a file, or sample:brushwork.")] = None,
     output: options.Output = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Tuned weights and start: {' or '.join(PRESETS)}.",
-            show_default="content",
-            rich_help_panel=_METHOD,
-        ),
-    ] = None,
+    preset: options.Preset = None,
     size: options.Size = None,
     style_scale: Annotated[
         float | None,

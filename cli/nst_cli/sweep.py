@@ -25,10 +25,7 @@ def sweep(
         ),
     ] = None,
     output: options.Folder = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(help="Tuned weights and start.", show_default="content", rich_help_panel=options.METHOD),
-    ] = None,
+    preset: options.Preset = None,
     size: options.Size = None,
     steps: options.Steps = None,
     seed: options.Seed = None,
