@@ -22,6 +22,9 @@ from nst_core.shared import Shared
 
 __all__ = ["Batch", "BatchObserver", "CellResult", "Status", "estimate", "prepare", "run_batch"]
 
+# What a job may fail with, while the others go on.
+FAILURES = (NstError, OSError, RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
+
 Status = Literal["done", "kept", "failed", "missing"]
 
 
@@ -103,9 +106,10 @@ def estimate(prepared: Sequence[CellResult], registry: Registry, shared: Shared)
     for job in sorted(missing, key=lambda job: -sum(len(term.layers) for term in job.terms)):
         moments: list[float] = []
         try:
-            ready = resolve(replace(job, steps=PROBE_STEPS), registry, shared=shared)
-            optimize(ready, [lambda step, moments=moments: moments.append(step.seconds)])  # type: ignore[misc]
-        except NstError:
+            with naming_plugins(registry):
+                ready = resolve(replace(job, steps=PROBE_STEPS), registry, shared=shared)
+                optimize(ready, [lambda step, moments=moments: moments.append(step.seconds)])  # type: ignore[misc]
+        except FAILURES:
             continue  # this one will fail; another tells the time
         each = (moments[-1] - moments[0]) / max(1, len(moments) - 1)
         return sum(each * other.steps * _pixels(other) / _pixels(job) + MEASURING for other in missing)
@@ -181,7 +185,7 @@ def _computed(
             "wall_seconds": time.perf_counter() - began,
         }
         return replace(cell, status="done", folder=folder, record=store.finish(cell.key, record))
-    except (NstError, OSError, RuntimeError, ValueError, TypeError, ArithmeticError, LookupError) as error:
+    except FAILURES as error:
         said = str(error) if isinstance(error, NstError) else f"{type(error).__name__}: {error}"
         return replace(cell, status="failed", error=said)
 

@@ -162,3 +162,10 @@ def test_check_prints_a_table_and_fails_with_code_one(sulky):
 def test_check_refuses_unknown_names_and_parameters(nst):
     assert "unknown component 'gram'" in nst("plugins", "check", "gram").err
     assert "unknown parameter of 'tv'" in nst("plugins", "check", "tv:strength=2").err
+
+
+def test_a_batch_names_the_plugin_that_failed_too(sulky):
+    done = sulky("sweep", *RUN[1:], "--vary", "seed=0,1", "--plugin", "sulky")
+    assert done.code == 1
+    assert f"loss 'sulky' {WHO} failed: KeyError: 'no such layer'" in done.err
+    assert "Traceback" not in done.err
