@@ -9,11 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nst_core.api import Options, make_job, reconstruct, stylize, synthesize
+    from nst_core.api import Options, make_job, preview, reconstruct, stylize, synthesize
     from nst_core.calibration import dead_leaves, tap_rms
-    from nst_core.engine import Observer, run
+    from nst_core.checkpoint import Checkpoint
+    from nst_core.engine import Observer, plan, run
     from nst_core.errors import (
         BrokenContractError,
+        CheckpointError,
         DeviceError,
         ExportError,
         ImageError,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
         unknown_name,
     )
     from nst_core.export import Exported, export_extractor
+    from nst_core.fitting import Plan
     from nst_core.hookspecs import Register, hookimpl
     from nst_core.image import ImageInput, Picture, read_recipe
     from nst_core.image import load as load_image
@@ -45,10 +48,12 @@ if TYPE_CHECKING:
     from nst_core.objective import Evaluation, Objective
     from nst_core.plugins import default_registry, load_registry
     from nst_core.registry import Registry
-    from nst_core.result import Result, Step
+    from nst_core.result import Result, Stage, Step
 
 __all__ = [
     "BrokenContractError",
+    "Checkpoint",
+    "CheckpointError",
     "Component",
     "DeviceError",
     "Evaluation",
@@ -71,11 +76,13 @@ __all__ = [
     "Options",
     "ParamValue",
     "Picture",
+    "Plan",
     "PluginError",
     "PointwiseLoss",
     "Register",
     "Registry",
     "Result",
+    "Stage",
     "Statistic",
     "StatisticLoss",
     "Step",
@@ -90,6 +97,8 @@ __all__ = [
     "load_image",
     "load_registry",
     "make_job",
+    "plan",
+    "preview",
     "read_recipe",
     "reconstruct",
     "run",
@@ -104,6 +113,7 @@ _MODULES = {
     "api": (
         "Options",
         "make_job",
+        "preview",
         "reconstruct",
         "stylize",
         "synthesize",
@@ -112,12 +122,15 @@ _MODULES = {
         "dead_leaves",
         "tap_rms",
     ),
+    "checkpoint": ("Checkpoint",),
     "engine": (
         "Observer",
+        "plan",
         "run",
     ),
     "errors": (
         "BrokenContractError",
+        "CheckpointError",
         "DeviceError",
         "ExportError",
         "ImageError",
@@ -129,6 +142,7 @@ _MODULES = {
         "WeightsError",
         "unknown_name",
     ),
+    "fitting": ("Plan",),
     "export": (
         "Exported",
         "export_extractor",
@@ -173,6 +187,7 @@ _MODULES = {
     "registry": ("Registry",),
     "result": (
         "Result",
+        "Stage",
         "Step",
     ),
 }

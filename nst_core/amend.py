@@ -25,6 +25,7 @@ class Options(TypedDict, total=False):
     Attributes:
         preset: "content" or "noise": initial image, α and β that suit each other.
         size: longest side of the pastiche in pixels, at least 1.
+        scales: "auto", "off", or sizes from small to large, ``256,512,1024``, of which the last is the size.
         steps: number of evaluations, at least 1.
         content_weight: α; 0 removes the content loss.
         style_weight: β; 0 removes the style loss.
@@ -46,6 +47,7 @@ class Options(TypedDict, total=False):
 
     preset: str
     size: int
+    scales: str
     steps: int
     content_weight: float
     style_weight: float
@@ -102,7 +104,28 @@ def amend(job: Job, registry: Registry, options: Options) -> Job:
         for name in ("size", "steps", "style_scale", "seed", "device", "precision")
         if name in options
     }
+    if "scales" in options:
+        plain |= _scales(options["scales"], options.get("size"))
+    elif "size" in options and job.scales and job.scales[-1] >= options["size"]:
+        plain["scales"] = tuple(size for size in job.scales if size < options["size"])  # a recipe, made smaller
     return replace(job, **plain)
+
+
+def _scales(text: str, size: int | None) -> dict[str, Any]:
+    """Return the fields of the job that ``--scales`` sets."""
+    if text == "auto":
+        return {"scales": None}
+    if text == "off":
+        return {"scales": ()}
+    try:
+        sizes = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise JobError(f"scales must be auto, off, or sizes like 256,512,1024, not '{text}'") from None
+    if sizes[0] < 1 or list(sizes) != sorted({*sizes}):
+        raise JobError(f"scales must grow, like 256,512,1024, not {text}")
+    if size is not None and sizes[-1] != size:
+        raise JobError(f"the last scale is the size of the picture, but scales are {text} and the size is {size}")
+    return {"size": sizes[-1], "scales": sizes[:-1]}
 
 
 def _component(registry: Registry, kind: str, text: str) -> Component:

@@ -14,9 +14,11 @@ from nst_core.job import ImageRef, Job
 from nst_core.plugins import default_registry
 from nst_core.presets import CONTENT_LOSS, STYLE_LOSS
 from nst_core.registry import Registry
+from nst_core.resolve import pastiche_size
 from nst_core.result import Result
+from nst_core.scales import preview_of
 
-__all__ = ["Options", "make_job", "reconstruct", "stylize", "synthesize"]
+__all__ = ["Options", "make_job", "preview", "reconstruct", "stylize", "synthesize"]
 
 PRESET = "content"
 
@@ -51,6 +53,11 @@ def make_job(
         content=job.content if content is None else _reference(content),
         style=job.style if style is None else _reference(style),
     )
+
+
+def preview(job: Job) -> Job:
+    """Return the job of the smallest scale of ``job`` alone: its large forms in a fraction of the time."""
+    return preview_of(job, max(pastiche_size(job)))
 
 
 def stylize(

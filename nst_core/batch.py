@@ -10,14 +10,14 @@ from typing import Any, Literal
 
 from nst_core.blame import naming_plugins
 from nst_core.cells import CellStore, cell_key, plain_number
-from nst_core.engine import Observer, optimize
+from nst_core.checkpoint import Checkpoint
+from nst_core.engine import optimize, run
 from nst_core.errors import NstError
 from nst_core.job import Job
 from nst_core.metrics import evaluate_image
-from nst_core.objective import Objective
 from nst_core.registry import Registry
 from nst_core.resolve import resolve
-from nst_core.result import Result, Step
+from nst_core.result import Step
 from nst_core.shared import Shared
 
 __all__ = ["Batch", "BatchObserver", "CellResult", "Status", "estimate", "prepare", "run_batch"]
@@ -159,11 +159,9 @@ def _computed(
 ) -> CellResult:
     try:
         began = time.perf_counter()
-        with naming_plugins(registry):
-            ready = resolve(cell.job, registry, shared=shared)
-            curves = _Curves(ready.objective)
-            observers: list[Observer] = [curves, watch]
-            result = optimize(ready, observers)
+        curves = _Curves()
+        kept = Checkpoint(store.folder(cell.key) / "checkpoint.safetensors", disposable=True)
+        result = run(cell.job, registry=registry, shared=shared, observers=[curves, watch], checkpoint=kept)
         if result.stopped == "interrupted":
             raise KeyboardInterrupt
         folder = store.begin(cell.key)
@@ -179,7 +177,7 @@ def _computed(
             shared=shared,
         )
         record = {
-            **_figures(result),
+            **result.figures(),
             "contributions": curves.by_term,
             "metrics": metrics.to_dict(),
             "wall_seconds": time.perf_counter() - began,
@@ -190,31 +188,12 @@ def _computed(
         return replace(cell, status="failed", error=said)
 
 
-def _figures(result: Result) -> dict[str, Any]:
-    """Return what is known of a result without its pixels, as JSON can hold it."""
-    return {
-        "total": result.total,
-        "losses": {term: dict(parts) for term, parts in result.losses.items()},
-        "history": [plain_number(value) for value in result.history],
-        "seconds": result.seconds,
-        "evaluations": result.evaluations,
-        "stopped": result.stopped,
-        "device": result.device,
-        "versions": result.versions(),
-        "remarks": list(result.remarks),
-        "job": result.job.to_dict(),
-    }
-
-
 class _Curves:
     """What each term adds to the total at every evaluation."""
 
-    def __init__(self, objective: Objective) -> None:
-        self._weights = objective.weights
+    def __init__(self) -> None:
         self.by_term: dict[str, list[float | None]] = {}
 
     def __call__(self, step: Step) -> None:
-        weights = iter(self._weights)
-        for term, parts in step.losses.items():
-            share = sum(next(weights) * value for value in parts.values())
-            self.by_term.setdefault(term, []).append(plain_number(share))
+        for term, value in step.weighted.items():
+            self.by_term.setdefault(term, []).append(plain_number(value))

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from nst_core.errors import JobError, unknown_name
 
-__all__ = ["from_plain", "to_plain"]
+__all__ = ["flattened", "from_plain", "to_plain"]
 
 T = TypeVar("T")
 
@@ -27,6 +27,17 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [to_plain(v) for v in value]
     return value
+
+
+def flattened(plain: Any, where: str = "") -> dict[str, Any]:
+    """Turn nested plain data into one level: ``terms[0].weight`` and the like to scalars."""
+    if isinstance(plain, Mapping):
+        inner = [(f"{where}.{key}" if where else str(key), value) for key, value in plain.items()]
+    elif isinstance(plain, list | tuple):
+        inner = [(f"{where}[{number}]", value) for number, value in enumerate(plain)]
+    else:
+        return {where: plain}
+    return {key: scalar for name, value in inner for key, scalar in flattened(value, name).items()}
 
 
 def from_plain(cls: type[T], data: Any, where: str = "") -> T:

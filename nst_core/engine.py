@@ -1,33 +1,26 @@
-"""The only optimisation loop."""
+"""From a job to a result: its scales one after the other, kept in a checkpoint on the way."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from functools import partial
 
 from nst_core.blame import naming_plugins
-from nst_core.errors import BrokenContractError, NonFiniteError
+from nst_core.checkpoint import Checkpoint, Kept
+from nst_core.descent import Descent, Observer, by_term, evaluate
+from nst_core.fitting import Plan, fit, fit_again, make_plan
 from nst_core.image import ImageInput
 from nst_core.job import Job
-from nst_core.objective import Objective
-from nst_core.parametrization import Pixels
+from nst_core.ops import native
 from nst_core.plugins import default_registry
 from nst_core.registry import Registry
-from nst_core.resolve import Ready, resolve
-from nst_core.result import Losses, Result, Step, Stopped
+from nst_core.resolve import Ready, pastiche_size, resolve
+from nst_core.result import Result, Stage, Stopped
+from nst_core.scales import Scale, job_at, scales_of
+from nst_core.shared import Shared
 
-__all__ = ["Observer", "evaluate", "optimize", "run"]
-
-Observer = Callable[[Step], None]
-
-# After a non-finite value the engine goes back and takes shorter steps, this often and by this factor.
-MOST_ROLLBACKS = 4
-DAMPING = 0.1
+__all__ = ["Observer", "evaluate", "optimize", "plan", "run"]
 
 
 def run(
@@ -37,6 +30,10 @@ def run(
     style: ImageInput | None = None,
     observers: Iterable[Observer] = (),
     registry: Registry | None = None,
+    shared: Shared | None = None,
+    tile: str | int = "auto",
+    memory_limit: int | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Result:
     """Carry out a job.
 
@@ -46,130 +43,179 @@ def run(
         style: likewise the style image.
         observers: each is called with every :class:`Step`, in order.
         registry: where names are looked up; everything installed by default.
+        shared: what earlier jobs of the same run computed.
+        tile: "auto" cuts images into tiles where they do not fit into memory, "off" never does; a number is the
+            side of a square tile in pixels, its margin included.
+        memory_limit: bytes of memory that may be used; most of what is available by default.
+        checkpoint: where the run is kept and continued from.
 
     Returns:
         The best image found. Ctrl-C ends a run early with the best so far.
 
     Raises:
         NonFiniteError: the objective is NaN or infinite, whatever the engine tries.
+        CheckpointError: the checkpoint is of another job or version, or cannot be written.
         NstError: something that the job names cannot be had.
         KeyboardInterrupt: Ctrl-C before the first evaluation was done.
     """
     registry = registry or default_registry()
     with naming_plugins(registry):
-        ready = resolve(job, registry, content=content, style=style)
-        return optimize(ready, observers)
+        whole = _Run(job, content, style, registry, shared or Shared(), tile, memory_limit, checkpoint)
+        return whole.go(tuple(observers))
 
 
-@dataclass(frozen=True)
-class _Best:
-    total: float
-    losses: Tensor
-    variable: Tensor
+def plan(
+    job: Job,
+    *,
+    content: ImageInput | None = None,
+    style: ImageInput | None = None,
+    registry: Registry | None = None,
+    tile: str | int = "auto",
+    memory_limit: int | None = None,
+) -> Plan:
+    """Say what :func:`run` would do, from a few evaluations of small images; arguments as there."""
+    registry = registry or default_registry()
+    with naming_plugins(registry):
+        size = pastiche_size(job, content=content, style=style)
+        scales = scales_of(job, max(size))
+        native()
+        return make_plan(job, scales, size, registry, Shared(), tile=tile, limit=memory_limit)
 
 
 def optimize(ready: Ready, observers: Iterable[Observer] = ()) -> Result:
-    """Improve the initial image of a job that was made ready; see :func:`run`."""
-    watchers = tuple(observers)
-    objective, optimizer, steps = ready.objective, ready.optimizer, ready.job.steps
-    pixels = Pixels()
-    variable = pixels.variable(ready.initial)
-    best: _Best | None = None
-    history: list[float] = []
-    scale, damping, rollbacks = 0.0, 1.0, 0
-    stopped: Stopped = "finished"
-    began = time.perf_counter()
-    optimizer.start(variable)
-    try:
-        while len(history) < steps:
-            total, losses, gradient, image = evaluate(objective, pixels, variable)
-            finite = math.isfinite(total) and bool(torch.isfinite(gradient).all())
-            if finite and (best is None or total < best.total):
-                best = _Best(total, losses, variable)
-            history.append(total)
-            note = ""
-            if not finite:
-                rollbacks += 1
-                note = "the objective is not finite; going back to the best image, with shorter steps"
-                _give_up_if_hopeless(best, rollbacks, objective, losses)
-            step = Step(
-                number=len(history),
-                steps=steps,
-                total=total,
-                losses=_by_term(objective, losses),
-                seconds=time.perf_counter() - began,
-                best=best.total if best else math.nan,
-                image=image,
-                note=note if rollbacks == 1 else "",
+    """Improve the initial image of a job that was made ready, at its own size only; see :func:`run`."""
+    descent = Descent(ready)
+    stopped = descent.go(tuple(observers))
+    assert descent.best is not None  # noqa: S101 - for the type checker: the first evaluation gave one, or raised
+    height, width = ready.initial.shape[-2:]
+    stage = Stage(max(height, width), len(descent.history), descent.seconds, descent.best.total)
+    return _result(ready, descent, ready.job, stopped, (stage,), descent.history)
+
+
+class _Run:
+    """A job with all its scales."""
+
+    def __init__(
+        self,
+        job: Job,
+        content: ImageInput | None,
+        style: ImageInput | None,
+        registry: Registry,
+        shared: Shared,
+        tile: str | int,
+        memory_limit: int | None,
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        native()  # the kernels tell the allocator to give large blocks back, and the weights are some
+        self._images = {"content": content, "style": style}
+        self._registry = registry
+        self._shared = shared
+        self._checkpoint = checkpoint
+        self._kept = checkpoint.read() if checkpoint else None
+        size = pastiche_size(job, **self._images)
+        self._longest = max(size)
+        self._scales = scales_of(job, self._longest)
+        job = replace(job, scales=tuple(scale.size for scale in self._scales[:-1]))
+        if self._kept:  # the same pixels need the same tiles
+            found = fit_again(job, self._kept.job, self._kept.state["most_pixels"])
+        else:
+            found = fit(job, self._scales, size, registry, shared, tile=tile, limit=memory_limit)
+        self._job, self._fit = found.job, found
+        self._initializer = job.initializer
+        self._stages: list[Stage] = []
+        self._history: list[float] = []
+
+    def go(self, observers: tuple[Observer, ...]) -> Result:
+        """Make the scales that are left."""
+        kept = self._kept
+        if kept is not None:
+            self._stages = [Stage(**stage) for stage in kept.stages]
+            self._history = list(kept.history)
+        descent: Descent | None = None
+        for scale in self._scales[len(self._stages) :]:
+            ready, before = self._ready(scale, descent), descent
+            descent = Descent(
+                ready,
+                done=len(self._history),
+                planned=sum(scale.steps for scale in self._scales),
+                seconds_before=sum(stage.seconds for stage in self._stages),
             )
-            for watch in watchers:
-                watch(step)
-            if len(history) == steps:
+            if kept is not None and self._same(kept, ready):
+                descent.load_state_dict(kept.state)
+            elif before is not None:
+                descent.take_over(before)
+            kept = before = None
+            stopped = descent.go(observers, partial(self._keep, descent, ready, when_due=True))
+            if stopped == "interrupted":
+                self._keep(descent, ready)
+            self._finish(scale, descent)
+            if stopped == "interrupted":
                 break
-            if finite:
-                scale = scale or _scale(gradient)
-                following = optimizer.step(total * scale, gradient * scale)
-                if following is None:
-                    stopped = "converged"
-                    break
-                if len(history) == steps - 1:
-                    solution = optimizer.solution()
-                    following = following if solution is None else solution
-                if following.shape != variable.shape:
-                    problem = f"was at a point of shape {tuple(variable.shape)} and gave {tuple(following.shape)}"
-                    raise BrokenContractError("optimizer", ready.job.optimizer.name, problem)
-                variable = following
-            else:
-                assert best is not None  # noqa: S101 - for the type checker: else the engine gave up
-                damping *= DAMPING
-                variable = best.variable
-                optimizer.start(variable, damping)
-    except KeyboardInterrupt:
-        if best is None:
-            raise
-        stopped = "interrupted"
-    assert best is not None  # noqa: S101 - for the type checker: the first evaluation gave one, or raised
+        if self._checkpoint and stopped != "interrupted":
+            self._checkpoint.finished()
+        assert descent is not None  # noqa: S101 - for the type checker: there is a last scale
+        result = _result(ready, descent, self._pinned(ready), stopped, self._stages, self._history)
+        return replace(result, remarks=(*result.remarks, self._fit.remark)) if self._fit.remark else result
+
+    def _ready(self, scale: Scale, before: Descent | None) -> Ready:
+        ready = resolve(
+            job_at(self._job, scale, self._longest),
+            self._registry,
+            **self._images,
+            shared=self._shared,
+            most_pixels=self._fit.most_pixels,
+            start=before.image() if before else None,
+        )
+        if before is None:
+            self._initializer = ready.job.initializer
+        return ready
+
+    def _same(self, kept: Kept, ready: Ready) -> bool:
+        assert self._checkpoint is not None  # noqa: S101 - for the type checker: something was kept in it
+        if kept.stages:
+            self._initializer = kept.job.initializer
+        return self._checkpoint.same_job(kept, self._pinned(ready))
+
+    def _pinned(self, ready: Ready) -> Job:
+        """Return the whole job with everything that was found out about it."""
+        job = self._job
+        return replace(
+            ready.job,
+            size=job.size,
+            shape=job.shape,
+            style_scale=job.style_scale,
+            steps=job.steps,
+            scales=job.scales,
+            initializer=self._initializer,
+        )
+
+    def _keep(self, descent: Descent, ready: Ready, when_due: bool = False) -> None:
+        checkpoint = self._checkpoint
+        if checkpoint is None or not descent.consistent or (when_due and not checkpoint.due):
+            return
+        stages = [asdict(stage) for stage in self._stages]
+        checkpoint.write(self._pinned(ready), stages, self._history, descent.state_dict())
+
+    def _finish(self, scale: Scale, descent: Descent) -> None:
+        assert descent.best is not None  # noqa: S101 - for the type checker: the first evaluation gave one, or raised
+        self._stages.append(Stage(scale.size, len(descent.history), descent.seconds, descent.best.total))
+        self._history += descent.history
+
+
+def _result(
+    ready: Ready, descent: Descent, job: Job, stopped: Stopped, stages: Iterable[Stage], history: Iterable[float]
+) -> Result:
+    assert descent.best is not None  # noqa: S101 - for the type checker: the first evaluation gave one, or raised
+    done = tuple(stages)
     return Result(
-        image=pixels.image(best.variable).cpu(),
-        total=best.total,
-        losses=_by_term(objective, best.losses),
+        image=descent.image().cpu(),
+        total=descent.best.total,
+        losses=by_term(ready.objective, descent.best.losses),
         history=tuple(history),
-        seconds=time.perf_counter() - began,
+        seconds=sum(stage.seconds for stage in done),
         stopped=stopped,
-        job=ready.job,
+        stages=done,
+        job=job,
         device=str(ready.initial.device),
         remarks=ready.remarks,
     )
-
-
-def evaluate(objective: Objective, pixels: Pixels, variable: Tensor) -> tuple[float, Tensor, Tensor, Tensor]:
-    """Evaluate once: total, losses by label, gradient of the variable, and the image."""
-    leaf = variable.detach().requires_grad_()
-    image = pixels.image(leaf)
-    evaluation = objective(image)
-    (gradient,) = torch.autograd.grad(evaluation.total, leaf)
-    return float(evaluation.total.detach()), evaluation.losses, gradient, image.detach()
-
-
-def _scale(gradient: Tensor) -> float:
-    """Make the first gradient one in the mean, so that optimizers need not know the magnitude of α and β."""
-    size = float(gradient.abs().mean(dtype=torch.float64))
-    return 1.0 / size if size > 0 else 1.0
-
-
-def _give_up_if_hopeless(best: _Best | None, rollbacks: int, objective: Objective, losses: Tensor) -> None:
-    if best is not None and rollbacks <= MOST_ROLLBACKS:
-        return
-    broken = [f"{term} at {part}" for (term, part), v in zip(objective.labels, losses, strict=True) if not v.isfinite()]
-    where = f" ({', '.join(broken)})" if broken else ""
-    when = "at the first image" if best is None else f"again after {MOST_ROLLBACKS} restarts with shorter steps"
-    raise NonFiniteError(
-        f"the objective is not finite {when}{where}; lower the weights, use --precision fp32, or another optimizer"
-    )
-
-
-def _by_term(objective: Objective, losses: Tensor) -> Losses:
-    table: dict[str, dict[str, float]] = {}
-    for (term, part), value in zip(objective.labels, losses.tolist(), strict=True):
-        table.setdefault(term, {})[part] = value
-    return table

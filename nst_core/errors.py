@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "BrokenContractError",
+    "CheckpointError",
     "DeviceError",
     "ExportError",
     "ImageError",
@@ -59,6 +60,10 @@ class BrokenContractError(PluginError):
         self.kind = kind
         self.name = name
         self.problem = problem
+
+
+class CheckpointError(NstError):
+    """A checkpoint is damaged, of another job or version, or cannot be written."""
 
 
 class DeviceError(NstError):

@@ -287,6 +287,17 @@ class Optimizer(ABC):
             damping: factor on the step length, at most 1; the engine lowers it after a non-finite value.
         """
 
+    def resume_at(self, variable: Tensor, before: Optimizer) -> None:  # noqa: ARG002
+        """Begin at an enlarged ``variable``, with what may be of use from the optimizer of the smaller one.
+
+        Only :meth:`start` unless overridden: what is remembered of a smaller image seldom fits.
+
+        Args:
+            variable: as :meth:`start` has it, usually ``(1, 3, H, W)``.
+            before: another instance with the same parameters.
+        """
+        self.start(variable)
+
     @abstractmethod
     def step(self, loss: float, gradient: Tensor) -> Tensor | None:
         """Take the value at the current point and return the next point to evaluate, or ``None`` to stop.
@@ -308,8 +319,14 @@ class Optimizer(ABC):
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """Return tensors, numbers and strings (nested in dicts and lists) that hold all that is remembered."""
+        """Return tensors, numbers and strings (nested in dicts, lists and tuples) that hold all that is remembered.
+
+        The tensors need not be copies: whoever keeps them past the next step copies them.
+        """
 
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take up where :meth:`state_dict` was called; the steps that follow are the same."""
+        """Take up where :meth:`state_dict` was called; the steps that follow are the same.
+
+        ``state`` stays as it is.
+        """

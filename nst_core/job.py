@@ -97,7 +97,9 @@ class Job:
         weights_sha256: the weights the job was made with, "" for whichever the extractor finds.
         initializer: what the optimisation starts from.
         optimizer: what improves it.
-        steps: number of evaluations of the objective, at least 1.
+        steps: number of evaluations of the objective, at least 1; of the smallest scale, where there are several.
+        scales: longest sides at which the pastiche is made before ``size``, from small to large; ``None`` halves
+            ``size`` until it is below 768 pixels, and empty is ``size`` alone.
         seed: of every random number drawn, 0 to 2⁶³ - 1.
         normalize_gradients: whether the weights are strengths of gradients, see :meth:`Objective.normalize`.
         precision: of the network; the image, the statistics and the optimizer are float32 whatever it is.
@@ -115,6 +117,7 @@ class Job:
     initializer: Component = Component("content")
     optimizer: Component = Component("lbfgs")
     steps: int = 300
+    scales: tuple[int, ...] | None = None
     seed: int = 0
     normalize_gradients: bool = False
     precision: Precision = "auto"
@@ -133,6 +136,10 @@ class Job:
         if self.shape is not None:
             _at_least("height", self.shape[0], 1)
             _at_least("width", self.shape[1], 1)
+        if self.scales and (self.scales[0] < 1 or list(self.scales) != sorted({*self.scales})):
+            raise JobError(f"scales must grow, like 256,512,1024, not {','.join(map(str, self.scales))}")
+        if self.scales and self.scales[-1] >= self.size:
+            raise JobError(f"the scale {self.scales[-1]} comes before the size {self.size}, so it must be smaller")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise JobError(f"precision must be auto, fp32 or bf16, not '{self.precision}'")
 

@@ -17,10 +17,12 @@ from nst_core.job import Component, ImageRef, Job, Term
 from nst_core.objective import Objective, Recall
 from nst_core.ops import accelerated, native
 from nst_core.registry import Registry
+from nst_core.scales import enlarged
 from nst_core.shared import Shared, spelled
 from nst_core.terms import BoundTerm, bind
+from nst_core.view import PIXEL_TAP
 
-__all__ = ["Ready", "resolve"]
+__all__ = ["Network", "Ready", "network_for", "network_on", "pastiche_size", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def resolve(
     content: ImageInput | None = None,
     style: ImageInput | None = None,
     shared: Shared | None = None,
+    most_pixels: int | None = None,
+    start: Tensor | None = None,
 ) -> Ready:
     """Make a job ready.
 
@@ -60,6 +64,8 @@ def resolve(
         content: the content image, where the job's reference has no path.
         style: likewise the style image.
         shared: what earlier jobs of the same run computed; this job adds to it.
+        most_pixels: of a tile, its margin included; ``None`` computes images as a whole.
+        start: an image in [0, 1] to begin with in place of the initializer's, brought to the size of the pastiche.
 
     Raises:
         NstError: anything that cannot be had, in the words of the part that noticed.
@@ -76,32 +82,25 @@ def resolve(
     _check_images(job, terms)
 
     content_picture = _picture(job.content, content, job.size, "content")
-    style_picture = _picture(job.style, style, max(1, round(job.size * job.style_scale)), "style")
+    style_picture = _picture(job.style, style, _style_size(job), "style")
     height, width = _pastiche_size(job, content_picture, style_picture)
     layers = layers_used(job, extractor)
     _check_minimum(layers, extractor, {"pastiche": (height, width)} | _sizes(style_picture, "style image"))
 
-    initial = initializer.initial(
-        (height, width),
-        content=content_picture.pixels if content_picture else None,
-        style=style_picture.pixels if style_picture else None,
-        generator=torch.Generator().manual_seed(job.seed),
+    initial = (
+        _initial(job, initializer, (height, width), content_picture, style_picture)
+        if start is None
+        else enlarged(start, (height, width))
     )
-    if initial.shape != (1, 3, height, width) or not torch.isfinite(initial).all():
-        finite = "" if torch.isfinite(initial).all() else ", not all finite"
-        raise BrokenContractError(
-            "initializer",
-            job.initializer.name,
-            f"must give finite pixels of shape (1, 3, {height}, {width}), but gave {tuple(initial.shape)}{finite}",
-        )
 
-    key = (spelled(job.extractor), tuple(layers), device, dtype)
-    network = shared.network(key, lambda: network_on(extractor, layers, device, dtype))
+    network = network_for(job, registry, shared, device, dtype).network
     _check_weights(job, extractor)
     objective = Objective(
         network,
         layers,
         terms,
+        taps=extractor.taps(),
+        most_pixels=most_pixels,
         content=_on(device, content_picture),
         style=_on(device, style_picture),
         recall=_recall(shared, (spelled(job.extractor), device, dtype), style_picture),
@@ -122,7 +121,7 @@ def resolve(
         for remark in (
             extractor.remark(),
             _smaller(content_picture, job.size, "content"),
-            _smaller(style_picture, round(job.size * job.style_scale), "style"),
+            _smaller(style_picture, _style_size(job), "style"),
             _slow(device),
         )
         if remark
@@ -136,11 +135,48 @@ def _reference_noise(height: int, width: int) -> Tensor:
     return (0.5 + 0.05 * noise).clamp(0.0, 1.0)
 
 
+@dataclass(frozen=True)
+class Network:
+    """The network of a job, its layers and the extractor that it is of."""
+
+    extractor: Extractor
+    layers: list[str]
+    network: nn.Module
+
+
+def network_for(job: Job, registry: Registry, shared: Shared, device: torch.device, dtype: torch.dtype) -> Network:
+    """Return the network that a job needs, from what is shared if it is there."""
+    extractor = shared.extractor(registry, job.extractor)
+    layers = layers_used(job, extractor)
+    key = (spelled(job.extractor), tuple(layers), device, dtype)
+    return Network(extractor, layers, shared.network(key, lambda: network_on(extractor, layers, device, dtype)))
+
+
 def network_on(extractor: Extractor, layers: Sequence[str], device: torch.device, dtype: torch.dtype) -> nn.Module:
     """Build the network of ``layers`` on a device, on the native kernels where there are some."""
     network = extractor.network(layers) if layers else nn.Identity()
     network = network.to(device=device, dtype=dtype).to(memory_format=memory_format(device))
     return accelerated(network)  # and let go of the original's weights
+
+
+def _initial(
+    job: Job, initializer: Initializer, size: tuple[int, int], content: Picture | None, style: Picture | None
+) -> Tensor:
+    height, width = size
+    initial = initializer.initial(
+        size,
+        content=content.pixels if content else None,
+        style=style.pixels if style else None,
+        generator=torch.Generator().manual_seed(job.seed),
+    )
+    if initial.shape != (1, 3, height, width) or not torch.isfinite(initial).all():
+        finite = "" if torch.isfinite(initial).all() else ", not all finite"
+        raise BrokenContractError(
+            "initializer",
+            job.initializer.name,
+            f"must give finite pixels of shape (1, 3, {height}, {width}), but gave {tuple(initial.shape)}{finite}",
+        )
+    return initial
 
 
 def _recall(shared: Shared, network: Hashable, style: Picture | None) -> Recall | None:
@@ -159,7 +195,7 @@ def _recall(shared: Shared, network: Hashable, style: Picture | None) -> Recall 
 
 def bind_terms(job: Job, registry: Registry, extractor: Extractor) -> list[BoundTerm]:
     """Make the losses of a job and bind them to the extractor's layers; equal names get a number."""
-    taps = {PIXELS: Tap(channels=3, stride=1, receptive_field=1), **extractor.taps()}
+    taps = {PIXELS: PIXEL_TAP, **extractor.taps()}
     bound: list[BoundTerm] = []
     for term in job.terms:
         loss = registry.create("loss", Component(term.loss, term.params))
@@ -200,6 +236,19 @@ def _picture(reference: ImageRef | None, given: ImageInput | None, size: int, ro
             "both images on the command line to use the recipe with other images."
         )
     return picture
+
+
+def pastiche_size(job: Job, *, content: ImageInput | None = None, style: ImageInput | None = None) -> tuple[int, int]:
+    """Return height and width of the pastiche of a job; see :func:`resolve`."""
+    return _pastiche_size(
+        job,
+        _picture(job.content, content, job.size, "content"),
+        None if job.content or job.shape else _picture(job.style, style, _style_size(job), "style"),
+    )
+
+
+def _style_size(job: Job) -> int:
+    return max(1, round(job.size * job.style_scale))
 
 
 def _pastiche_size(job: Job, content: Picture | None, style: Picture | None) -> tuple[int, int]:

@@ -1,20 +1,25 @@
-"""A term: one weighted loss bound to layers and targets. One class for each kind of loss."""
+"""A term: one weighted loss bound to layers and targets. One class for each kind of loss.
+
+Every kind is written as a sum over positions and a judgement of the sum. The objective adds the sums up, over one view
+of the whole image or over many tiles, and asks for the judgement once.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from nst_core.interfaces import FeatureLoss, ImageLoss, Loss, PointwiseLoss, Statistic, StatisticLoss, Tap
 from nst_core.job import Term
+from nst_core.view import View
 
 __all__ = ["BoundTerm", "bind"]
 
-Features = Mapping[str, Tensor]
 Targets = Mapping[str, Any]
 
 
@@ -26,10 +31,12 @@ class BoundTerm(ABC):
         loss: the component.
         term: the job's description of it.
         parts: layers it reports a number for.
-        targets: by layer; empty before, and for a loss on pixels. Not changed once they are there.
+        targets: by layer; empty before, and for a loss on pixels. A mapping that is there does not change.
+        tileable: whether its sums may be added up over tiles.
     """
 
     targets: Targets = MappingProxyType({})
+    tileable: ClassVar[bool] = True
 
     def __init__(self, label: str, loss: Any, term: Term, taps: Mapping[str, Tap]) -> None:
         self.label = label
@@ -40,12 +47,16 @@ class BoundTerm(ABC):
         factors = term.layer_weights or (1.0,) * len(term.layers)
         self.weights: tuple[float, ...] = tuple(term.weight * factor for factor in factors)
 
-    def aim(self, features: Features) -> None:  # noqa: B027 - a loss on pixels has no target
-        """Compute the targets from the features of the style or content image, by role. Without a graph."""
+    def aim(self, view: View) -> None:  # noqa: B027 - a loss on pixels has no target
+        """Add a view of the style or content image, by role, to the targets. Without a graph."""
 
     @abstractmethod
-    def losses(self, image: Tensor, features: Features) -> list[Tensor]:
-        """Return one unweighted scalar for each part, in order."""
+    def collect(self, view: View) -> list[Statistic]:
+        """Return one sum over the view's own positions for each part, in order."""
+
+    @abstractmethod
+    def judge(self, collected: Sequence[Statistic]) -> list[Tensor]:
+        """Turn the sums over all positions into one unweighted scalar for each part."""
 
 
 class _StatisticTerm(BoundTerm):
@@ -54,13 +65,18 @@ class _StatisticTerm(BoundTerm):
     loss: StatisticLoss
     targets: Mapping[str, Statistic]
 
-    def aim(self, features: Features) -> None:
-        self.targets = {layer: self.loss.statistic(features[layer]) for layer in self.parts}
+    def aim(self, view: View) -> None:
+        found = dict(zip(self.parts, self.collect(view), strict=True))
+        before = self.targets
+        self.targets = {layer: before[layer] + new if layer in before else new for layer, new in found.items()}
 
-    def losses(self, image: Tensor, features: Features) -> list[Tensor]:  # noqa: ARG002
+    def collect(self, view: View) -> list[Statistic]:
+        return [self.loss.statistic(view.own(layer)) for layer in self.parts]
+
+    def judge(self, collected: Sequence[Statistic]) -> list[Tensor]:
         return [
-            self.loss.criterion(self.loss.statistic(features[layer]), self.targets[layer], self.channels[layer])
-            for layer in self.parts
+            self.loss.criterion(statistic, self.targets[layer], self.channels[layer])
+            for layer, statistic in zip(self.parts, collected, strict=True)
         ]
 
 
@@ -68,15 +84,44 @@ class _PointwiseTerm(BoundTerm):
     loss: PointwiseLoss
     targets: Mapping[str, Tensor]
 
-    def aim(self, features: Features) -> None:
-        self.targets = {layer: features[layer] for layer in self.parts}
+    def __init__(self, label: str, loss: Any, term: Term, taps: Mapping[str, Tap]) -> None:
+        super().__init__(label, loss, term, taps)
+        self._room: dict[str, Tensor] = {}
 
-    def losses(self, image: Tensor, features: Features) -> list[Tensor]:  # noqa: ARG002
-        return [self._loss(features[layer], self.targets[layer], layer) for layer in self.parts]
+    def aim(self, view: View) -> None:
+        if view.tile.whole:
+            self.targets = {layer: view.maps[layer] for layer in self.parts}
+            return
+        self.targets = {layer: self._with(view, layer) for layer in self.parts}
 
-    def _loss(self, feature: Tensor, target: Tensor, layer: str) -> Tensor:
+    def _with(self, view: View, layer: str) -> Tensor:
+        """Put the view's own positions into the map of the whole image; return as much as is there."""
+        own = view.own(layer)
+        stride = view.taps[layer].stride
+        rows, columns = view.tile.rows, view.tile.columns
+        if layer not in self.targets:  # the first tile; a map is no larger than the image by the stride, rounded up
+            size = [-(-side // stride) for side in view.image_size]
+            self._room[layer] = own.new_empty(*own.shape[:2], *size).to(memory_format=torch.channels_last)
+        top, left = rows.first // stride, columns.first // stride
+        bottom, right = top + own.shape[-2], left + own.shape[-1]
+        self._room[layer][..., top:bottom, left:right] = own
+        if rows.last == rows.length and columns.last == columns.length:  # the last one
+            return self._room.pop(layer)[..., :bottom, :right]
+        return self._room[layer]
+
+    def collect(self, view: View) -> list[Statistic]:
+        return [self._sum(view.own(layer), view.place(layer, self.targets[layer])) for layer in self.parts]
+
+    def _sum(self, feature: Tensor, target: Tensor) -> Statistic:
+        value = self.loss.pointwise(feature, target)
         positions = float(feature.shape[-2] * feature.shape[-1])
-        return self.loss.pointwise(feature, target) * self.loss.scale(positions, self.channels[layer])
+        return Statistic((value,), value.new_full((len(feature),), positions))
+
+    def judge(self, collected: Sequence[Statistic]) -> list[Tensor]:
+        return [
+            statistic.sums[0] * self.loss.scale(float(statistic.weight[0]), self.channels[layer])
+            for layer, statistic in zip(self.parts, collected, strict=True)
+        ]
 
 
 class _ImageTerm(BoundTerm):
@@ -87,24 +132,34 @@ class _ImageTerm(BoundTerm):
         self.parts = ("image",)
         self.weights = (term.weight,)
 
-    def losses(self, image: Tensor, features: Features) -> list[Tensor]:  # noqa: ARG002
-        return [self.loss.density(image).mean(dim=(-2, -1)).sum()]
+    def collect(self, view: View) -> list[Statistic]:
+        density = view.tile.own(self.loss.density(view.image), 1)
+        positions = float(density.shape[-2] * density.shape[-1])
+        return [Statistic((density.sum(dim=(-2, -1)),), density.new_full((len(density),), positions))]
+
+    def judge(self, collected: Sequence[Statistic]) -> list[Tensor]:
+        return [collected[0].means()[0].sum()]
 
 
 class _FeatureTerm(BoundTerm):
     loss: FeatureLoss
     targets: Mapping[str, Tensor]
+    tileable = False
 
     def __init__(self, label: str, loss: Any, term: Term, taps: Mapping[str, Tap]) -> None:
         super().__init__(label, loss, term, taps)
         self.parts = ("+".join(term.layers),)
         self.weights = (term.weight,)
 
-    def aim(self, features: Features) -> None:
-        self.targets = {layer: features[layer] for layer in self.term.layers}
+    def aim(self, view: View) -> None:
+        self.targets = {layer: view.maps[layer] for layer in self.term.layers}
 
-    def losses(self, image: Tensor, features: Features) -> list[Tensor]:  # noqa: ARG002
-        return [self.loss.forward({layer: features[layer] for layer in self.term.layers}, self.targets)]
+    def collect(self, view: View) -> list[Statistic]:
+        value = self.loss.forward({layer: view.maps[layer] for layer in self.term.layers}, self.targets)
+        return [Statistic((value,), value.detach())]
+
+    def judge(self, collected: Sequence[Statistic]) -> list[Tensor]:
+        return [collected[0].sums[0]]
 
 
 _KINDS: dict[type[Loss], type[BoundTerm]] = {

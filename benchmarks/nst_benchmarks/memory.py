@@ -16,7 +16,7 @@ from nst_benchmarks.problem import PRECISIONS, Problem
 from nst_benchmarks.textbook import Textbook
 from nst_core.engine import optimize
 
-__all__ = ["main"]
+__all__ = ["main", "peak"]
 
 STEPS = 3
 
@@ -30,10 +30,11 @@ def main() -> None:
     else:
         ready = problem.ready(PRECISIONS[variant])
         optimize(replace(ready, job=replace(ready.job, steps=STEPS)))
-    print(_peak())  # noqa: T201
+    print(peak())  # noqa: T201
 
 
-def _peak() -> float:
+def peak() -> float:
+    """Return the peak resident memory of this process in MB (2²⁰ bytes)."""
     status = Path("/proc/self/status")
     if status.exists():
         # Not getrusage(): there the peak of the process that started this one counts too.

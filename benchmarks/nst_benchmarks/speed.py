@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from nst_benchmarks.floor import Floor
 from nst_benchmarks.problem import PRECISIONS, Problem
 from nst_benchmarks.textbook import Textbook
 from nst_benchmarks.timing import alternating
+from nst_benchmarks.worker import Worker
+from nst_core.device import choose_dtype
 from nst_core.engine import evaluate
 from nst_core.parametrization import Pixels
 
@@ -60,15 +63,23 @@ def runner(problem: Problem, variant: str) -> tuple[Callable[[], object], str]:
 
 
 def measure(width: int, weights: str = "", rounds: int = 7, tell: Callable[[str], None] = lambda _: None) -> list[Row]:
-    """Measure every variant at one size."""
-    problem = Problem.generated(width, weights)
-    runs, precisions = {}, {}
-    for variant in ("textbook", "fp32", "auto"):
-        runs[variant], precisions[variant] = runner(problem, variant)
-    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
-    for precision in sorted(set(precisions.values())):
-        runs[f"floor {precision}"] = Floor(problem, dtypes[precision]).evaluate
-    seconds = alternating(runs, rounds, lambda text: tell(f"{width} px: {text}"))
+    """Measure every variant at one size, each in a process of its own.
+
+    They take turns. In one process the framework's settings of the memory allocator would slow down the textbook.
+    """
+    precisions = {
+        "textbook": "fp32",
+        "fp32": "fp32",
+        "auto": "bf16" if choose_dtype("auto", torch.device("cpu")) == torch.bfloat16 else "fp32",
+    }
+    floors = [f"floor {precision}" for precision in sorted(set(precisions.values()))]
+    with ExitStack() as stack:
+        runs = {
+            name: stack.enter_context(Worker(made, width, weights, name))
+            for made, names in ((_variant, list(precisions)), (_floor, floors))
+            for name in names
+        }
+        seconds = alternating(runs, rounds, lambda text: tell(f"{width} px: {text}"))
     return [
         Row(
             width,
@@ -81,6 +92,15 @@ def measure(width: int, weights: str = "", rounds: int = 7, tell: Callable[[str]
         )
         for variant, precision in precisions.items()
     ]
+
+
+def _variant(width: int, weights: str, variant: str) -> Callable[[], object]:
+    return runner(Problem.generated(width, weights), variant)[0]
+
+
+def _floor(width: int, weights: str, name: str) -> Callable[[], object]:
+    dtype = {"floor fp32": torch.float32, "floor bf16": torch.bfloat16}[name]
+    return Floor(Problem.generated(width, weights), dtype).evaluate
 
 
 def peak_memory(width: int, variant: str, weights: str = "") -> float:

@@ -17,6 +17,7 @@ from nst_cli import (
     grid,
     plugins,
     reconstruct,
+    resume,
     run,
     study,
     sweep,
@@ -34,6 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("resume")(resume.resume)
 app.command("reconstruct")(reconstruct.reconstruct)
 app.command("texture")(texture.texture)
 app.command("sweep")(sweep.sweep)
@@ -95,7 +97,9 @@ def _report(error: Exception, debug: bool) -> int:
         console.say(f"error: {error}")
         return 2
     if is_out_of_memory(error):
-        console.say("error: not enough memory for this size; use a smaller --size, or --optimizer lbfgs:history=5")
+        console.say(
+            "error: out of memory; name a --memory-limit to compute in tiles that fit (nst run --dry-run shows them)"
+        )
         return 2
     console.say(f"internal error: {type(error).__name__}: {error}\nThis is a defect of nst; --debug shows where.")
     return 1

@@ -13,6 +13,7 @@ from nst_core.presets import PRESETS
 __all__ = ["chosen_options"]
 
 METHOD, IMAGES, RECIPE, OUTPUT = "Method", "Images", "Recipes", "Output"
+MEMORY = "Memory and safety"
 
 Preset = Annotated[
     str | None,
@@ -86,6 +87,29 @@ Folder = Annotated[
         help="Folder of pictures and report; finished cells in it are kept.",
         show_default="nst-COMMAND",
         rich_help_panel=OUTPUT,
+    ),
+]
+Scales = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|off|W,W,…",
+        help="Longest sides at which the picture is made, from small to large; the last one is its size.",
+        show_default="auto: from 768 px up, halved until it is smaller",
+        rich_help_panel=IMAGES,
+    ),
+]
+Tile = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|off|PIXELS",
+        help="Compute in tiles, with the same result: where memory is short, never, or of this side.",
+        rich_help_panel=MEMORY,
+    ),
+]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="4GB", help="Memory to get by with.", show_default="most of what is free", rich_help_panel=MEMORY
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object about the run.", rich_help_panel=OUTPUT)]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 SAMPLES = ("sample:landscape", "sample:brushwork")
-_IMAGES, _METHOD, _RECIPE, _OUTPUT = "Images", "Method", "Recipes", "Output"
+_IMAGES, _METHOD, _RECIPE, _OUTPUT, _MEMORY = "Images", "Method", "Recipes", "Output", options.MEMORY
 
 
 def _weights_shown(which: str) -> str:
@@ -41,6 +41,7 @@ def run(
             rich_help_panel=_IMAGES,
         ),
     ] = None,
+    scales: options.Scales = None,
     steps: options.Steps = None,
     init: Annotated[
         str | None,
@@ -107,6 +108,27 @@ def run(
     preview_every: Annotated[
         int, typer.Option(help="Save a preview every K steps; 0 for none.", rich_help_panel=_OUTPUT)
     ] = 0,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Make the smallest scale only.", rich_help_panel=_OUTPUT)
+    ] = False,
+    tile: options.Tile = "auto",
+    memory_limit: options.MemoryLimit = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Only say what would be done, how long and with how much memory.", rich_help_panel=_MEMORY
+        ),
+    ] = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep the run in this file; the same command, or nst resume FILE, goes on from it.",
+            rich_help_panel=_MEMORY,
+        ),
+    ] = None,
+    checkpoint_every: Annotated[
+        str, typer.Option(metavar="30s|5m", help="How often it is written.", rich_help_panel=_MEMORY)
+    ] = "30s",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -119,16 +141,22 @@ def run(
     nst run photo.jpg painting.jpg -o out.png --size 768 --plugin tv --style-weight 3e6
 
     nst run --plugin gram-style --optimizer lbfgs
+
+    nst run photo.jpg painting.jpg --size 2048 --memory-limit 4GB --checkpoint photo.ckpt
     """
+    from nst_cli.dryrun import show_plan
+    from nst_cli.means import KeptIn, Means, checked_tile, parse_duration
     from nst_cli.recipes import base_job
     from nst_cli.single import carry_out
     from nst_core import api
+    from nst_core.memory import parse_memory
 
     if preview_every < 0:
         raise JobError(f"--preview-every must not be negative, not {preview_every}")
     given: dict[str, Any] = {
         "preset": preset,
         "size": size,
+        "scales": scales,
         "steps": steps,
         "content_weight": content_weight,
         "style_weight": style_weight,
@@ -155,10 +183,25 @@ def run(
     if content is not None and style is None and base is None:
         raise JobError(f"only one image is given ('{content}'); name a style image too: nst run CONTENT STYLE")
     job = api.make_job(content, style, base=base, **chosen)
+    if preview:
+        job = api.preview(job)
     if save_recipe is not None:
         _check_recipe_target(save_recipe)
+    means = Means(checked_tile(tile), None if memory_limit is None else parse_memory(memory_limit))
+    if dry_run:
+        show_plan(job, means, as_json=as_json)
+        return
+    kept = None if checkpoint is None else KeptIn(checkpoint, parse_duration(checkpoint_every))
     result = carry_out(
-        job, output, bits=bits, preview_every=preview_every, as_json=as_json, quiet=quiet, recipe_file=save_recipe
+        job,
+        output,
+        bits=bits,
+        preview_every=preview_every,
+        as_json=as_json,
+        quiet=quiet,
+        recipe_file=save_recipe,
+        means=means,
+        kept=kept,
     )
     if result.stopped == "interrupted":
         raise typer.Exit(130)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nst_cli import console
 from nst_core.errors import ImageError, JobError
@@ -13,6 +13,7 @@ from nst_core.job import Job
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nst_cli.means import KeptIn, Means
     from nst_core import Observer, Result, Step
 
 __all__ = ["carry_out"]
@@ -28,6 +29,8 @@ def carry_out(
     quiet: bool = False,
     recipe_file: Path | None = None,
     suffix: str = "",
+    means: Means | None = None,
+    kept: KeptIn | None = None,
 ) -> Result:
     """Run a job, write its picture and print the path, or everything as JSON.
 
@@ -40,12 +43,15 @@ def carry_out(
         quiet: say nothing on standard error.
         recipe_file: where to write the recipe too.
         suffix: of a default name.
+        means: tiles and memory.
+        kept: where the run is kept.
 
     Raises:
         NstError: the output cannot be written, checked before the work, or the job cannot be done.
     """
     from contextlib import nullcontext
 
+    from nst_cli.means import Means
     from nst_cli.progress import progress
     from nst_cli.recipes import write_recipe
     from nst_core.engine import run
@@ -56,16 +62,26 @@ def carry_out(
     check_output(target, bits=bits)
     _check_no_input(target, job)
     observers: list[Observer] = [_previews(target, preview_every, say)] if preview_every else []
-    with nullcontext(None) if quiet else progress(job.steps) as bar:
-        result = run(job, observers=observers + ([bar] if bar else []))
+    means = means or Means()
+    checkpoint = kept.checkpoint(str(target.absolute()), say) if kept else None
+    with nullcontext(None) if quiet else progress() as bar:
+        result = run(
+            job,
+            observers=observers + ([bar] if bar else []),
+            tile=means.tile,
+            memory_limit=means.memory_limit,
+            checkpoint=checkpoint,
+        )
     _save(result, target, bits)
     if recipe_file is not None:
         write_recipe(result, recipe_file)
     for remark in result.remarks:
         say(f"note: {remark}")
     if result.stopped != "finished":
-        say(f"{result.stopped} after {result.evaluations} of {job.steps} steps; this is the best image so far")
-    console.out(json.dumps(_summary(result, target), indent=2) if as_json else str(target))
+        say(f"{result.stopped} after {result.evaluations} evaluations; this is the best image so far")
+    if checkpoint and result.stopped == "interrupted":
+        say(f"to go on: nst resume {checkpoint.path}")
+    console.out(json.dumps({"output": str(target), **result.figures()}, indent=2) if as_json else str(target))
     return result
 
 
@@ -107,19 +123,3 @@ def _save(result: Result, target: Path, bits: int) -> None:
         rescued = Path(tempfile.mkdtemp(prefix="nst-")) / f"{target.stem}.png"
         result.save(rescued)
         raise ImageError(f"{error}. The result is not lost: it is in '{rescued}'") from error
-
-
-def _summary(result: Result, target: Path) -> dict[str, Any]:
-    return {
-        "output": str(target),
-        "total": result.total,
-        "first_total": result.history[0],
-        "losses": result.losses,
-        "seconds": result.seconds,
-        "evaluations": result.evaluations,
-        "stopped": result.stopped,
-        "device": result.device,
-        "versions": result.versions(),
-        "remarks": list(result.remarks),
-        "job": result.job.to_dict(),
-    }

@@ -13,6 +13,9 @@ namespace {
 
 // Mean change of a pixel in the first step, which knows nothing of the curvature yet.
 constexpr double kFirstStep = 0.01;
+// A step that makes the loss this many times higher is taken back, and one so much shorter made.
+constexpr double kWildRise = 4.0;
+constexpr double kShorter = 0.1;
 // Pairs with less curvature than this, relative to the lengths, are not remembered.
 constexpr double kLeastCurvature = 1e-8;
 
@@ -36,37 +39,44 @@ void Lbfgs::start(const at::Tensor& variable, double damping) {
   products_.assign(rows * rows, 0.0);
   pairs_ = 0;
   direction_.reset();
-  first_size_ = 0.0;
+  length_ = base_loss_ = first_size_ = 0.0;
 }
 
-std::optional<at::Tensor> Lbfgs::step(double /*loss*/, const at::Tensor& gradient) {
+std::optional<at::Tensor> Lbfgs::step(double loss, const at::Tensor& gradient) {
   const auto flat = gradient.detach().flatten();
   const auto size = flat.abs().mean().item<double>();
   if (first_size_ == 0) first_size_ = size;
   if (size <= options_.tolerance * first_size_) return {};
-  if (!direction_.defined()) return descend(flat, size);
+  if (!direction_.defined()) return descend(loss, flat, size);
+  if (base_loss_ > 0 && loss > kWildRise * base_loss_) return move(kShorter * length_);
   remember(flat);
-  if (pairs_ == 0) return descend(flat, size);
+  if (pairs_ == 0) return descend(loss, flat, size);
   direction_ = direction_from_memory();
   if (inner_product(direction_, flat) >= 0) {  // the memory misleads: forget it
     pairs_ = 0;
-    return descend(flat, size);
+    return descend(loss, flat, size);
   }
-  return move();
+  return set_out(loss);
 }
 
 // Begin along the gradient, with a short step.
-at::Tensor Lbfgs::descend(const at::Tensor& gradient, double size) {
+at::Tensor Lbfgs::descend(double loss, const at::Tensor& gradient, double size) {
   const auto last = rows_.size(0) - 1;
   rows_.select(0, last).copy_(gradient);
   refresh_products({last});
   direction_ = gradient * (-kFirstStep / size);
-  return move();
+  return set_out(loss);
 }
 
-at::Tensor Lbfgs::move() {
+at::Tensor Lbfgs::set_out(double loss) {
   base_ = point_;
-  point_ = base_ + direction_ * (damping_ * options_.learning_rate);
+  base_loss_ = loss;
+  return move(damping_ * options_.learning_rate);
+}
+
+at::Tensor Lbfgs::move(double length) {
+  length_ = length;
+  point_ = base_ + length * direction_;
   return point_.view(shape_);
 }
 

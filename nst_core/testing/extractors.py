@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from nst_core.errors import UnknownNameError
 from nst_core.interfaces import Extractor
 from nst_core.testing.check import NotApplicable, close, require
 from nst_core.testing.samples import image
+from nst_core.tiles import Tiling
 
 __all__ = ["LAWS"]
 
@@ -96,6 +98,27 @@ def _extent(seen: Tensor) -> int:
     return int(found.max() - found.min()) + 1 if len(found) else 0
 
 
+def is_the_same_in_tiles(extractor: Extractor) -> None:
+    """A tile with the margin that its declared geometry asks for has the features of the whole image inside."""
+    for layer in _chosen(extractor):
+        tap = extractor.taps()[layer]
+        tiling = Tiling.of([tap])
+        side = 2 * tiling.halo + 3 * tiling.stride - tap.stride
+        picture, network = image(side, side, dtype=torch.float32), extractor.network([layer])
+        tiles = replace(tiling, most_pixels=tiling.least_pixels).tiles(side, side)
+        with torch.no_grad():
+            (whole,) = network(picture)
+            for tile in (tiles[0], tiles[len(tiles) // 2], tiles[-1]):
+                (found,) = network(tile.cut(picture))
+                own, expected = tile.own(found, tap.stride), tile.place(whole, tap.stride)
+                require(
+                    own.shape == expected.shape,
+                    f"a tile of {layer} has {own.shape[-1]} positions across, "
+                    f"its place in the whole map {expected.shape[-1]}",
+                )
+                close(own, expected, f"{layer} in tiles and as a whole", 1e-3)
+
+
 def is_frozen(extractor: Extractor) -> None:
     """Its parameters want no gradient and get none, it is in eval mode, and the image does get one."""
     layers = _chosen(extractor)
@@ -169,6 +192,7 @@ LAWS = (
     names_its_layers,
     gives_the_layers_in_order,
     sees_what_it_declares,
+    is_the_same_in_tiles,
     is_frozen,
     repeats_itself,
     keeps_a_batch_apart,

@@ -98,6 +98,25 @@ def test_bfloat16_reaches_the_loss_of_float32(real_weights, real_images, preset)
     assert losses["bf16"] < 1.02 * losses["fp32"]
 
 
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 0.02)])
+def test_the_real_network_is_the_same_in_tiles(precision, tolerance, real_weights, real_images):
+    """Losses and gradient at a picture on its way, in six tiles and as a whole."""
+    pair = (str(real_images / "tubingen.jpg"), str(real_images / "starry_night.jpg"))
+    job = nst.make_job(*pair, size=512, weights=str(real_weights), precision=precision, device="cpu")
+    job = replace(job, scales=())
+    found = []
+    for most in (None, 400 * 400):
+        ready = resolve(job, default_registry(), most_pixels=most)
+        point = (
+            ready.initial + 0.1 * torch.randn(ready.initial.shape, generator=torch.Generator().manual_seed(0))
+        ).clamp(0, 1)
+        assert len(ready.objective.tiling.tiles(*point.shape[-2:])) == (6 if most else 1)
+        found.append(ready.objective.evaluate(point))
+    whole, tiled = found
+    torch.testing.assert_close(tiled.losses, whole.losses, rtol=tolerance, atol=0)
+    assert float((tiled.gradient - whole.gradient).norm()) < tolerance * float(whole.gradient.norm())
+
+
 def test_reconstruction_and_texture_synthesis(real_weights, real_images):
     """The shallow layer brings the photograph back; the texture has the painting's colours and not its places."""
     options = {"size": 96, "weights": str(real_weights), "precision": "fp32", "device": "cpu"}

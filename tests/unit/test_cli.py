@@ -22,7 +22,7 @@ SMALL = ("--extractor", "tiny", "--steps", "4", "--size", "32", "--precision", "
 def test_run_writes_a_picture_and_prints_its_path(nst):
     done = nst("run", "photo.jpg", "painting.png", *SMALL)
     assert (done.code, done.out) == (0, "photo-painting.png\n")
-    assert re.search(r"step 4/4  loss [\d.e+]+", done.err)
+    assert re.search(r"step 4/4  32 px  loss [\d.e+]+", done.err)
     assert load_image("photo-painting.png").pixels.shape == (1, 3, 24, 32)
 
 
@@ -171,9 +171,9 @@ def test_debug_shows_the_traceback(nst):
 
 
 def test_ctrl_c_saves_the_best_image(nst, monkeypatch):
-    from nst_core import engine
+    from nst_core import descent
 
-    evaluate, calls = engine.evaluate, []
+    evaluate, calls = descent.evaluate, []
 
     def interrupted(*arguments):
         calls.append(1)
@@ -181,10 +181,10 @@ def test_ctrl_c_saves_the_best_image(nst, monkeypatch):
             raise KeyboardInterrupt
         return evaluate(*arguments)
 
-    monkeypatch.setattr(engine, "evaluate", interrupted)
+    monkeypatch.setattr(descent, "evaluate", interrupted)
     done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "o.png")
     assert (done.code, done.out) == (130, "o.png\n")
-    assert "interrupted after 2 of 4 steps" in done.err
+    assert "interrupted after 2 evaluations" in done.err
     assert load_image("o.png").pixels.std() > 0
 
 

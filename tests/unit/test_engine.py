@@ -119,7 +119,7 @@ def test_ctrl_c_before_the_first_evaluation_is_passed_on(registry, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nst_core.engine.evaluate", interrupt)
+    monkeypatch.setattr("nst_core.descent.evaluate", interrupt)
     with pytest.raises(KeyboardInterrupt):
         carry_out(registry)
 

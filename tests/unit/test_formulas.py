@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from nst_core import Statistic, Tap, Term
 from nst_core.ops import gram
 from nst_core.terms import bind
+from nst_core.tiles import Tiling
+from nst_core.view import View
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.mse_content import MseContent
 from nst_plugins.losses.total_variation import TotalVariation
@@ -58,9 +60,11 @@ def test_content_loss_is_the_formula(shape, reduction):
     pastiche, content = maps(shape, 0), maps(shape, 1)
     squares = (pastiche.double().numpy() - content.double().numpy()) ** 2
     expected = squares.mean() if reduction == "mean" else 0.5 * squares.sum()
-    term = bind("c", MseContent(reduction), Term("c", 1.0, ("l",)), {"l": Tap(shape[0], 1, 1)})
-    term.aim({"l": content})
-    (found,) = term.losses(torch.zeros(1), {"l": pastiche})
+    taps = {"l": Tap(shape[0], 1, 1)}
+    term = bind("c", MseContent(reduction), Term("c", 1.0, ("l",)), taps)
+    (whole,) = Tiling().tiles(*shape[1:])
+    term.aim(View(whole, {"l": content}, taps, shape[1:]))
+    (found,) = term.judge(term.collect(View(whole, {"l": pastiche}, taps, shape[1:])))
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 

@@ -8,7 +8,9 @@ import torch
 from nst_core import stylize
 from nst_core.api import make_job
 from nst_core.resolve import resolve
+from nst_core.tiles import Tiling
 
+(WHOLE,) = Tiling().tiles(24, 32)
 CONTENT, STYLE = (torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
 OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu", "normalize_gradients": True}
 
@@ -22,8 +24,8 @@ def test_normalized_gradients_are_one_at_noise_and_belong_to_the_value(registry)
     noise = (0.5 + 0.05 * torch.randn(1, 3, 24, 32, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
     for number, (loss, _) in enumerate(ready.objective.labels):
         leaf = noise.clone().requires_grad_()
-        value = ready.objective._values(leaf)[number] * ready.objective.weights[number]
-        (gradient,) = torch.autograd.grad(value, leaf)
+        value = ready.objective._losses(ready.objective._collect(leaf, WHOLE, leaf))[number]
+        (gradient,) = torch.autograd.grad(value * ready.objective.weights[number], leaf)
         assert float(gradient.abs().mean()) == pytest.approx(terms[loss], rel=1e-4)
     leaf = CONTENT.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(ready.objective(leaf).total, leaf)

@@ -205,3 +205,28 @@ def test_adam_in_a_box():
         x = optimizer.step(1.0, torch.tensor([1.0, -1.0]))
     assert x.tolist() == [0.0, 1.0]
     assert optimizer.step(1.0, torch.tensor([-9.0, 9.0]))[0] >= 0
+
+
+def test_a_wild_step_is_taken_back_and_shortened():
+    """A step that makes the loss many times higher ends a tenth as far, in the same direction."""
+    optimizer, gradient = Lbfgs(), torch.linspace(-1, 1, 20)
+    start = torch.zeros(20)
+    optimizer.start(start)
+    base = optimizer.step(1.0, gradient)
+    wild = optimizer.step(0.9, 0.999 * gradient)
+    shorter = optimizer.step(100.0, -50 * gradient)
+    torch.testing.assert_close(shorter - base, 0.1 * (wild - base))
+    shortest = optimizer.step(4.0, -3 * gradient)
+    torch.testing.assert_close(shortest - base, 0.01 * (wild - base))
+    further = optimizer.step(0.8, 0.9 * gradient)  # accepted: what follows begins there
+    assert float((further - shortest).abs().max()) > 0
+
+
+def test_a_step_that_rises_a_little_is_kept():
+    optimizer, gradient = Lbfgs(), torch.linspace(-1, 1, 20)
+    optimizer.start(torch.zeros(20))
+    optimizer.step(1.0, gradient)
+    before = optimizer.step(0.9, 0.9 * gradient)
+    after = optimizer.step(1.5, 0.8 * gradient)
+    assert float(((after - before) * gradient).sum()) < 0
+    assert float((after - before).abs().max()) > float((0.05 * before).abs().max())

@@ -74,7 +74,7 @@ def iterates(network: nn.Module, images: list[Tensor], generator: torch.Generato
         bind("content", MseContent(), Term("mse-content", preset.content_weight, Vgg19.content_layers), geometry),
         bind("style", GramStyle(), Term("gram-style", preset.style_weight, LAYERS), geometry),
     ]
-    objective = Objective(network, LAYERS, terms, content=content, style=style)
+    objective = Objective(network, LAYERS, terms, taps=geometry, content=content, style=style)
     start = content.clone() if preset.initializer == "content" else torch.rand(content.shape, generator=generator)
     last = TAKEN[int(torch.randint(6, len(TAKEN), (), generator=generator))]
     pixels, optimizer = Pixels(), Lbfgs()
@@ -82,7 +82,9 @@ def iterates(network: nn.Module, images: list[Tensor], generator: torch.Generato
     optimizer.start(variable)
     scale = 0.0
     for number in range(1, last + 1):
-        total, _, gradient, image = evaluate(objective, pixels, variable)
+        found, image = evaluate(objective, pixels, variable)
+        total, gradient = float(found.total), found.gradient
+        assert gradient is not None  # noqa: S101 - for the type checker
         if not gradient.isfinite().all():
             return
         if number in TAKEN:

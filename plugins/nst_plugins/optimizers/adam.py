@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from nst_core import Optimizer
@@ -48,6 +50,17 @@ class Adam(Optimizer):
         self._sum = torch.zeros_like(self._variable)
         self._steps = 0
 
+    def resume_at(self, variable: Tensor, before: Optimizer) -> None:
+        """Begin with the moments of the smaller image, enlarged."""
+        self.start(variable)
+        if not isinstance(before, Adam) or variable.dim() != 4 or not before._adam.state:
+            return
+        learned = copy.deepcopy(before._adam.state_dict())
+        for moments in learned["state"].values():
+            for name in ("exp_avg", "exp_avg_sq"):
+                moments[name] = F.interpolate(moments[name], size=variable.shape[-2:], mode="bilinear")
+        self._adam.load_state_dict(learned)
+
     def step(self, loss: float, gradient: Tensor) -> Tensor:  # noqa: ARG002
         """One step of Adam."""
         self._variable.grad = gradient
@@ -69,14 +82,14 @@ class Adam(Optimizer):
     def state_dict(self) -> dict[str, Any]:
         """Return the point, the moments, their count, and the average."""
         return {
-            "variable": self._variable.clone(),
+            "variable": self._variable,
             "adam": self._adam.state_dict(),
-            "sum": self._sum.clone(),
+            "sum": self._sum,
             "steps": self._steps,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from :meth:`state_dict`."""
         self.start(state["variable"])
-        self._adam.load_state_dict(state["adam"])
+        self._adam.load_state_dict(copy.deepcopy(state["adam"]))
         self._sum, self._steps = state["sum"].clone(), state["steps"]

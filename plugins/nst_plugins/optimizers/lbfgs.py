@@ -16,6 +16,10 @@ __all__ = ["Lbfgs"]
 # Mean change of a pixel in the first step, which knows nothing of the curvature yet.
 FIRST_STEP = 0.01
 
+# A step of fixed length that makes the loss this many times higher is taken back, and one so much shorter made.
+WILD_RISE = 4.0
+SHORTER = 0.1
+
 
 class Lbfgs(Optimizer):
     """L-BFGS with a fixed step length of one, or a strong Wolfe line search.
@@ -23,6 +27,10 @@ class Lbfgs(Optimizer):
     Source: Liu and Nocedal, Mathematical Programming 45, 1989. The two-loop recursion runs on inner products
     instead of vectors (Chen, Wang and Zhou, Large-scale L-BFGS using MapReduce, 2014): steps, changes of gradient
     and the gradient are the rows of one matrix, and an iteration costs two passes over it.
+
+    A fixed step may raise the loss a little, and ends lower for it. One that multiplies it (four times or more) comes
+    from a memory that does not fit the place, and would cost dozens of evaluations to mend: it is taken back and
+    shortened.
 
     Args:
         history: pairs of step and change of gradient that are remembered, at least 1.
@@ -62,6 +70,7 @@ class Lbfgs(Optimizer):
         self._length = 0.0
         self._search: StrongWolfe | None = None
         self._base = self._point
+        self._base_loss = 0.0
         self._first_gradient = 0.0
 
     def step(self, loss: float, gradient: Tensor) -> Tensor | None:
@@ -78,6 +87,8 @@ class Lbfgs(Optimizer):
             longer = self._search.next_length(point)
             if longer is not None:
                 return self._move(longer)
+        elif 0 < WILD_RISE * self._base_loss < loss:
+            return self._move(SHORTER * self._length)
         self._remember(flat)
         return self._continue(loss, flat, size)
 
@@ -100,6 +111,7 @@ class Lbfgs(Optimizer):
     def _set_out(self, loss: float, gradient: Tensor, length: float) -> Tensor:
         assert self._direction is not None  # noqa: S101 - for the type checker
         self._base = self._point
+        self._base_loss = loss
         if self.line_search == "strong-wolfe":
             self._search = StrongWolfe(loss, float(gradient @ self._direction))
         return self._move(length)
@@ -160,12 +172,11 @@ class Lbfgs(Optimizer):
             "direction",
             "length",
             "base",
+            "base_loss",
             "first_gradient",
             "damping",
         )
-        state = {name: getattr(self, f"_{name}") for name in names}
-        state = {k: v.clone() if isinstance(v, Tensor) else v for k, v in state.items()}
-        return state | {
+        return {name: getattr(self, f"_{name}") for name in names} | {
             "shape": list(self._shape),
             "search": self._search.state_dict() if self._search else None,
         }

@@ -1,0 +1,121 @@
+"""Amounts of memory: what is there, what is used, what a computation needs at its peak."""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+import torch
+
+from nst_core.errors import JobError
+
+__all__ = ["PeakMemory", "available", "parse_memory", "shown", "used"]
+
+_UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
+_BINARY = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def parse_memory(text: str) -> int:
+    """Read an amount such as ``4GB``, ``1.5 GiB`` or ``800MB`` as bytes; K, M and G are thousands unless followed by i.
+
+    Raises:
+        JobError: it is not one.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?\s*", text.upper())
+    if match is None or not float(match[1]):
+        raise JobError(f"an amount of memory is written 4GB, 1.5GB or 800MB, not '{text}'")
+    return int(float(match[1]) * (_BINARY if match[3] else _UNITS)[match[2]])
+
+
+def shown(amount: float) -> str:
+    """Write an amount for people."""
+    return f"{amount / 1e9:.2f} GB" if amount >= 1e9 else f"{amount / 1e6:.0f} MB"
+
+
+def used(device: torch.device) -> int:
+    """Return the bytes that this process uses on a device: resident memory, or what torch has allocated on a GPU."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    return int(psutil.Process().memory_info().rss)
+
+
+def available(device: torch.device) -> int:
+    """Return the bytes that can still be had: of the GPU, or of the machine, limits of a container included."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    free = int(psutil.virtual_memory().available)
+    return min([free, *_left_in_container()])
+
+
+def _left_in_container() -> list[int]:
+    """Return what the control groups that this process is in leave, on Linux with version 2 or 1 of them."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        _, controllers, inside = line.split(":", 2)
+        if controllers == "":
+            root, names = _CGROUP, ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            root, names = _CGROUP / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        else:
+            continue
+        folder = root / inside.lstrip("/")
+        for place in (folder, *folder.parents):
+            if place.is_relative_to(root):
+                found += _left(place, *names)
+    return found
+
+
+def _left(place: Path, limit: str, usage: str, cache: str) -> list[int]:
+    try:
+        most = (place / limit).read_text(encoding="ascii").strip()
+        if most == "max":
+            return []
+        now = int((place / usage).read_text(encoding="ascii"))
+        statistics = dict(line.split() for line in (place / "memory.stat").read_text(encoding="ascii").splitlines())
+        return [max(0, int(most) - now + int(statistics.get(cache, 0)))]
+    except (OSError, ValueError):
+        return []
+
+
+class PeakMemory:
+    """Watches how much memory is used while its block runs.
+
+    Attributes:
+        bytes: the most that was seen; on a CPU it is looked at every two milliseconds.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.bytes = 0
+        self._device = device
+        self._ended = threading.Event()
+
+    def __enter__(self) -> PeakMemory:
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+        else:
+            self._thread = threading.Thread(target=self._watch, daemon=True)
+            self._thread.start()
+        return self
+
+    def _watch(self) -> None:
+        process = psutil.Process()
+        while True:
+            self.bytes = max(self.bytes, process.memory_info().rss)
+            if self._ended.wait(0.002):
+                return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._device.type == "cuda":
+            self.bytes = torch.cuda.max_memory_allocated(self._device)
+        else:
+            self._ended.set()
+            self._thread.join()

@@ -1,0 +1,226 @@
+"""Runs that are interrupted and go on: the same pixels, whatever happened to the file."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from installed import install
+from tiny import tiny_registry
+
+from nst_core import CheckpointError, load_image, make_job, run, save_image
+from nst_core.checkpoint import Checkpoint
+
+REGISTRY = tiny_registry()
+OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu", "steps": 14}
+
+
+@pytest.fixture
+def images(tmp_path) -> tuple[str, str]:
+    paths = []
+    for seed, name in enumerate(("content.png", "style.png")):
+        picture = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(seed))
+        save_image(picture, tmp_path / name)
+        paths.append(str(tmp_path / name))
+    return paths[0], paths[1]
+
+
+class PowerCutError(Exception):
+    """Nothing that the engine knows."""
+
+
+def at(number: int, what: type[BaseException] = PowerCutError):
+    def watch(step):
+        if step.number == number:
+            raise what
+
+    return watch
+
+
+def always(path: Path, **more) -> Checkpoint:
+    return Checkpoint(path, every=0.0, **more)
+
+
+SETTINGS = {
+    "lbfgs": {},
+    "strong-wolfe": {"optimizer": "lbfgs:line_search=strong-wolfe"},
+    "adam": {"optimizer": "adam:averaging=0.9"},
+    "noise": {"preset": "noise", "seed": 3},
+    "scales": {"scales": "20,30,56", "optimizer": "adam"},
+    "scales-lbfgs": {"scales": "28,56"},
+}
+
+
+@pytest.mark.parametrize("chosen", SETTINGS)
+@pytest.mark.parametrize("number", [2, 7, 19])
+def test_a_crashed_run_goes_on_to_the_same_pixels(chosen, number, images, tmp_path):
+    job = make_job(*images, registry=REGISTRY, **{**OPTIONS, "size": 56, **SETTINGS[chosen]})
+    whole = run(job, registry=REGISTRY)
+    if number > whole.evaluations:
+        pytest.skip("it ends earlier")
+    kept = tmp_path / "run.ckpt"
+    with pytest.raises(PowerCutError):
+        run(job, registry=REGISTRY, observers=[at(number)], checkpoint=always(kept))
+    seen: list[int] = []
+    resumed = run(job, registry=REGISTRY, observers=[lambda step: seen.append(step.number)], checkpoint=always(kept))
+    assert seen[0] == number  # nothing that was finished is done again
+    assert torch.equal(resumed.image, whole.image)
+    assert resumed.history == whole.history
+    assert [(s.size, s.evaluations, s.total) for s in resumed.stages] == [
+        (s.size, s.evaluations, s.total) for s in whole.stages
+    ]
+    assert resumed.job == whole.job
+    assert not kept.exists()  # a finished run leaves nothing behind
+    assert list(tmp_path.glob("*.previous")) == []
+
+
+def test_a_run_in_tiles_goes_on_in_the_same_tiles(images, tmp_path):
+    job = make_job(*images, registry=REGISTRY, **OPTIONS, size=56)
+    whole = run(job, registry=REGISTRY, tile=45)
+    kept = tmp_path / "run.ckpt"
+    with pytest.raises(PowerCutError):
+        run(job, registry=REGISTRY, tile=45, observers=[at(5)], checkpoint=always(kept))
+    assert torch.equal(run(job, registry=REGISTRY, checkpoint=always(kept)).image, whole.image)
+
+
+@pytest.fixture
+def crashed(images, tmp_path) -> Path:
+    job = make_job(*images, registry=REGISTRY, **OPTIONS)
+    with pytest.raises(PowerCutError):
+        run(job, registry=REGISTRY, observers=[at(9)], checkpoint=always(tmp_path / "run.ckpt"))
+    return tmp_path / "run.ckpt"
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(crashed, images):
+    job = make_job(*images, registry=REGISTRY, **OPTIONS)
+    content = bytearray(crashed.read_bytes())
+    content[-100] ^= 1  # one bit of a tensor
+    crashed.write_bytes(content)
+    said: list[str] = []
+    seen: list[int] = []
+    resumed = run(
+        job,
+        registry=REGISTRY,
+        observers=[lambda step: seen.append(step.number)],
+        checkpoint=always(crashed, say=said.append),
+    )
+    assert seen[0] == 8  # one more than without the damage
+    assert re.search(r"run.ckpt' is damaged.*going on from the one before", said[0])
+    assert torch.equal(resumed.image, run(job, registry=REGISTRY).image)
+
+
+@pytest.mark.parametrize("spoil", [lambda p: p.write_bytes(p.read_bytes()[:1000]), lambda p: p.write_text("hello")])
+def test_two_damaged_checkpoints_are_an_error(spoil, crashed, images):
+    previous = crashed.with_name("run.ckpt.previous")
+    spoil(crashed)
+    spoil(previous)
+    with pytest.raises(
+        CheckpointError, match=r"run.ckpt' is damaged or none at all .*previous.*Remove it to begin anew"
+    ):
+        run(make_job(*images, registry=REGISTRY, **OPTIONS), registry=REGISTRY, checkpoint=always(crashed))
+
+
+def test_a_checkpoint_of_another_job_is_refused_with_the_difference(crashed, images):
+    other = make_job(*images, registry=REGISTRY, **OPTIONS, style_weight=3e6, optimizer="adam")
+    with pytest.raises(
+        CheckpointError, match=r"of another job: .*optimizer.name was lbfgs and is adam; .*weight was 1"
+    ):
+        run(other, registry=REGISTRY, checkpoint=always(crashed))
+    assert crashed.exists()
+
+
+def test_a_checkpoint_of_another_version_is_refused(crashed, images, monkeypatch):
+    from nst_core.result import Result
+
+    now = Result.versions()
+    monkeypatch.setattr(Result, "versions", staticmethod(lambda: {**now, "nst": "9.9"}))
+    with pytest.raises(CheckpointError, match=rf"by another version: nst was {re.escape(now['nst'])} and is 9.9"):
+        run(make_job(*images, registry=REGISTRY, **OPTIONS), registry=REGISTRY, checkpoint=always(crashed))
+
+
+def test_a_changed_image_is_another_job(crashed, images):
+    save_image(torch.zeros(1, 3, 40, 56), Path(images[1]))
+    with pytest.raises(CheckpointError, match=r"style.sha256 was"):
+        run(make_job(*images, registry=REGISTRY, **OPTIONS), registry=REGISTRY, checkpoint=always(crashed))
+
+
+def test_a_full_disk_is_an_error_that_leaves_the_old_file(crashed, images, monkeypatch):
+    before = crashed.read_bytes()
+
+    def full(tensors, path, metadata):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nst_core.checkpoint.save_file", full)
+    job = make_job(*images, registry=REGISTRY, **OPTIONS)
+    with pytest.raises(
+        CheckpointError, match=r"cannot be written: .*No space left on device; the last good one is left"
+    ):
+        run(job, registry=REGISTRY, checkpoint=always(crashed))
+    assert crashed.read_bytes() == before
+    assert sorted(path.name for path in crashed.parent.glob("*run.ckpt*")) == ["run.ckpt", "run.ckpt.previous"]
+
+
+def test_a_place_that_cannot_be_written_to_is_said_before_the_work(tmp_path):
+    with pytest.raises(CheckpointError, match="does not exist"):
+        Checkpoint(tmp_path / "nowhere" / "run.ckpt")
+
+
+def test_ctrl_c_keeps_the_run(images, tmp_path, monkeypatch):
+    """In the middle of an evaluation, long before a checkpoint is due."""
+    job = make_job(*images, registry=REGISTRY, **OPTIONS)
+    whole = run(job, registry=REGISTRY)
+    from nst_core import descent
+
+    evaluate, count = descent.evaluate, 0
+
+    def interrupted(*arguments):
+        nonlocal count
+        count += 1
+        if count == 6:
+            raise KeyboardInterrupt
+        return evaluate(*arguments)
+
+    kept = Checkpoint(tmp_path / "run.ckpt", every=1e6)
+    with monkeypatch.context() as patch:
+        patch.setattr(descent, "evaluate", interrupted)
+        assert run(job, registry=REGISTRY, checkpoint=kept).stopped == "interrupted"
+    seen: list[int] = []
+    resumed = run(job, registry=REGISTRY, observers=[lambda step: seen.append(step.number)], checkpoint=kept)
+    assert seen[0] == 6
+    assert torch.equal(resumed.image, whole.image)
+
+
+def test_the_command_resumes_after_a_kill(images, tmp_path):
+    """nst run is killed in the middle; nst resume makes the picture that it would have made."""
+    site = install(tmp_path / "site", "tiny-package", "tiny", "tiny")
+    tests = str(Path(__file__).resolve().parents[1])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(site), tests])}
+    command = [sys.executable, "-c", "from nst_cli.main import main; main()"]
+    arguments = [*images, "--extractor", "tiny", "--steps", "400", "--device", "cpu", "-q"]
+    whole, out, kept = tmp_path / "whole.png", tmp_path / "out.png", tmp_path / "run.ckpt"
+    subprocess.run([*command, "run", *arguments, "-o", str(whole)], check=True, env=environment)
+    more = ["-o", str(out), "--checkpoint", str(kept), "--checkpoint-every", "0s"]
+    with subprocess.Popen([*command, "run", *arguments, *more], env=environment) as process:
+        while not kept.exists():
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+    assert not out.exists()
+    if not kept.exists():  # killed between the two renames
+        assert kept.with_name("run.ckpt.previous").exists()
+    subprocess.run([*command, "resume", str(kept), "-q"], check=True, env=environment)
+    assert torch.equal(load_image(out).pixels, load_image(whole).pixels)
+
+
+def test_what_cannot_be_resumed(nst, tmp_path):
+    result = nst("resume", str(tmp_path / "nothing.ckpt"))
+    assert result.code == 2
+    assert "there is no checkpoint" in result.err
