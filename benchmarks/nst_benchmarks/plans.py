@@ -53,7 +53,8 @@ def _line(found: dict[str, Any]) -> str:
     (scale,) = found["scales"]
     megapixels = scale["height"] * scale["width"] / 1e6
     return (
-        f"{scale['width']}×{scale['height']}  {scale['rows']}×{scale['columns']} tiles, overlap {scale['overlap']:.2f}  "
+        f"{scale['width']}×{scale['height']}  {scale['rows']}×{scale['columns']} tiles, "
+        f"overlap {scale['overlap']:.2f}  "
         f"history {found['history'] or 'whole'}  planned {found['bytes'] / 1e9:.2f} GB, "
         f"measured {found['peak'] / 1e9:.2f} GB  {scale['seconds'] / scale['evaluations']:.2f} s planned, "
         f"measured {found['each']:.2f} s each, {found['each'] / megapixels:.2f} s a megapixel"

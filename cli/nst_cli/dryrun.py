@@ -31,6 +31,7 @@ def show_plan(job: Job, means: Means, *, as_json: bool) -> None:
 
 
 def _lines(plan: Plan, job: Job) -> list[str]:
+    from nst_cli.cellprogress import minutes
     from nst_core.memory import shown
 
     lines = []
@@ -40,20 +41,14 @@ def _lines(plan: Plan, job: Job) -> list[str]:
             tiles = f"{scale.rows}×{scale.columns} tiles, {scale.overlap:.2f} pixels computed for each"
         lines.append(
             f"{scale.width}×{scale.height}  {scale.evaluations} evaluations  {tiles}  "
-            f"{shown(scale.bytes)}  {_time(scale.seconds)}"
+            f"{shown(scale.bytes)}  {minutes(scale.seconds)}"
         )
     history = f", remembering {plan.history} steps" if plan.history else ""
     lines += [
         f"optimizer   {job.optimizer.name}{history}",
         f"memory      {shown(plan.bytes)} at the peak; {shown(plan.limit)} may be used",
         f"floor       {shown(plan.floor)} whatever the tiles",
-        f"time        {_time(plan.seconds)}, without loading",
+        f"time        {minutes(plan.seconds)}, without loading",
         "it fits" if plan.fits else f"it does not fit. {plan.advice}",
     ]
     return lines
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

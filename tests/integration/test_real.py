@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,3 +140,32 @@ def test_the_content_preset_reaches_its_goal(command):
     options = ("--size", "256", "--steps", "200", "--precision", "fp32", "-o", "goal.png")
     made = command("tubingen", "starry_night", *options)
     assert loss_of(made["path"], nst.Job.from_dict(made["job"])) < 0.025 * made["first_total"]
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_cost_no_pixel(real_weights, real_images, tmp_path):
+    """kill -9 by process id, whatever the run is doing, its checkpoint included; the end is the same picture."""
+    pair = [str(real_images / "tubingen.jpg"), str(real_images / "starry_night.jpg")]
+    options = ["--weights", str(real_weights), "--scales", "128,256", "--steps", "600", "--device", "cpu", "-q"]
+    kept = ["--checkpoint", "run.ckpt", "--checkpoint-every", "0s"]
+    subprocess.run([NST, "run", *pair, *options, "-o", "whole.png"], check=True, cwd=tmp_path)
+    chance = random.Random(0)
+    kills = 0
+    command = [NST, "run", *pair, *options, *kept, "-o", "killed.png"]
+    while kills < 20:
+        process = subprocess.Popen(command, cwd=tmp_path)
+        until = time.monotonic() + 60
+        fresh = time.time()
+        while time.monotonic() < until and process.poll() is None:
+            file = tmp_path / "run.ckpt"
+            if file.exists() and file.stat().st_mtime > fresh:  # it has begun to make steps
+                break
+            time.sleep(0.01)
+        time.sleep(chance.random())
+        assert process.poll() is None, f"it was over after {kills} kills"
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        kills += 1
+        command = [NST, "resume", "run.ckpt", "--checkpoint-every", "0s", "-q"]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    assert torch.equal(load_image(tmp_path / "killed.png").pixels, load_image(tmp_path / "whole.png").pixels)

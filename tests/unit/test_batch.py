@@ -116,6 +116,30 @@ def test_ctrl_c_loses_the_current_cell_only(job, registry, tmp_path):
     assert statuses(carried_out(jobs, tmp_path / "out", registry)) == ["kept", "done", "done"]
 
 
+def test_ctrl_c_in_the_middle_of_a_cell_loses_no_evaluation(job, registry, tmp_path, monkeypatch):
+    from nst_core import descent
+
+    evaluate, calls = descent.evaluate, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return evaluate(*arguments)
+
+    (whole,) = carried_out([replace(job, steps=9)], tmp_path / "whole", registry).results
+    with monkeypatch.context() as patch:
+        patch.setattr(descent, "evaluate", interrupted)
+        assert carried_out([replace(job, steps=9)], tmp_path / "out", registry).interrupted
+    calls.clear()
+    monkeypatch.setattr(descent, "evaluate", lambda *arguments: (calls.append(1), evaluate(*arguments))[1])
+    (cell,) = carried_out([replace(job, steps=9)], tmp_path / "out", registry).results
+    assert len(calls) == 5  # four were done
+    assert (cell.folder / "image.png").read_bytes()[-2000:] == (whole.folder / "image.png").read_bytes()[-2000:]
+    assert cell.record["history"] == whole.record["history"]
+    assert not list(cell.folder.glob("*checkpoint*"))
+
+
 @pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", b'{"format": 1, "key": "other"}'])
 def test_a_damaged_record_is_not_a_finished_cell(job, registry, tmp_path, damage):
     (cell,) = carried_out([job], tmp_path / "out", registry).results

@@ -12,8 +12,9 @@ namespace nst {
 /// memory, and of maps there are many pages.
 class Buffers {
  public:
-  /// Memory that is not used in the last `evaluations` is given back.
-  explicit Buffers(int64_t evaluations = 2) : kept_(evaluations) {}
+  /// Memory that is not used in the last `evaluations` is given back. An image in tiles makes many small ones, and those
+  /// without gradients need little of it.
+  explicit Buffers(int64_t evaluations = 64) : kept_(evaluations) {}
 
   /// A map (B, C, H, W) on the CPU whose values are undefined.
   at::Tensor map(at::IntArrayRef sizes, at::ScalarType type);
