@@ -182,7 +182,9 @@ def _computed(
             "metrics": metrics.to_dict(),
             "wall_seconds": time.perf_counter() - began,
         }
-        return replace(cell, status="done", folder=folder, record=store.finish(cell.key, record))
+        record = store.finish(cell.key, record)
+        kept.finished()
+        return replace(cell, status="done", folder=folder, record=record)
     except FAILURES as error:
         said = str(error) if isinstance(error, NstError) else f"{type(error).__name__}: {error}"
         return replace(cell, status="failed", error=said)

@@ -203,7 +203,7 @@ class Checkpoint:
         return not changed
 
     def finished(self) -> None:
-        """Remove the files of a run that is complete."""
+        """Remove the files of a run whose result is saved."""
         for path in (self.path, self.previous):
             with suppress(OSError):
                 path.unlink(missing_ok=True)

@@ -47,7 +47,7 @@ def run(
         tile: "auto" cuts images into tiles where they do not fit into memory, "off" never does; a number is the
             side of a square tile in pixels, its margin included.
         memory_limit: bytes of memory that may be used; most of what is available by default.
-        checkpoint: where the run is kept and continued from.
+        checkpoint: where the run is kept and continued from; once the result is saved, call its ``finished``.
 
     Returns:
         The best image found. Ctrl-C ends a run early with the best so far.
@@ -116,6 +116,8 @@ class _Run:
         self._longest = max(size)
         self._scales = scales_of(job, self._longest)
         job = replace(job, scales=tuple(scale.size for scale in self._scales[:-1]))
+        if checkpoint and self._kept:
+            self._kept = self._with_these_scales(checkpoint, self._kept, job)
         if self._kept:  # the same pixels need the same tiles
             found = fit_again(job, self._kept.job, self._kept.state["most_pixels"])
         else:
@@ -127,7 +129,7 @@ class _Run:
 
     def go(self, observers: tuple[Observer, ...]) -> Result:
         """Make the scales that are left."""
-        kept = self._kept
+        kept, self._kept = self._kept, None  # not to be held any longer than it takes to load it
         if kept is not None:
             self._stages = [Stage(**stage) for stage in kept.stages]
             self._history = list(kept.history)
@@ -140,7 +142,10 @@ class _Run:
                 planned=sum(scale.steps for scale in self._scales),
                 seconds_before=sum(stage.seconds for stage in self._stages),
             )
-            if kept is not None and self._same(kept, ready):
+            if kept is not None:
+                if not self._same(kept, ready):  # and is of no use: begin anew
+                    self._stages, self._history = [], []
+                    return self.go(observers)
                 descent.load_state_dict(kept.state)
             elif before is not None:
                 descent.take_over(before)
@@ -151,8 +156,6 @@ class _Run:
             self._finish(scale, descent)
             if stopped == "interrupted":
                 break
-        if self._checkpoint and stopped != "interrupted":
-            self._checkpoint.finished()
         assert descent is not None  # noqa: S101 - for the type checker: there is a last scale
         result = _result(ready, descent, self._pinned(ready), stopped, self._stages, self._history)
         return replace(result, remarks=(*result.remarks, self._fit.remark)) if self._fit.remark else result
@@ -169,6 +172,12 @@ class _Run:
         if before is None:
             self._initializer = ready.job.initializer
         return ready
+
+    @staticmethod
+    def _with_these_scales(checkpoint: Checkpoint, kept: Kept, job: Job) -> Kept | None:
+        """Return what was kept if it went through the same scales; anything else is found out once images are read."""
+        as_here = replace(kept.job, size=job.size, scales=job.scales, steps=job.steps)
+        return kept if checkpoint.same_job(kept, as_here) else None
 
     def _same(self, kept: Kept, ready: Ready) -> bool:
         assert self._checkpoint is not None  # noqa: S101 - for the type checker: something was kept in it

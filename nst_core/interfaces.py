@@ -328,5 +328,6 @@ class Optimizer(ABC):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up where :meth:`state_dict` was called; the steps that follow are the same.
 
+        Called after :meth:`start`, on whose device the variable lives; the tensors of ``state`` may be on the CPU.
         ``state`` stays as it is.
         """

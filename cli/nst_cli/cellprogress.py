@@ -55,11 +55,12 @@ class _Clock(BatchObserver):
         self.labels, self.total, self.done = labels, total, 0
         self.began = time.perf_counter()
 
-    def left(self) -> str:
-        """Return the time left in words, "" before the first cell is done."""
+    def left(self, share: float = 0.0) -> str:
+        """Return the time left in words, "" before the first cell is done; ``share`` is done of the current one."""
         if not self.done:
             return ""
-        return f"about {minutes((time.perf_counter() - self.began) / self.done * (self.total - self.done))} left"
+        done = self.done + share
+        return f"about {minutes((time.perf_counter() - self.began) / done * (self.total - done))} left"
 
     def ended(self, number: int, result: CellResult) -> None:  # noqa: ARG002
         self.done += 1
@@ -87,8 +88,8 @@ class _Bar(_Clock):
         self.bar.update(self.task, description=self.labels[number], within="")
 
     def step(self, step: Step) -> None:
-        share = (self.done + step.number / step.steps) if step.steps else self.done
-        self.bar.update(self.task, completed=int(share), within=f"{step.number}/{step.steps}", left=self.left())
+        left = self.left(step.number / step.steps)
+        self.bar.update(self.task, completed=self.done, within=f"{step.number}/{step.steps}", left=left)
 
     def ended(self, number: int, result: CellResult) -> None:
         super().ended(number, result)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nst_cli import console, options
+from nst_cli import options
 from nst_core.errors import CheckpointError
 
 __all__ = ["resume"]
@@ -38,13 +38,13 @@ def resume(
     from nst_cli.single import carry_out
     from nst_core.checkpoint import Checkpoint
 
-    say = (lambda _: None) if quiet else console.say
-    kept = Checkpoint(checkpoint, say=say).read()
+    kept = Checkpoint(checkpoint).read()
     if kept is None:
         raise CheckpointError(f"there is no checkpoint '{checkpoint}'; 'nst run --checkpoint FILE' makes one")
-    target = output or (Path(kept.output) if kept.output else None)
+    job, target = kept.job, output or (Path(kept.output) if kept.output else None)
+    del kept  # it is as large as the optimizer's memory, and will be read again
     result = carry_out(
-        kept.job,
+        job,
         target,
         bits=bits,
         as_json=as_json,

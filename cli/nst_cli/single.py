@@ -73,6 +73,8 @@ def carry_out(
             checkpoint=checkpoint,
         )
     _save(result, target, bits)
+    if checkpoint and result.stopped != "interrupted":
+        checkpoint.finished()
     if recipe_file is not None:
         write_recipe(result, recipe_file)
     for remark in result.remarks:

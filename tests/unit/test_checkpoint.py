@@ -77,7 +77,8 @@ def test_a_crashed_run_goes_on_to_the_same_pixels(chosen, number, images, tmp_pa
         (s.size, s.evaluations, s.total) for s in whole.stages
     ]
     assert resumed.job == whole.job
-    assert not kept.exists()  # a finished run leaves nothing behind
+    always(kept).finished()  # as the command does once the picture is saved
+    assert not kept.exists()
     assert list(tmp_path.glob("*.previous")) == []
 
 
@@ -134,6 +135,25 @@ def test_a_checkpoint_of_another_job_is_refused_with_the_difference(crashed, ima
     ):
         run(other, registry=REGISTRY, checkpoint=always(crashed))
     assert crashed.exists()
+
+
+def test_a_checkpoint_of_other_scales_is_refused(images, tmp_path):
+    kept = tmp_path / "run.ckpt"
+    job = make_job(*images, registry=REGISTRY, **{**OPTIONS, "scales": "20,30,56"})
+    with pytest.raises(PowerCutError):
+        run(job, registry=REGISTRY, observers=[at(23)], checkpoint=always(kept))
+    other = make_job(*images, registry=REGISTRY, **OPTIONS, size=56, scales="off")
+    with pytest.raises(CheckpointError, match=r"of another job: scales\[0\] was 20 and is not set"):
+        run(other, registry=REGISTRY, checkpoint=always(kept))
+    # One that may be thrown away is no error: the run begins anew.
+    thrown = run(other, registry=REGISTRY, checkpoint=always(kept, disposable=True))
+    assert torch.equal(thrown.image, run(other, registry=REGISTRY).image)
+
+
+def test_a_disposable_checkpoint_of_another_job_is_ignored(crashed, images):
+    other = make_job(*images, registry=REGISTRY, **OPTIONS, style_weight=3e6)
+    found = run(other, registry=REGISTRY, checkpoint=always(crashed, disposable=True))
+    assert torch.equal(found.image, run(other, registry=REGISTRY).image)
 
 
 def test_a_checkpoint_of_another_version_is_refused(crashed, images, monkeypatch):
@@ -218,6 +238,7 @@ def test_the_command_resumes_after_a_kill(images, tmp_path):
         assert kept.with_name("run.ckpt.previous").exists()
     subprocess.run([*command, "resume", str(kept), "-q"], check=True, env=environment)
     assert torch.equal(load_image(out).pixels, load_image(whole).pixels)
+    assert list(tmp_path.glob("*run.ckpt*")) == []  # the picture is saved, so nothing is left behind
 
 
 def test_what_cannot_be_resumed(nst, tmp_path):

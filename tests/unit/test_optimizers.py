@@ -103,6 +103,7 @@ def test_state_round_trip_continues_identically(make):
     _, x = proceed(whole, quadratic, START, 7)
     state = copy.deepcopy(whole.state_dict())
     expected = proceed(whole, quadratic, x, 9)
+    rest.start(START)
     rest.load_state_dict(state)
     found = proceed(rest, quadratic, x, 9)
     assert found[0] == expected[0]
@@ -187,6 +188,7 @@ def test_adam_averages_its_iterates():
     expected = sum(w * p for w, p in zip(weights / weights.sum(), points, strict=True))
     torch.testing.assert_close(optimizer.solution(), expected)
     again = Adam(0.1, averaging=0.8)
+    again.start(START)
     again.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     assert torch.equal(again.solution(), optimizer.solution())
 

@@ -90,6 +90,7 @@ class Adam(Optimizer):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from :meth:`state_dict`."""
-        self.start(state["variable"])
+        place = self._variable.device
+        self.start(state["variable"].to(place))
         self._adam.load_state_dict(copy.deepcopy(state["adam"]))
-        self._sum, self._steps = state["sum"].clone(), state["steps"]
+        self._sum, self._steps = state["sum"].to(place, copy=True), state["steps"]

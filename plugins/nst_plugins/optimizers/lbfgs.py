@@ -184,7 +184,9 @@ class Lbfgs(Optimizer):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from :meth:`state_dict`."""
         plain = {k: v for k, v in state.items() if k not in ("shape", "search")}
+        place = self._point.device
         for name, value in plain.items():
-            setattr(self, f"_{name}", value.clone() if isinstance(value, Tensor) else value)
+            setattr(self, f"_{name}", value.to(place, copy=True) if isinstance(value, Tensor) else value)
+        self._products = self._products.cpu()
         self._shape = torch.Size(state["shape"])
         self._search = StrongWolfe.from_state_dict(state["search"]) if state["search"] else None
