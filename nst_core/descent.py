@@ -15,7 +15,7 @@ from nst_core.errors import BrokenContractError, NonFiniteError
 from nst_core.objective import Evaluation, Objective
 from nst_core.parametrization import Pixels
 from nst_core.resolve import Ready
-from nst_core.result import Losses, Step, Stopped
+from nst_core.result import Losses, Stage, Step, Stopped
 
 __all__ = ["Descent", "Observer", "evaluate"]
 
@@ -206,6 +206,11 @@ class Descent:
         raise NonFiniteError(
             f"the objective is not finite {when}{where}; lower the weights, use --precision fp32, or another optimizer"
         )
+
+    def stage(self, size: int) -> Stage:
+        """Return the figures of this descent; ``size`` is the longest side of its image."""
+        assert self.best is not None  # noqa: S101 - for the type checker: the first evaluation gave one, or raised
+        return Stage(size, len(self.history), self.seconds, self.best.total)
 
     def image(self) -> Tensor:
         """Return the best image, in [0, 1], on the device."""

@@ -86,9 +86,7 @@ def optimize(ready: Ready, observers: Iterable[Observer] = ()) -> Result:
     """Improve the initial image of a job that was made ready, at its own size only; see :func:`run`."""
     descent = Descent(ready)
     stopped = descent.go(tuple(observers))
-    assert descent.best is not None  # noqa: S101 - for the type checker: the first evaluation gave one, or raised
-    height, width = ready.initial.shape[-2:]
-    stage = Stage(max(height, width), len(descent.history), descent.seconds, descent.best.total)
+    stage = descent.stage(max(ready.initial.shape[-2:]))
     return _result(ready, descent, ready.job, stopped, (stage,), descent.history)
 
 
@@ -153,7 +151,8 @@ class _Run:
             stopped = descent.go(observers, partial(self._keep, descent, ready, when_due=True))
             if stopped == "interrupted":
                 self._keep(descent, ready)
-            self._finish(scale, descent)
+            self._stages.append(descent.stage(scale.size))
+            self._history += descent.history
             if stopped == "interrupted":
                 break
         assert descent is not None  # noqa: S101 - for the type checker: there is a last scale
@@ -204,11 +203,6 @@ class _Run:
             return
         stages = [asdict(stage) for stage in self._stages]
         checkpoint.write(self._pinned(ready), stages, self._history, descent.state_dict())
-
-    def _finish(self, scale: Scale, descent: Descent) -> None:
-        assert descent.best is not None  # noqa: S101 - for the type checker: the first evaluation gave one, or raised
-        self._stages.append(Stage(scale.size, len(descent.history), descent.seconds, descent.best.total))
-        self._history += descent.history
 
 
 def _result(

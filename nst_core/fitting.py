@@ -7,32 +7,21 @@ the very network, losses and precision of the job.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from nst_core.device import choose_device, choose_dtype
+from nst_core.device import choose_device
 from nst_core.errors import JobError
-from nst_core.interfaces import Optimizer
 from nst_core.job import Component, Job
-from nst_core.memory import PeakMemory, available, shown, used
-from nst_core.objective import Objective
+from nst_core.memory import available, shown
+from nst_core.probe import Probe
 from nst_core.registry import Registry
-from nst_core.resolve import bind_terms, network_for
 from nst_core.scales import Scale
 from nst_core.shared import Shared
 from nst_core.tiles import Tiling
 
 __all__ = ["Fit", "Plan", "ScalePlan", "fit", "fit_again", "make_plan"]
 
-# Images that are held at once besides the optimizer's: content, initial and best one, point, picture, gradient, and
-# what a step of the optimizer makes on the way.
-IMAGES = 11
-IMAGE_BYTES = 12  # of a pixel: three float32
 # Nothing is measured, and nothing is tiled, where this much for every pixel would fit: more than any job needs.
 PLENTY = 8000
 # Share of what is available that may be taken, unless a limit was named.
@@ -40,8 +29,6 @@ SHARE = 0.85
 # Tiles that cost more than this, for their overlaps, are a reason to shorten the optimizer's memory.
 COSTLY = 1.4
 LEAST_HISTORY = 3
-PROBES = ((192, 256), (384, 512))
-PROBE_IMAGES = 6  # content, style, picture, leaf, gradient, and the gradient's sum
 HISTORY = "history"
 
 
@@ -189,7 +176,7 @@ def make_plan(
 ) -> Plan:
     """Measure what evaluations cost here, and lay a job out; see :func:`fit`."""
     device = choose_device(job.device)
-    probe = _Probe(job, registry, shared, device)
+    probe = Probe(job, registry, shared, device)
     most = limit or int(probe.base + SHARE * available(device))
     layouts = [_layout(probe, component, size, tile, most) for component in _shorter_and_shorter(job, registry)]
     fitting = [layout for layout in layouts if layout.fits]
@@ -221,7 +208,7 @@ class _Layout:
     fits: bool
 
 
-def _layout(probe: _Probe, optimizer: Component, size: tuple[int, int], tile: str | int, limit: int) -> _Layout:
+def _layout(probe: Probe, optimizer: Component, size: tuple[int, int], tile: str | int, limit: int) -> _Layout:
     pixels = size[0] * size[1]
     floor = probe.floor(pixels, optimizer)
     room = (limit - floor) / probe.tile_bytes
@@ -239,7 +226,7 @@ def _layout(probe: _Probe, optimizer: Component, size: tuple[int, int], tile: st
     return _Layout(optimizer, floor, tiling, sum(one.pixels for one in tiles) / pixels, fits)
 
 
-def _scale_plan(probe: _Probe, layout: _Layout, size: tuple[int, int], steps: int) -> ScalePlan:
+def _scale_plan(probe: Probe, layout: _Layout, size: tuple[int, int], steps: int) -> ScalePlan:
     height, width = size
     rows, columns = layout.tiling.grid(height, width)
     tiles = layout.tiling.tiles(height, width)
@@ -250,7 +237,7 @@ def _scale_plan(probe: _Probe, layout: _Layout, size: tuple[int, int], steps: in
     return ScalePlan(height, width, steps, rows, columns, largest, computed / (height * width), peak, each * steps)
 
 
-def _advice(probe: _Probe, layout: _Layout, size: tuple[int, int], limit: int, registry: Registry) -> str:
+def _advice(probe: Probe, layout: _Layout, size: tuple[int, int], limit: int, registry: Registry) -> str:
     pixels = size[0] * size[1]
     ways = []
     if probe.untileable:
@@ -281,97 +268,3 @@ def _shorter_and_shorter(job: Job, registry: Registry) -> list[Component]:
         found.append(Component(component.name, {**component.params, HISTORY: length}))
         length //= 2
     return found
-
-
-class _Probe:
-    """What an evaluation costs on this machine.
-
-    Attributes:
-        base: bytes in use before it.
-        tile_bytes: for every pixel of a tile.
-        seconds: of an evaluation, for every pixel.
-        forward_seconds: of the part without gradients, which most tiles do twice.
-        tiling: of the network.
-        untileable: losses that cannot be computed in tiles.
-    """
-
-    def __init__(self, job: Job, registry: Registry, shared: Shared, device: torch.device) -> None:
-        self._job, self._registry = job, registry
-        self._generator = torch.Generator().manual_seed(0)
-        self._made = made = network_for(job, registry, shared, device, choose_dtype(job.precision, device))
-        deepest = max((made.extractor.taps()[layer].stride for layer in made.layers), default=1)
-        self._peak(64 + deepest, 64 + deepest, device)  # threads start, libraries make their plans
-        self.base = used(device)
-        peaks = [self._peak(height, width, device) for height, width in PROBES]
-        (small, large), objective = (h * w for h, w in PROBES), self._objective
-        self._kept = sum(map(_nbytes, objective.targets())) / large
-        growth = (peaks[1] - peaks[0]) / (large - small)
-        self.tile_bytes = max(float(IMAGE_BYTES), growth - self._kept - PROBE_IMAGES * IMAGE_BYTES)
-        self._fixed = max(0.0, peaks[0] - self.base - growth * small)
-        image = self._image(*PROBES[1], device)
-        self.seconds = _time(lambda: objective.evaluate(image), device) / large
-        with torch.no_grad():
-            self.forward_seconds = _time(lambda: objective(image), device) / large
-        self.tiling = objective.tiling
-        self.untileable = objective.untileable
-
-    def _image(self, height: int, width: int, device: torch.device) -> Tensor:
-        return torch.rand(1, 3, height, width, generator=self._generator).to(device)
-
-    def _peak(self, height: int, width: int, device: torch.device) -> int:
-        with PeakMemory(device) as peak:
-            made = self._made
-            self._objective = Objective(
-                made.network,
-                made.layers,
-                bind_terms(self._job, self._registry, made.extractor),
-                taps=made.extractor.taps(),
-                content=self._image(height, width, device),
-                style=self._image(height, width, device),
-            )
-            self._objective.evaluate(self._image(height, width, device))
-        return peak.bytes
-
-    def pixel_bytes(self, optimizer: Component) -> float:
-        """Return what a pixel of the pastiche needs whatever the tiles."""
-        return IMAGES * IMAGE_BYTES + self._kept + _optimizer_bytes(optimizer, self._registry)
-
-    def floor(self, pixels: int, optimizer: Component) -> float:
-        """Return what a pastiche needs whatever the tiles, the process included."""
-        return self.base + self._fixed + pixels * self.pixel_bytes(optimizer)
-
-
-def _time(run: Callable[[], object], device: torch.device) -> float:
-    run()
-    began = time.perf_counter()
-    run()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - began
-
-
-def _optimizer_bytes(component: Component, registry: Registry) -> float:
-    """Return what an optimizer remembers of every pixel, once its memory is full."""
-    optimizer: Optimizer = registry.create("optimizer", component)
-    point = torch.zeros(1, 3, 128, 128)
-    optimizer.start(point)
-    optimizer.step(1.0, torch.ones_like(point))
-    return _nbytes(optimizer.state_dict()) / (128 * 128)
-
-
-def _nbytes(value: Any) -> int:
-    """Return the bytes of all tensors in nested data, each once."""
-    found: dict[int, int] = {}
-
-    def visit(inner: Any) -> None:
-        if isinstance(inner, Tensor):
-            found[inner.data_ptr()] = inner.nbytes
-        elif isinstance(inner, Mapping):
-            for each in inner.values():
-                visit(each)
-        elif isinstance(inner, list | tuple):
-            for each in inner:
-                visit(each)
-
-    visit(value)
-    return sum(found.values())
