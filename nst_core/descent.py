@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nst_core.errors import BrokenContractError, NonFiniteError
+from nst_core.errors import BrokenContractError, NonFiniteError, is_out_of_memory
 from nst_core.objective import Evaluation, Objective
 from nst_core.parametrization import Pixels
 from nst_core.resolve import Ready
@@ -24,6 +24,8 @@ Observer = Callable[[Step], None]
 # After a non-finite value the engine goes back and takes shorter steps, this often and by this factor.
 MOST_ROLLBACKS = 4
 DAMPING = 0.1
+
+LESS = "out of memory; the optimizer remembers less from here on, and starts again at the best image"
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,14 @@ class Descent:
         self.seconds = 0.0
         self.consistent = True
         self._optimizer = ready.optimizer
-        self._optimizer.start(self._variable)
+        self._note = ""
+        self._start(lambda: self._optimizer.start(self._variable))
 
     def take_over(self, smaller: Descent) -> None:
         """Begin with what the optimizer learned at a smaller size, where it can use that."""
         # Losses are means over positions: with more pixels, each pulls less. The optimizer should not notice.
         self._scale = smaller._scale * self._variable.numel() / smaller._variable.numel()
-        self._optimizer.resume_at(self._variable, smaller._optimizer)
+        self._start(lambda: self._optimizer.resume_at(self._variable, smaller._optimizer))
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the next evaluations depend on: tensors, which are not copies, and plain values."""
@@ -124,7 +127,7 @@ class Descent:
         objective, steps = self._ready.objective, self._ready.job.steps
         began = time.perf_counter() - self.seconds
         while len(self.history) < steps:
-            found, image, note = self._evaluate()
+            found, image = self._evaluate()
             self.consistent = False
             total, gradient = float(found.total), found.gradient
             assert gradient is not None  # noqa: S101 - for the type checker: evaluate gives it
@@ -135,7 +138,7 @@ class Descent:
             if not finite:
                 self._rollbacks += 1
                 if self._rollbacks == 1:
-                    note = "the objective is not finite; going back to the best image, with shorter steps"
+                    self._note = "the objective is not finite; going back to the best image, with shorter steps"
                 self._give_up_if_hopeless(found.losses)
             self.seconds = time.perf_counter() - began
             step = Step(
@@ -147,8 +150,9 @@ class Descent:
                 seconds=self._before + self.seconds,
                 best=self.best.total if self.best else math.nan,
                 image=image,
-                note=note,
+                note=self._note,
             )
+            self._note = ""
             for watch in observers:
                 watch(step)
             if len(self.history) == steps:
@@ -161,28 +165,65 @@ class Descent:
             between()
         return "finished"
 
-    def _evaluate(self) -> tuple[Evaluation, Tensor, str]:
-        """Evaluate once. A GPU that runs out of memory gets smaller tiles."""
-        note = ""
+    def _evaluate(self) -> tuple[Evaluation, Tensor]:
+        """Evaluate once. Where memory runs out, tiles get smaller, and then the optimizer's memory."""
+        objective = self._ready.objective
         while True:
             try:
-                return (*evaluate(self._ready.objective, self._pixels, self._variable), note)
-            except torch.OutOfMemoryError:
-                if not self._ready.objective.tile_smaller(self._variable):
+                return evaluate(objective, self._pixels, self._variable)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
                     raise
-            torch.cuda.empty_cache()
-            note = f"out of memory; going on in tiles of {self._ready.objective.tiling.most_pixels} pixels"
+                smaller = objective.tile_smaller(self._variable)
+                if not smaller and not self._optimizer.remember_less():
+                    raise
+            # Only here is nothing held any more that the error's traceback refers to.
+            if smaller:
+                torch.accelerator.empty_cache()
+                self._note = f"out of memory; going on in tiles of {objective.tiling.most_pixels} pixels"
+            else:
+                self._begin_with_less()
+
+    def _start(self, start: Callable[[], None]) -> None:
+        """Start the optimizer with as much memory as there is room for."""
+        while True:
+            try:
+                return start()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or not self._optimizer.remember_less():
+                    raise
+            torch.accelerator.empty_cache()
+            self._note = LESS
+
+    def _start_again(self) -> None:
+        """Begin at the best point with an empty memory."""
+        self._variable = self.best.variable if self.best else self._variable
+        self._start(lambda: self._optimizer.start(self._variable, self._damping))
+
+    def _begin_with_less(self) -> None:
+        torch.accelerator.empty_cache()
+        self._start_again()
+        self._note = LESS
 
     def _proceed(self, total: float, gradient: Tensor, finite: bool) -> bool:
         """Move to the next point; ``False`` if the optimizer has converged."""
         if not finite:
-            assert self.best is not None  # noqa: S101 - for the type checker: else the engine gave up
             self._damping *= DAMPING
-            self._variable = self.best.variable
-            self._optimizer.start(self._variable, self._damping)
+            self._start_again()
             return True
         self._scale = self._scale or _scale(gradient)
-        following = self._optimizer.step(total * self._scale, gradient.mul_(self._scale))
+        gradient.mul_(self._scale)
+        try:
+            following = self._optimizer.step(total * self._scale, gradient)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error) or not self._optimizer.remember_less():
+                raise
+        else:
+            return self._move_to(following)
+        self._begin_with_less()
+        return True
+
+    def _move_to(self, following: Tensor | None) -> bool:
         if following is None:
             return False
         if len(self.history) == self._ready.job.steps - 1:

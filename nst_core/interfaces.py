@@ -310,6 +310,13 @@ class Optimizer(ABC):
             A tensor in the shape of the variable, which the optimizer does not change later.
         """
 
+    def remember_less(self) -> bool:
+        """Forget everything and keep less from the next :meth:`start` on; ``False`` where that is not possible.
+
+        The engine calls it when memory has run out, and starts again at the best point.
+        """
+        return False
+
     def solution(self) -> Tensor | None:
         """Return a point that may be better than those evaluated, such as an average of them, or ``None``.
 

@@ -139,6 +139,17 @@ def takes_every_shape(optimizer: Optimizer) -> None:
         require(min(values) < 0.5 * values[0], f"on {shape} it goes from {values[0]:.4g} to {min(values):.4g} only")
 
 
+def works_with_less_memory(optimizer: Optimizer) -> None:
+    """However often it is told to remember less, a new start goes down all the same, and there is an end to it."""
+    _minimize(optimizer, quadratic, _start(), 4)
+    for _ in range(64):
+        if not optimizer.remember_less():
+            return
+        values = _minimize(optimizer, quadratic, _start(), 60)
+        require(min(values) < 0.5 * values[0], f"it goes from {values[0]:.4g} to {min(values):.4g} only")
+    fail("it can always remember less, so that an engine without memory would never end")
+
+
 LAWS = (
     decreases_a_quadratic,
     decreases_rosenbrock,
@@ -147,5 +158,6 @@ LAWS = (
     continues_from_its_state,
     keeps_points_as_they_were,
     takes_every_shape,
+    works_with_less_memory,
 )
 """All that is demanded of an optimizer."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import LAYERS, plugin, tiny_registry
 
-from nst_core import FeatureLoss, ImageLoss, JobError, PointwiseLoss, StatisticLoss, Tap, make_job, run
+from nst_core import FeatureLoss, ImageLoss, JobError, PointwiseLoss, StatisticLoss, Step, Tap, make_job, run
 from nst_core.resolve import resolve
 from nst_core.tiles import Tiling
 
@@ -138,7 +138,7 @@ def test_a_gpu_that_is_full_gets_smaller_tiles(monkeypatch):
 
     def full(self, picture):
         if (self.tiling.most_pixels or math.inf) > 4000:
-            raise torch.OutOfMemoryError
+            raise torch.OutOfMemoryError("CUDA out of memory")
         return evaluate(self, picture)
 
     monkeypatch.setattr(Objective, "evaluate", full)
@@ -147,3 +147,45 @@ def test_a_gpu_that_is_full_gets_smaller_tiles(monkeypatch):
     assert notes[0].startswith("out of memory; going on in tiles of")
     assert notes[1:] == [""] * 5
     torch.testing.assert_close(tiled.image, whole.image, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("where", ["start", "step"])
+def test_a_gpu_that_is_full_gets_a_shorter_history(where, monkeypatch):
+    """Out of memory in the optimizer, at its start or later: the run goes on with half the history and says so."""
+    from nst_plugins.optimizers.lbfgs import Lbfgs
+
+    content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
+    job = make_job(content, style, registry=BUILTIN, **OPTIONS, size=256, steps=12)
+    method, lengths, calls = getattr(Lbfgs, where), [], []
+
+    def full(self, *args):
+        calls.append(1)
+        lengths.append(self.history)
+        if self.history > 5 and len(calls) > (4 if where == "step" else 0):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return method(self, *args)
+
+    monkeypatch.setattr(Lbfgs, where, full)
+    steps: list[Step] = []
+    result = run(job, content=content, style=style, registry=BUILTIN, observers=[steps.append])
+    assert lengths[0] == 20
+    assert lengths[-1] == 5
+    notes = [step.note for step in steps if step.note]
+    assert notes
+    assert all("the optimizer remembers less" in note for note in notes)
+    assert result.evaluations == 12
+    assert result.total < 0.5 * result.history[0]
+    assert result.total == min(result.history)
+
+
+def test_memory_that_runs_out_with_nothing_to_give_up_is_an_error(monkeypatch):
+    from nst_plugins.optimizers.adam import Adam
+
+    def full(self, *args):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Adam, "step", full)
+    content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
+    job = make_job(content, style, registry=BUILTIN, **OPTIONS, size=256, steps=12, optimizer="adam")
+    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+        run(job, content=content, style=style, registry=BUILTIN)

@@ -20,6 +20,9 @@ FIRST_STEP = 0.01
 WILD_RISE = 4.0
 SHORTER = 0.1
 
+# With fewer pairs than this L-BFGS is little better than steepest descent.
+LEAST_HISTORY = 3
+
 
 class Lbfgs(Optimizer):
     """L-BFGS with a fixed step length of one, or a strong Wolfe line search.
@@ -72,6 +75,15 @@ class Lbfgs(Optimizer):
         self._base = self._point
         self._base_loss = 0.0
         self._first_gradient = 0.0
+
+    def remember_less(self) -> bool:
+        """Halve the history, down to three pairs."""
+        if self.history // 2 < LEAST_HISTORY:
+            return False
+        self.history //= 2
+        self._direction = None
+        self._rows = torch.empty(0)
+        return True
 
     def step(self, loss: float, gradient: Tensor) -> Tensor | None:
         """Take one evaluation and return the next point, or ``None`` below the tolerance."""
@@ -178,15 +190,17 @@ class Lbfgs(Optimizer):
         )
         return {name: getattr(self, f"_{name}") for name in names} | {
             "shape": list(self._shape),
+            "history": self.history,
             "search": self._search.state_dict() if self._search else None,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from :meth:`state_dict`."""
-        plain = {k: v for k, v in state.items() if k not in ("shape", "search")}
+        plain = {k: v for k, v in state.items() if k not in ("shape", "history", "search")}
         place = self._point.device
         for name, value in plain.items():
             setattr(self, f"_{name}", value.to(place, copy=True) if isinstance(value, Tensor) else value)
         self._products = self._products.cpu()
         self._shape = torch.Size(state["shape"])
+        self.history = state["history"]
         self._search = StrongWolfe.from_state_dict(state["search"]) if state["search"] else None
