@@ -41,7 +41,7 @@ std::shared_ptr<const ConvStack> make_stack(const torch::jit::Module& module, co
     return found;
   };
   return std::make_shared<ConvStack>(description.kinds, named(description.weights), named(description.biases),
-                                     description.taps);
+                                     description.taps, named(description.head_weights), named(description.head_biases));
 }
 
 }  // namespace

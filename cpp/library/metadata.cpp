@@ -31,7 +31,9 @@ StackDescription read_stack(const Json& json) {
                          .mean = list<float>(json, "mean"),
                          .std = list<float>(json, "std"),
                          .weights = list<std::string>(json, "weights"),
-                         .biases = list<std::string>(json, "biases")};
+                         .biases = list<std::string>(json, "biases"),
+                         .head_weights = list<std::string>(json, "head_weights"),
+                         .head_biases = list<std::string>(json, "head_biases")};
   for (const auto& kind : list<std::string>(json, "kinds")) stack.kinds.push_back(kind_named(kind));
   if (stack.mean.size() != 3 || stack.std.size() != 3)
     throw ExportError("its metadata must give mean and std of three channels");

@@ -35,14 +35,16 @@ void return_large_blocks() {
 }
 
 std::shared_ptr<nst::ConvStack> make_stack(const std::vector<int64_t>& kinds, const std::vector<at::Tensor>& weights,
-                                           const std::vector<at::Tensor>& biases, const std::vector<int64_t>& taps) {
+                                           const std::vector<at::Tensor>& biases, const std::vector<int64_t>& taps,
+                                           const std::vector<at::Tensor>& head_weights,
+                                           const std::vector<at::Tensor>& head_biases) {
   std::vector<nst::LayerKind> layers;
   for (const auto kind : kinds) {
     TORCH_CHECK(kind >= 0 && kind <= static_cast<int64_t>(nst::LayerKind::average_pool),
                 "nst::ConvStack: there is no kind of layer ", kind);
     layers.push_back(static_cast<nst::LayerKind>(kind));
   }
-  return std::make_shared<nst::ConvStack>(std::move(layers), weights, biases, taps);
+  return std::make_shared<nst::ConvStack>(std::move(layers), weights, biases, taps, head_weights, head_biases);
 }
 
 }  // namespace
@@ -55,7 +57,8 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
              "Sum F F^T over positions: (B, N, H, W) to (B, N, N). Without a graph; torch.ops.nst.gram has one.");
   py::class_<nst::ConvStack, std::shared_ptr<nst::ConvStack>>(module, "ConvStack",
                                                               "A frozen stack of convolutions, ReLUs and poolings.")
-      .def(py::init(&make_stack), py::arg("kinds"), py::arg("weights"), py::arg("biases"), py::arg("taps"))
+      .def(py::init(&make_stack), py::arg("kinds"), py::arg("weights"), py::arg("biases"), py::arg("taps"),
+           py::arg("head_weights"), py::arg("head_biases"))
       .def("__call__", &nst::ConvStack::apply, py::arg("input"), py::call_guard<py::gil_scoped_release>(),
            "Outputs of the tapped layers, differentiable with respect to the input.");
 }

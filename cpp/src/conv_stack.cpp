@@ -27,7 +27,8 @@ void give_back_memory() {
 }  // namespace
 
 ConvStack::ConvStack(std::vector<LayerKind> kinds, const std::vector<at::Tensor>& weights,
-                     const std::vector<at::Tensor>& biases, const std::vector<int64_t>& taps)
+                     const std::vector<at::Tensor>& biases, const std::vector<int64_t>& taps,
+                     const std::vector<at::Tensor>& head_weights, const std::vector<at::Tensor>& head_biases)
     : kinds_(std::move(kinds)), convolutions_(kinds_.size()), tapped_(kinds_.size(), false) {
   const auto layers = static_cast<int64_t>(kinds_.size());
   for (size_t i = 0; i < taps.size(); ++i) {
@@ -41,13 +42,25 @@ ConvStack::ConvStack(std::vector<LayerKind> kinds, const std::vector<at::Tensor>
   type_ = weights[0].scalar_type();
   inputs_ = weights[0].dim() == 4 ? weights[0].size(1) : 0;
   size_t next = 0;
+  std::vector<int64_t> tap_channels;
+  int64_t channels = inputs_;
   for (size_t i = 0; i < kinds_.size(); ++i) {
+    if (kinds_[i] == LayerKind::convolution) channels = weights[next].size(0);
+    if (tapped_[i]) tap_channels.push_back(channels);
     if (kinds_[i] != LayerKind::convolution) continue;
     TORCH_CHECK(weights[next].scalar_type() == type_, "nst::ConvStack: all weights must be of one dtype");
     TORCH_CHECK(next == 0 || weights[next].size(1) == weights[next - 1].size(0), "nst::ConvStack: convolution ", next,
                 " reads ", weights[next].size(1), " channels, but there are ", weights[next - 1].size(0));
     convolutions_[i] = std::make_unique<Convolution>(weights[next], biases[next]);
     ++next;
+  }
+  TORCH_CHECK(head_weights.size() == head_biases.size() && (head_weights.empty() || head_weights.size() == taps.size()),
+              "nst::ConvStack: every tap needs a head, with a weight and a bias, or none has one");
+  for (size_t i = 0; i < head_weights.size(); ++i) {
+    TORCH_CHECK(head_weights[i].scalar_type() == type_, "nst::ConvStack: all weights must be of one dtype");
+    heads_.emplace_back(head_weights[i], head_biases[i]);
+    TORCH_CHECK(heads_[i].inputs() == tap_channels[i], "nst::ConvStack: head ", i, " reads ", heads_[i].inputs(),
+                " channels, but tap ", i, " has ", tap_channels[i]);
   }
 }
 
@@ -79,7 +92,7 @@ ConvStack::Maps ConvStack::forward(const at::Tensor& input, bool keep) const {
       current = maps.kept[i] = output;
       relu = false;
     }
-    if (tapped_[i]) maps.taps.push_back(current);
+    if (tapped_[i]) maps.taps.push_back(heads_.empty() ? current : heads_[maps.taps.size()].forward(current, buffers_));
     if (!keep && i > 0) maps.kept[i - 1].reset();
   }
   if (!keep) maps = {{}, {}, std::move(maps.taps)};
@@ -93,8 +106,10 @@ at::Tensor ConvStack::backward(const Maps& maps, const std::vector<at::Tensor>& 
   std::vector<at::Tensor> given(kinds_.size());
   for (size_t i = 0, next = 0; i < kinds_.size(); ++i) {
     if (!tapped_[i]) continue;
-    const auto& gradient = gradients[next++];
-    if (gradient.defined()) given[i] = channels_last(gradient.to(type_));
+    const auto tap = next++;
+    if (!gradients[tap].defined()) continue;
+    given[i] = channels_last(gradients[tap].to(type_));
+    if (!heads_.empty()) given[i] = heads_[tap].backward(given[i], buffers_);
   }
   at::Tensor current;  // gradient of the output of layer i, its own tap included
   for (size_t i = kinds_.size(); i-- > 0;) {

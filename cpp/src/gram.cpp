@@ -113,8 +113,8 @@ void loop_product(const T* feature, const T* matrix, int64_t positions, int64_t 
   at::parallel_for(0, positions, kChunk, [&](int64_t first, int64_t end) {
     std::vector<float> products(kChunk * channels);
     for (int64_t p = first; p < end; p += kChunk)
-      kernel.product(feature + p * channels, std::min(kChunk, end - p), packed.data(), channels, products.data(),
-                     out + p * channels);
+      kernel.product(feature + p * channels, std::min(kChunk, end - p), packed.data(), channels, nullptr,
+                     products.data(), out + p * channels);
   });
 }
 

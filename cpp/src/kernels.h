@@ -77,8 +77,9 @@ struct ProductKernels {
   void (*pack)(const T* matrix, const float* factors, int64_t rows, int64_t width, T* packed);
   /// The panels on and above the diagonal of c (width, width) += aᵀ b, both (depth, width), packed.
   void (*add_gram)(const T* a, const T* b, int64_t depth, int64_t width, float* c);
-  /// out (rows, width) = a (rows, width) b, where b (width, width) is packed; products: room for the result.
-  void (*product)(const T* a, int64_t rows, const T* b, int64_t width, float* products, T* out);
+  /// out (rows, width) = a (rows, width) b + bias, where b (width, width) is packed and the bias may be null;
+  /// products: room for the result.
+  void (*product)(const T* a, int64_t rows, const T* b, int64_t width, const float* bias, float* products, T* out);
 };
 
 /// The loops over one kind of number.

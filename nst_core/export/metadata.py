@@ -15,7 +15,7 @@ from nst_core.weights import WeightSet
 
 __all__ = ["FORMAT_VERSION", "METADATA_NAME", "describe", "stack_of"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised whenever a reader of the old form could no longer do with the new one."""
 METADATA_NAME = "nst.json"
 """Name of the extra file in the archive."""
@@ -74,11 +74,11 @@ def stack_of(network: nn.Module) -> dict[str, Any] | None:
     if not isinstance(network, Stacked):
         return None
     stack = network.stack()
-    if stack.heads:  # the C++ library has none
-        return None
     names = {id(tensor): name for name, tensor in [*network.named_parameters(), *network.named_buffers()]}
     normalization = _normalization(network)
-    if normalization is None or any(id(tensor) not in names for tensor in (*stack.weights, *stack.biases)):
+    head_weights, head_biases = ([head[i] for head in stack.heads] for i in range(2))
+    tensors = (*stack.weights, *stack.biases, *head_weights, *head_biases)
+    if normalization is None or any(id(tensor) not in names for tensor in tensors):
         return None
     mean, std = normalization
     return {
@@ -89,6 +89,8 @@ def stack_of(network: nn.Module) -> dict[str, Any] | None:
         "std": std,
         "weights": [names[id(tensor)] for tensor in stack.weights],
         "biases": [names[id(tensor)] for tensor in stack.biases],
+        "head_weights": [names[id(tensor)] for tensor in head_weights],
+        "head_biases": [names[id(tensor)] for tensor in head_biases],
     }
 
 

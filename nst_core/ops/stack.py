@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
@@ -38,12 +38,6 @@ class ConvStack:
     taps: tuple[int, ...]
     heads: tuple[tuple[Tensor, Tensor], ...] = ()
 
-    def finish(self, taps: list[Tensor]) -> list[Tensor]:
-        """Send the outputs of the tapped layers through the heads, if there are any."""
-        if not self.heads:
-            return taps
-        return [F.conv2d(tap, weight, bias) for tap, (weight, bias) in zip(taps, self.heads, strict=True)]
-
 
 class ReferenceStack(nn.Module):
     """A :class:`ConvStack` with torch's own layers."""
@@ -67,7 +61,9 @@ class ReferenceStack(nn.Module):
                 x = F.max_pool2d(x, 2) if kind == "max-pool" else F.avg_pool2d(x, 2)
             if i in stack.taps:
                 found.append(x)
-        return stack.finish(found)
+        if not stack.heads:
+            return found
+        return [F.conv2d(tap, weight, bias) for tap, (weight, bias) in zip(found, stack.heads, strict=True)]
 
 
 class NativeStack(nn.Module):
@@ -77,12 +73,15 @@ class NativeStack(nn.Module):
         super().__init__()
         kinds = [_KINDS.index(kind) for kind in stack.kinds]
         make = module.ConvStack  # type: ignore[attr-defined]
-        self._stack = make(kinds, list(stack.weights), list(stack.biases), list(stack.taps))
-        self._finish = replace(stack, weights=(), biases=()).finish  # the module has its own copy of those
+        head_weights, head_biases = ([head[i] for head in stack.heads] for i in range(2))
+        self._stack = make(
+            kinds, list(stack.weights), list(stack.biases), list(stack.taps), head_weights, head_biases
+        )
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Compute the outputs of the tapped layers; see :func:`conv_stack`."""
-        return self._finish(self._stack(x))
+        found: list[Tensor] = self._stack(x)
+        return found
 
 
 def conv_stack(stack: ConvStack) -> nn.Module:

@@ -21,6 +21,7 @@ from tiny import plugin, tiny_registry
 
 import nst_core as nst
 from nst_core import Component, Extractor, export_extractor, ops, torchscript
+from nst_plugins.extractors.vgg19_lite import Vgg19Lite
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.mse_content import MseContent
 
@@ -104,8 +105,8 @@ def wrong_files(folder: Path) -> None:
     """Write files that must be refused."""
     module = torchscript.script(PlainExtractor().network(["a"]))
     torchscript.save(module, folder / "bare.ts", {})
-    torchscript.save(module, folder / "newer.ts", {"nst.json": '{"format": 2}'})
-    torchscript.save(module, folder / "garbled.ts", {"nst.json": '{"format": 1, "extractor": 7}'})
+    torchscript.save(module, folder / "newer.ts", {"nst.json": '{"format": 3}'})
+    torchscript.save(module, folder / "garbled.ts", {"nst.json": '{"format": 2, "extractor": 7}'})
     (folder / "text.ts").write_text("no archive")
 
 
@@ -142,6 +143,9 @@ def main(folder: Path) -> None:
             file = folder / f"{name}-{suffix}.ts"
             export_extractor(name, extractor, file, layers=layers, dtype=suffix)
             torch.save(features(extractor, layers, dtype, image), folder / f"{name}-{suffix}-features.pt")
+    lite, layers, image = Vgg19Lite(), ["conv2_2", "relu1_1"], image[:, :, :24, :32]
+    export_extractor("vgg19-lite", lite, folder / "lite.ts", layers=layers)
+    torch.save(features(lite, layers, torch.float32, image), folder / "lite-features.pt")
     content, style = picture(48, 64, seed=6), picture(56, 40, seed=7)
     for name, options in (
         ("stack-lbfgs", {"extractor": "stack"}),

@@ -45,6 +45,11 @@ TEST_CASE("features and image gradients are those of Python") {
   }
 }
 
+TEST_CASE("heads belong to the taps and not to the layers that follow") {
+  CHECK(nst::Extractor::load(fixture("lite.ts")).native());
+  check_both_forms("lite.ts", "lite-features.pt", 1e-4);
+}
+
 TEST_CASE("a stack runs on the kernels of the library, another network as TorchScript") {
   CHECK(nst::Extractor::load(fixture("stack-fp32.ts")).native());
   CHECK(!nst::Extractor::load(fixture("plain-fp32.ts")).native());
@@ -84,7 +89,7 @@ TEST_CASE("files that cannot be used are refused with the reason") {
   CHECK(has(message<nst::FileError>([] { nst::Extractor::load("."); }), "is a folder"));
   CHECK(has(refused("text.ts"), "cannot be loaded as TorchScript"));
   CHECK(has(refused("bare.ts"), "has no metadata (nst.json), so it was not made by nst export"));
-  CHECK(has(refused("newer.ts"), "it has form 2, but this library reads form 1"));
+  CHECK(has(refused("newer.ts"), "it has form 3, but this library reads form 2"));
   CHECK(has(refused("garbled.ts"), "its metadata cannot be read"));
 }
 

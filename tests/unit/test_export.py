@@ -54,7 +54,7 @@ def test_the_file_says_what_it_is(tmp_path):
     ]
     assert metadata["input"] == "RGB in [0,1], (B,3,H,W)"
     assert metadata["versions"]["torch"] == torch.__version__
-    assert (metadata["format"], metadata["dtype"], metadata["smallest"]) == (1, "fp32", 2)
+    assert (metadata["format"], metadata["dtype"], metadata["smallest"]) == (2, "fp32", 2)
     stack = metadata["stack"]
     assert (stack["kinds"], stack["taps"]) == (["conv", "relu", "max-pool", "conv"], [0, 3])
     assert stack["mean"] == pytest.approx([0.485, 0.456, 0.406], rel=1e-6)

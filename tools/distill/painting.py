@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import torch
-import torch.nn.functional as F
 from batches import crop
 from folding import fold
 from torch import Tensor, nn
@@ -44,21 +43,21 @@ class Snapshot(nn.Module):
         deepest = max(i for i, step in enumerate(STEPS) if step.name in layers)
         steps = STEPS[: deepest + 1]
         convolutions = [step.name for step in steps if step.kind == "conv"]
+        heads = [fold(parameters[f"heads.{n}.weight"].flatten(1), parameters[f"heads.{n}.bias"]) for n in layers]
         self.stack = conv_stack(
             ConvStack(
                 kinds=tuple("max-pool" if s.kind == "pool" else s.kind for s in steps),
                 weights=tuple(parameters[f"convolutions.{n}.weight"].bfloat16() for n in convolutions),
                 biases=tuple(parameters[f"convolutions.{n}.bias"].bfloat16() for n in convolutions),
                 taps=tuple(i for i, s in enumerate(steps) if s.name in layers),
+                heads=tuple((w[:, :, None, None].bfloat16(), b.bfloat16()) for w, b in heads),
             )
         )
-        self.heads = [fold(parameters[f"heads.{n}.weight"].flatten(1), parameters[f"heads.{n}.bias"]) for n in layers]
-        self.heads = [(w[:, :, None, None].bfloat16(), b.bfloat16()) for w, b in self.heads]
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Compute feature maps as :meth:`nst_core.Extractor.network` does."""
-        found = self.stack(self.normalize(image))
-        return [F.conv2d(f, w, b) for f, (w, b) in zip(found, self.heads, strict=True)]
+        found: list[Tensor] = self.stack(self.normalize(image))
+        return found
 
 
 def iterates(network: nn.Module, images: list[Tensor], generator: torch.Generator) -> Iterator[Tensor]:

@@ -8,6 +8,7 @@
 
 #include "nst/buffers.h"
 #include "nst/convolution.h"
+#include "nst/head.h"
 
 namespace nst {
 
@@ -23,14 +24,17 @@ class ConvStack {
  public:
   /// weights, biases: of the convolutions, in order, (K, C, 3, 3) and (K), float32 or bfloat16, on the CPU.
   /// taps: indices of layers whose output is wanted, ascending.
+  /// head_weights, head_biases: of the map that each tap goes through before it is returned, (K, C, 1, 1) and (K); the
+  /// next layer does not. Empty for none.
   ConvStack(std::vector<LayerKind> kinds, const std::vector<at::Tensor>& weights,
-            const std::vector<at::Tensor>& biases, const std::vector<int64_t>& taps);
+            const std::vector<at::Tensor>& biases, const std::vector<int64_t>& taps,
+            const std::vector<at::Tensor>& head_weights = {}, const std::vector<at::Tensor>& head_biases = {});
 
   /// What forward() computes and backward() needs.
   struct Maps {
     at::Tensor input;
     std::vector<at::Tensor> kept;  ///< output of every layer; a ReLU keeps nothing unless it is tapped
-    std::vector<at::Tensor> taps;  ///< outputs of the tapped layers, in order
+    std::vector<at::Tensor> taps;  ///< outputs of the tapped layers, in order, or what their heads make of them
   };
 
   /// input: (B, C, H, W) on the CPU; converted to the dtype of the weights.
@@ -52,6 +56,7 @@ class ConvStack {
   std::vector<LayerKind> kinds_;
   std::vector<std::unique_ptr<Convolution>> convolutions_;  // by layer; null for the others
   std::vector<bool> tapped_;
+  std::vector<Head> heads_;  // by tap, or none
   at::ScalarType type_;
   int64_t inputs_;
   mutable Buffers buffers_;

@@ -27,11 +27,13 @@ struct StackDescription {
   std::vector<float> mean, std;        ///< of red, green and blue
   std::vector<std::string> weights;    ///< names of the parameters, in the order of the convolutions
   std::vector<std::string> biases;
+  std::vector<std::string> head_weights;  ///< of the map that each tap goes through, in their order; empty for none
+  std::vector<std::string> head_biases;
 };
 
 /// The entry nst.json of an exported file; `nst export` writes it.
 struct Metadata {
-  static constexpr int64_t kFormat = 1;           ///< the form that this library reads
+  static constexpr int64_t kFormat = 2;           ///< the form that this library reads
   static constexpr const char* kName = "nst.json";  ///< of the extra file in the archive
 
   std::string extractor;                       ///< name in Python, for example "vgg19"

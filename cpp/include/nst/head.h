@@ -1,0 +1,31 @@
+// A frozen linear map of every position of a feature map: a convolution 1×1, which no layer reads but a loss.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "nst/buffers.h"
+
+namespace nst {
+
+class Head {
+ public:
+  /// weight (K, C, 1, 1) and bias (K), of one dtype, float32 or bfloat16.
+  Head(const at::Tensor& weight, const at::Tensor& bias);
+
+  /// map: (B, C, H, W), channels-last. Returns (B, K, H, W), channels-last.
+  at::Tensor forward(const at::Tensor& map, Buffers& buffers) const;
+
+  /// The gradient with respect to the map, from (B, K, H, W), channels-last.
+  at::Tensor backward(const at::Tensor& gradient, Buffers& buffers) const;
+
+  int64_t inputs() const { return weight_.size(1); }
+
+ private:
+  at::Tensor apply(const at::Tensor& map, const at::Tensor& matrix, const at::Tensor& bias, Buffers& buffers) const;
+
+  at::Tensor weight_, bias_;
+  at::Tensor forward_, backward_;  // packed for the loops; undefined where these do not fit
+  at::Tensor wide_bias_;
+};
+
+}  // namespace nst
