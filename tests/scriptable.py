@@ -56,14 +56,18 @@ class StackNetwork(nn.Module):
         found = {"conv1": conv1, "relu1": relu1, "pool1": pool1, "conv2": self.second(pool1)}
         return [found[layer] for layer in self.layers]
 
-    def prepare(self) -> nn.Module:
-        return self.normalize
-
     def stack(self) -> ConvStack:
         pool = "average-pool" if self.average else "max-pool"
         taps = tuple(i for i, name in enumerate(STACK) if name in self.layers)
         weights = (self.first.weight, self.second.weight)
-        return ConvStack(("conv", "relu", pool, "conv"), weights, (self.first.bias, self.second.bias), taps)
+        return ConvStack(
+            ("conv", "relu", pool, "conv"),
+            weights,
+            (self.first.bias, self.second.bias),
+            taps,
+            mean=tuple(self.normalize.mean.flatten().tolist()),
+            std=tuple(self.normalize.std.flatten().tolist()),
+        )
 
     def order(self) -> list[int]:
         tapped = [name for name in STACK if name in self.layers]

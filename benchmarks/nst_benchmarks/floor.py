@@ -14,7 +14,7 @@ class Floor:
     """All convolutions forward and backward, each on an input that lies ready; channels-last."""
 
     def __init__(self, problem: Problem, dtype: torch.dtype) -> None:
-        stack, _, _ = problem.stack()
+        stack = problem.stack()
         height, width = problem.content.shape[-2:]
         weights = iter(stack.weights)
         generator = torch.Generator().manual_seed(0)

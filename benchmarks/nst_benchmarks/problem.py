@@ -63,9 +63,9 @@ class Problem:
         extractor: Extractor = default_registry().create("extractor", job.extractor)
         return extractor, layers_used(job, extractor)
 
-    def stack(self) -> tuple[ConvStack, Tensor, Tensor]:
-        """Return the network's layers in float32, and the mean and std that its input is normalised with."""
+    def stack(self) -> ConvStack:
+        """Return the network's layers in float32."""
         extractor, layers = self.layers()
         network = extractor.network(layers)
         assert isinstance(network, Vgg19Network)  # noqa: S101 - for the type checker
-        return network.stack(), network.normalize.mean, network.normalize.std
+        return network.stack()

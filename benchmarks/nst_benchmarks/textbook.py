@@ -25,7 +25,8 @@ class Textbook:
     """The same objective as the framework's default: the same network, weights, layers, α and β."""
 
     def __init__(self, problem: Problem) -> None:
-        self.stack, self.mean, self.std = problem.stack()
+        self.stack = problem.stack()
+        self.mean, self.std = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (self.stack.mean, self.stack.std))
         self.parameters = [(w.contiguous(), b) for w, b in zip(self.stack.weights, self.stack.biases, strict=True)]
         _, self.layers = problem.layers()
         content, style = problem.job("fp32").terms

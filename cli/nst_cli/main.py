@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from typing import Annotated
 
 import typer
@@ -27,6 +28,9 @@ from nst_cli import (
 from nst_cli.lists import ManyValues
 
 __all__ = ["app", "main"]
+
+# Characters of an unexpected error that are shown; torch's may hold whole tensors.
+LONGEST = 1000
 
 app = typer.Typer(
     help="Neural style transfer: paint a photograph in the manner of a painting.",
@@ -101,5 +105,6 @@ def _report(error: Exception, debug: bool) -> int:
             "error: out of memory; name a --memory-limit to compute in tiles that fit (nst run --dry-run shows them)"
         )
         return 2
-    console.say(f"internal error: {type(error).__name__}: {error}\nThis is a defect of nst; --debug shows where.")
+    text = textwrap.shorten(str(error), LONGEST, placeholder=" …")
+    console.say(f"internal error: {type(error).__name__}: {text}\nThis is a defect of nst; --debug shows where.")
     return 1

@@ -14,7 +14,6 @@ struct Extractor::Loaded {
   at::Device device;
   torch::jit::Module module;
   std::shared_ptr<const ConvStack> stack;  // null: run the module
-  at::Tensor mean, std;
 };
 
 namespace {
@@ -25,8 +24,6 @@ std::string reason(const std::exception& error) {
   const std::string text = known ? known->what_without_backtrace() : error.what();
   return known ? text.substr(0, std::min(text.find('\n'), text.find(". "))) : text;
 }
-
-at::Tensor by_channel(const std::vector<float>& values) { return at::tensor(values).view({1, 3, 1, 1}); }
 
 std::shared_ptr<const ConvStack> make_stack(const torch::jit::Module& module, const StackDescription& description) {
   std::map<std::string, at::Tensor> tensors;
@@ -40,8 +37,14 @@ std::shared_ptr<const ConvStack> make_stack(const torch::jit::Module& module, co
     }
     return found;
   };
-  return std::make_shared<ConvStack>(description.kinds, named(description.weights), named(description.biases),
-                                     description.taps, named(description.head_weights), named(description.head_biases));
+  return std::make_shared<ConvStack>(StackParts{.kinds = description.kinds,
+                                                .weights = named(description.weights),
+                                                .biases = named(description.biases),
+                                                .taps = description.taps,
+                                                .head_weights = named(description.head_weights),
+                                                .head_biases = named(description.head_biases),
+                                                .mean = description.mean,
+                                                .std = description.std});
 }
 
 }  // namespace
@@ -52,7 +55,7 @@ Extractor Extractor::load(const std::filesystem::path& file, Execution execution
     throw FileError("the extractor " + name + " does not exist; make it with: nst export vgg19 -o " + file.string());
   if (std::filesystem::is_directory(file)) throw FileError(name + " is a folder; name a file of nst export in it");
   torch::jit::ExtraFilesMap extra{{Metadata::kName, ""}};
-  auto loaded = std::make_shared<Loaded>(Loaded{{}, device, {}, {}, {}, {}});
+  auto loaded = std::make_shared<Loaded>(Loaded{{}, device, {}, {}});
   try {
     loaded->module = torch::jit::load(file.string(), device, extra);
   } catch (const std::exception& error) {
@@ -67,8 +70,6 @@ Extractor Extractor::load(const std::filesystem::path& file, Execution execution
     const auto& stack = loaded->metadata.stack;
     if (stack && execution == Execution::automatic && device.is_cpu()) {
       loaded->stack = make_stack(loaded->module, *stack);
-      loaded->mean = by_channel(stack->mean);
-      loaded->std = by_channel(stack->std);
     }
   } catch (const std::exception& error) {
     throw ExportError(name + " cannot be used: " + reason(error));
@@ -97,7 +98,7 @@ std::vector<at::Tensor> Extractor::operator()(const at::Tensor& images) const {
     throw ImageError(c10::str("the image has ", images.size(3), "×", images.size(2), " pixels, but the extractor needs at ",
                               "least ", least, "×", least, "; use a larger image, or export shallower layers"));
   if (!native()) return loaded_->module.forward({images}).toTensorVector();
-  const auto taps = ConvStack::apply(loaded_->stack, (images - loaded_->mean) / loaded_->std);
+  const auto taps = ConvStack::apply(loaded_->stack, images);
   std::vector<at::Tensor> found;
   for (const auto tap : metadata().stack->order) found.push_back(taps[tap]);
   return found;

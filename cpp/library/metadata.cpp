@@ -35,8 +35,6 @@ StackDescription read_stack(const Json& json) {
                          .head_weights = list<std::string>(json, "head_weights"),
                          .head_biases = list<std::string>(json, "head_biases")};
   for (const auto& kind : list<std::string>(json, "kinds")) stack.kinds.push_back(kind_named(kind));
-  if (stack.mean.size() != 3 || stack.std.size() != 3)
-    throw ExportError("its metadata must give mean and std of three channels");
   for (const auto tap : stack.order)
     if (tap < 0 || tap >= static_cast<int64_t>(stack.taps.size()))
       throw ExportError("its metadata names a tap that does not exist");

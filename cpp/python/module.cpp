@@ -34,17 +34,20 @@ void return_large_blocks() {
 #endif
 }
 
-std::shared_ptr<nst::ConvStack> make_stack(const std::vector<int64_t>& kinds, const std::vector<at::Tensor>& weights,
-                                           const std::vector<at::Tensor>& biases, const std::vector<int64_t>& taps,
-                                           const std::vector<at::Tensor>& head_weights,
-                                           const std::vector<at::Tensor>& head_biases) {
+using Tensors = std::vector<at::Tensor>;
+
+std::shared_ptr<nst::ConvStack> make_stack(const std::vector<int64_t>& kinds, const Tensors& weights,
+                                           const Tensors& biases, const std::vector<int64_t>& taps,
+                                           const Tensors& head_weights, const Tensors& head_biases,
+                                           const std::vector<float>& mean, const std::vector<float>& std) {
   std::vector<nst::LayerKind> layers;
   for (const auto kind : kinds) {
     TORCH_CHECK(kind >= 0 && kind <= static_cast<int64_t>(nst::LayerKind::average_pool),
                 "nst::ConvStack: there is no kind of layer ", kind);
     layers.push_back(static_cast<nst::LayerKind>(kind));
   }
-  return std::make_shared<nst::ConvStack>(std::move(layers), weights, biases, taps, head_weights, head_biases);
+  return std::make_shared<nst::ConvStack>(
+      nst::StackParts{layers, weights, biases, taps, head_weights, head_biases, mean, std});
 }
 
 }  // namespace
@@ -58,7 +61,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
   py::class_<nst::ConvStack, std::shared_ptr<nst::ConvStack>>(module, "ConvStack",
                                                               "A frozen stack of convolutions, ReLUs and poolings.")
       .def(py::init(&make_stack), py::arg("kinds"), py::arg("weights"), py::arg("biases"), py::arg("taps"),
-           py::arg("head_weights"), py::arg("head_biases"))
+           py::arg("head_weights"), py::arg("head_biases"), py::arg("mean"), py::arg("std"))
       .def("__call__", &nst::ConvStack::apply, py::arg("input"), py::call_guard<py::gil_scoped_release>(),
            "Outputs of the tapped layers, differentiable with respect to the input.");
 }

@@ -26,33 +26,35 @@ void give_back_memory() {
 
 }  // namespace
 
-ConvStack::ConvStack(std::vector<LayerKind> kinds, const std::vector<at::Tensor>& weights,
-                     const std::vector<at::Tensor>& biases, const std::vector<int64_t>& taps,
-                     const std::vector<at::Tensor>& head_weights, const std::vector<at::Tensor>& head_biases)
-    : kinds_(std::move(kinds)), convolutions_(kinds_.size()), tapped_(kinds_.size(), false) {
-  const auto layers = static_cast<int64_t>(kinds_.size());
+ConvStack::ConvStack(const StackParts& parts)
+    : kinds_(parts.kinds),
+      convolutions_(kinds_.size()),
+      tapped_(kinds_.size(), false),
+      inputs_(!parts.weights.empty() && parts.weights[0].dim() == 4 ? parts.weights[0].size(1) : 0),
+      normalization_(parts.mean, parts.std, inputs_) {
+  const auto& [kinds, weights, biases, taps, head_weights, head_biases, mean, std] = parts;
+  const auto layers = static_cast<int64_t>(kinds.size());
   for (size_t i = 0; i < taps.size(); ++i) {
     TORCH_CHECK(taps[i] >= 0 && taps[i] < layers, "nst::ConvStack: there is no layer ", taps[i], " among ", layers);
     TORCH_CHECK(i == 0 || taps[i] > taps[i - 1], "nst::ConvStack: taps must ascend");
     tapped_[taps[i]] = true;
   }
   TORCH_CHECK(!weights.empty() && weights.size() == biases.size() &&
-                  static_cast<int64_t>(weights.size()) == std::count(kinds_.begin(), kinds_.end(), LayerKind::convolution),
+                  static_cast<int64_t>(weights.size()) == std::count(kinds.begin(), kinds.end(), LayerKind::convolution),
               "nst::ConvStack: every convolution needs a weight and a bias");
   type_ = weights[0].scalar_type();
-  inputs_ = weights[0].dim() == 4 ? weights[0].size(1) : 0;
   size_t next = 0;
   std::vector<int64_t> tap_channels;
   int64_t channels = inputs_;
-  for (size_t i = 0; i < kinds_.size(); ++i) {
-    if (kinds_[i] == LayerKind::convolution) channels = weights[next].size(0);
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    if (kinds[i] == LayerKind::convolution) {
+      TORCH_CHECK(weights[next].scalar_type() == type_, "nst::ConvStack: all weights must be of one dtype");
+      TORCH_CHECK(weights[next].size(1) == channels, "nst::ConvStack: convolution ", next, " reads ",
+                  weights[next].size(1), " channels, but there are ", channels);
+      convolutions_[i] = std::make_unique<Convolution>(weights[next], biases[next]);
+      channels = weights[next++].size(0);
+    }
     if (tapped_[i]) tap_channels.push_back(channels);
-    if (kinds_[i] != LayerKind::convolution) continue;
-    TORCH_CHECK(weights[next].scalar_type() == type_, "nst::ConvStack: all weights must be of one dtype");
-    TORCH_CHECK(next == 0 || weights[next].size(1) == weights[next - 1].size(0), "nst::ConvStack: convolution ", next,
-                " reads ", weights[next].size(1), " channels, but there are ", weights[next - 1].size(0));
-    convolutions_[i] = std::make_unique<Convolution>(weights[next], biases[next]);
-    ++next;
   }
   TORCH_CHECK(head_weights.size() == head_biases.size() && (head_weights.empty() || head_weights.size() == taps.size()),
               "nst::ConvStack: every tap needs a head, with a weight and a bias, or none has one");
@@ -71,7 +73,7 @@ ConvStack::Maps ConvStack::forward(const at::Tensor& input, bool keep) const {
   const at::AutoDispatchBelowAutograd no_graph;
   buffers_.begin();
   if (!keep) give_back_memory();
-  Maps maps{channels_last(input.detach().to(type_)), std::vector<at::Tensor>(kinds_.size()), {}};
+  Maps maps{normalization_.forward(input.detach(), type_, buffers_), std::vector<at::Tensor>(kinds_.size()), {}};
   auto current = maps.input;
   bool relu = false;  // whether a ReLU still has to be applied to `current`
   for (size_t i = 0; i < kinds_.size(); ++i) {
@@ -122,7 +124,7 @@ at::Tensor ConvStack::backward(const Maps& maps, const std::vector<at::Tensor>& 
     current = gradient_through(i, current, source, before < i, before > 0 ? given[before - 1] : at::Tensor());
     i = before;
   }
-  return current;
+  return current.defined() ? normalization_.backward(current) : current;
 }
 
 at::Tensor ConvStack::gradient_through(size_t layer, const at::Tensor& gradient, const at::Tensor& source, bool relu,

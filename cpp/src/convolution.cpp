@@ -102,9 +102,10 @@ at::Tensor Convolution::forward(const at::Tensor& input, bool relu, Buffers& buf
 at::Tensor Convolution::backward(const at::Tensor& gradient, const at::Tensor& mask, const at::Tensor& add,
                                  Buffers& buffers) const {
   if (!winograd_) {
-    auto result = narrow_ ? new_map(gradient, narrow_->inputs(), buffers) : direct_back_(gradient, false);
-    if (narrow_) narrow_->backward(gradient, result);
-    if (mask.defined() || add.defined()) mask_add(mask, add, result);
+    auto result = narrow_ ? narrow_->backward(gradient) : direct_back_(gradient, false);
+    if (!mask.defined() && !add.defined()) return result;
+    result = result.to(gradient.scalar_type());
+    mask_add(mask, add, result);
     return result;
   }
   auto output = new_map(gradient, winograd_back_->outputs(), buffers);

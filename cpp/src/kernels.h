@@ -56,14 +56,16 @@ using ScaledDifference = void (*)(const T* a, const T* b, int64_t count, float f
 
 /// A row of a convolution that reads few channels, see narrow_kernel.inc.
 template <typename T>
-using NarrowRow = void (*)(const T* input, int64_t height, int64_t width, int64_t inputs, int64_t y, int64_t x,
-                           int64_t count, const float* kernel, int64_t outputs, const float* bias, bool relu,
-                           float* patches, float* products, T* out);
+using NarrowRow = void (*)(const T* input, int64_t height, int64_t width, int64_t inputs, int64_t y,
+                           const float* kernel, int64_t outputs, const float* bias, bool relu, float* lines, T* out);
 
 /// What every position of a gradient adds to its neighbours, see narrow_kernel.inc.
 template <typename T>
-using NarrowParts = void (*)(const T* gradient, int64_t count, int64_t outputs, const float* kernel, int64_t padded,
+using NarrowParts = void (*)(const T* gradient, int64_t count, int64_t outputs, const void* kernel, int64_t padded,
                              float* wide, float* parts);
+
+/// A row of the gradient of the input, from three rows of parts.
+using NarrowGather = void (*)(const float* const* rows, int64_t width, int64_t inputs, int64_t padded, float* out);
 
 /// Products of matrices of one kind of number, all null where the processor multiplies no such numbers.
 template <typename T>
@@ -88,6 +90,7 @@ struct MapKernels {
   ProductKernels<T> products;
   NarrowRow<T> narrow_row;
   NarrowParts<T> narrow_parts;
+  NarrowGather narrow_gather;
   PoolRow<T> pool_row;
   PoolRowBackward<T> pool_row_backward;
   MaskAdd<T> mask_add;

@@ -75,12 +75,16 @@ def described_stack(loaded: Any, metadata: dict[str, Any]) -> Network | None:
             weights=tuple(tensors[name] for name in stack["weights"]),
             biases=tuple(tensors[name] for name in stack["biases"]),
             taps=tuple(stack["taps"]),
+            heads=tuple(
+                (tensors[w], tensors[b]) for w, b in zip(stack["head_weights"], stack["head_biases"], strict=True)
+            ),
+            mean=tuple(stack["mean"]),
+            std=tuple(stack["std"]),
         )
     )
-    mean, std = (torch.tensor(stack[key]).reshape(1, 3, 1, 1) for key in ("mean", "std"))
 
     def run(image: Tensor) -> list[Tensor]:
-        found = layers((image - mean) / std)
+        found = layers(image)
         return [found[i] for i in stack["order"]]
 
     return run

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nst_core.interfaces import Extractor
 from nst_core.ops import Stacked
@@ -75,44 +75,18 @@ def stack_of(network: nn.Module) -> dict[str, Any] | None:
         return None
     stack = network.stack()
     names = {id(tensor): name for name, tensor in [*network.named_parameters(), *network.named_buffers()]}
-    normalization = _normalization(network)
     head_weights, head_biases = ([head[i] for head in stack.heads] for i in range(2))
     tensors = (*stack.weights, *stack.biases, *head_weights, *head_biases)
-    if normalization is None or any(id(tensor) not in names for tensor in tensors):
+    if any(id(tensor) not in names for tensor in tensors):
         return None
-    mean, std = normalization
     return {
         "kinds": list(stack.kinds),
         "taps": list(stack.taps),
         "order": list(network.order()),
-        "mean": mean,
-        "std": std,
+        "mean": list(stack.mean),
+        "std": list(stack.std),
         "weights": [names[id(tensor)] for tensor in stack.weights],
         "biases": [names[id(tensor)] for tensor in stack.biases],
         "head_weights": [names[id(tensor)] for tensor in head_weights],
         "head_biases": [names[id(tensor)] for tensor in head_biases],
     }
-
-
-def _normalization(network: Stacked) -> tuple[list[float], list[float]] | None:
-    """Find mean and std of what the first layer sees; ``None`` where that is something else.
-
-    The network only offers a module. A normalisation is known from its values at black and white, in float64, and
-    is recognised by giving the same float32 numbers for a random image.
-    """
-    prepare = network.prepare()
-    black = torch.zeros(1, 3, 1, 1, dtype=torch.float64)
-    at_black, at_white = prepare(black), prepare(black + 1)
-    if at_black.shape != black.shape or not (at_white > at_black).all():
-        return None
-    std = 1.0 / (at_white - at_black)
-    mean, std = (-at_black * std).float(), std.float()
-    image = torch.rand(1, 3, 5, 7, generator=torch.Generator().manual_seed(0))
-    if not torch.equal(prepare(image), (image - mean) / std):
-        return None
-    return _numbers(mean), _numbers(std)
-
-
-def _numbers(tensor: Tensor) -> list[float]:
-    numbers: list[float] = tensor.flatten().tolist()
-    return numbers

@@ -30,6 +30,8 @@ class ConvStack:
         taps: indices of the layers whose outputs are wanted, ascending.
         heads: what every position of each tap is mapped by before it is returned, weight ``(K, C, 1, 1)`` and bias
             ``(K,)``; empty for the outputs themselves.
+        mean: of every channel; the first layer sees ``(input - mean) / std``, computed in float32.
+        std: likewise; both empty leave the input as it is.
     """
 
     kinds: tuple[LayerKind, ...]
@@ -37,6 +39,8 @@ class ConvStack:
     biases: tuple[Tensor, ...]
     taps: tuple[int, ...]
     heads: tuple[tuple[Tensor, Tensor], ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
 
 
 class ReferenceStack(nn.Module):
@@ -49,6 +53,9 @@ class ReferenceStack(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         """Compute the outputs of the tapped layers; see :func:`conv_stack`."""
         stack = self._stack
+        if stack.mean:
+            mean, std = (x.new_tensor(v).reshape(1, -1, 1, 1) for v in (stack.mean, stack.std))
+            x = (x - mean) / std
         x = x.to(stack.weights[0].dtype)
         parameters = iter(zip(stack.weights, stack.biases, strict=True))
         found = []
@@ -75,7 +82,14 @@ class NativeStack(nn.Module):
         make = module.ConvStack  # type: ignore[attr-defined]
         head_weights, head_biases = ([head[i] for head in stack.heads] for i in range(2))
         self._stack = make(
-            kinds, list(stack.weights), list(stack.biases), list(stack.taps), head_weights, head_biases
+            kinds,
+            list(stack.weights),
+            list(stack.biases),
+            list(stack.taps),
+            head_weights,
+            head_biases,
+            stack.mean,
+            stack.std,
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -103,11 +117,8 @@ def conv_stack(stack: ConvStack) -> nn.Module:
 class Stacked(Protocol):
     """A network that is a stack: what :meth:`nst_core.Extractor.network` may return to be run natively."""
 
-    def prepare(self) -> nn.Module:
-        """Return what turns an image ``(B, 3, H, W)`` in [0, 1] into what the first layer sees; differentiable."""
-
     def stack(self) -> ConvStack:
-        """Return the layers."""
+        """Return the layers, which map an image ``(B, 3, H, W)`` in [0, 1] to the taps."""
 
     def order(self) -> Sequence[int]:
         """Say which of the stack's taps each of the wanted layers is."""
@@ -118,13 +129,12 @@ class StackedNetwork(nn.Module):
 
     def __init__(self, network: Stacked) -> None:
         super().__init__()
-        self._prepare = network.prepare()
         self._order = tuple(network.order())
         self.layers = conv_stack(network.stack())
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Compute the feature maps of an image, as the network itself does."""
-        taps = self.layers(self._prepare(image))
+        taps = self.layers(image)
         return [taps[i] for i in self._order]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from installed import install
-from scriptable import Normalize, NumpyExtractor, PlainExtractor, StackExtractor, StackNetwork
+from scriptable import NumpyExtractor, PlainExtractor, StackExtractor, StackNetwork
 from torch import Tensor
 
 from nst_core import ExportError, NstError, export_extractor, torchscript
@@ -63,20 +63,6 @@ def test_the_file_says_what_it_is(tmp_path):
 
 def test_a_network_that_is_no_stack_is_exported_without_one(tmp_path):
     assert export_extractor("plain", PlainExtractor(), tmp_path / "it.ts").metadata["stack"] is None
-
-    class Squared(Normalize):
-        def forward(self, image: Tensor) -> Tensor:
-            return ((image - self.mean) / self.std).square()
-
-    class Odd(StackNetwork):
-        def prepare(self):
-            return Squared()
-
-    class OddExtractor(StackExtractor):
-        def network(self, layers):
-            return Odd(layers, average=False)
-
-    assert export_extractor("odd", OddExtractor(), tmp_path / "odd.ts").metadata["stack"] is None
 
 
 @pytest.mark.parametrize("extractor", [StackExtractor(), PlainExtractor()])

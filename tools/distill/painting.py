@@ -20,7 +20,6 @@ from nst_core.terms import bind
 from nst_core.weights import TORCHVISION
 from nst_plugins.extractors.vgg19 import Vgg19
 from nst_plugins.extractors.vgg19_layout import STEPS, taps
-from nst_plugins.extractors.vgg19_network import Normalize
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.mse_content import MseContent
 from nst_plugins.optimizers.lbfgs import Lbfgs
@@ -39,7 +38,6 @@ class Snapshot(nn.Module):
     def __init__(self, parameters: Mapping[str, Tensor], layers: tuple[str, ...] = LAYERS) -> None:
         """Build it from the parameters of a :class:`student.Student`."""
         super().__init__()
-        self.normalize = Normalize(TORCHVISION)
         deepest = max(i for i, step in enumerate(STEPS) if step.name in layers)
         steps = STEPS[: deepest + 1]
         convolutions = [step.name for step in steps if step.kind == "conv"]
@@ -51,12 +49,14 @@ class Snapshot(nn.Module):
                 biases=tuple(parameters[f"convolutions.{n}.bias"].bfloat16() for n in convolutions),
                 taps=tuple(i for i, s in enumerate(steps) if s.name in layers),
                 heads=tuple((w[:, :, None, None].bfloat16(), b.bfloat16()) for w, b in heads),
+                mean=TORCHVISION.mean,
+                std=TORCHVISION.std,
             )
         )
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Compute feature maps as :meth:`nst_core.Extractor.network` does."""
-        found: list[Tensor] = self.stack(self.normalize(image))
+        found: list[Tensor] = self.stack(image)
         return found
 
 

@@ -9,11 +9,24 @@
 #include "nst/buffers.h"
 #include "nst/convolution.h"
 #include "nst/head.h"
+#include "nst/normalization.h"
 
 namespace nst {
 
 /// What the layers of a stack are: convolutions 3×3 with a border of one zero, poolings 2×2 with stride 2.
 enum class LayerKind : int64_t { convolution = 0, relu = 1, max_pool = 2, average_pool = 3 };
+
+/// A stack as data.
+struct StackParts {
+  std::vector<LayerKind> kinds;
+  std::vector<at::Tensor> weights;       ///< of the convolutions, in order, (K, C, 3, 3), float32 or bfloat16, on the CPU
+  std::vector<at::Tensor> biases;        ///< likewise, (K)
+  std::vector<int64_t> taps;             ///< indices of layers whose output is wanted, ascending
+  std::vector<at::Tensor> head_weights;  ///< of the map that each tap goes through before it is returned, (K, C, 1, 1);
+                                         ///< the next layer does not. Empty for none
+  std::vector<at::Tensor> head_biases;   ///< likewise, (K)
+  std::vector<float> mean, std;          ///< the first layer sees (input - mean) / std; empty: the input itself
+};
 
 /// Evaluates the layers, and the gradient with respect to the input; never the gradient of weights.
 ///
@@ -22,27 +35,21 @@ enum class LayerKind : int64_t { convolution = 0, relu = 1, max_pool = 2, averag
 /// be called by several threads at once.
 class ConvStack {
  public:
-  /// weights, biases: of the convolutions, in order, (K, C, 3, 3) and (K), float32 or bfloat16, on the CPU.
-  /// taps: indices of layers whose output is wanted, ascending.
-  /// head_weights, head_biases: of the map that each tap goes through before it is returned, (K, C, 1, 1) and (K); the
-  /// next layer does not. Empty for none.
-  ConvStack(std::vector<LayerKind> kinds, const std::vector<at::Tensor>& weights,
-            const std::vector<at::Tensor>& biases, const std::vector<int64_t>& taps,
-            const std::vector<at::Tensor>& head_weights = {}, const std::vector<at::Tensor>& head_biases = {});
+  explicit ConvStack(const StackParts& parts);
 
   /// What forward() computes and backward() needs.
   struct Maps {
-    at::Tensor input;
+    at::Tensor input;              ///< of the first layer
     std::vector<at::Tensor> kept;  ///< output of every layer; a ReLU keeps nothing unless it is tapped
     std::vector<at::Tensor> taps;  ///< outputs of the tapped layers, in order, or what their heads make of them
   };
 
-  /// input: (B, C, H, W) on the CPU; converted to the dtype of the weights.
+  /// input: (B, C, H, W) on the CPU, floating-point.
   /// keep: whether backward() will be called; else only the taps are kept.
   Maps forward(const at::Tensor& input, bool keep = true) const;
 
   /// gradients: of the taps, in order; undefined ones count as zero.
-  /// Returns the gradient of the input, in the dtype of the weights; undefined where no gradient is defined.
+  /// Returns the gradient of the input, float32; undefined where no gradient is defined.
   at::Tensor backward(const Maps& maps, const std::vector<at::Tensor>& gradients) const;
 
   /// The outputs of the tapped layers, differentiable with respect to `input`.
@@ -59,6 +66,7 @@ class ConvStack {
   std::vector<Head> heads_;  // by tap, or none
   at::ScalarType type_;
   int64_t inputs_;
+  Normalization normalization_;
   mutable Buffers buffers_;
 };
 

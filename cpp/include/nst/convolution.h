@@ -22,7 +22,8 @@ class Convolution {
   at::Tensor forward(const at::Tensor& input, bool relu, Buffers& buffers) const;
 
   /// The gradient with respect to the input. Where `mask` is defined, it is zero where that map is not positive;
-  /// where `add` is defined, it is added then. Both are (B, C, H, W), channels-last.
+  /// where `add` is defined, it is added then. Both are (B, C, H, W), channels-last. Where neither is defined, the
+  /// result may be float32 whatever the weights are.
   at::Tensor backward(const at::Tensor& gradient, const at::Tensor& mask, const at::Tensor& add,
                       Buffers& buffers) const;
 

@@ -20,13 +20,13 @@ class Narrow {
   /// input: (B, C, H, W), output: (B, K, H, W), both channels-last. With `relu`, negative results become zero.
   void forward(const at::Tensor& input, bool relu, at::Tensor& output) const;
 
-  /// The gradient with respect to the input: (B, K, H, W) to (B, C, H, W), both channels-last.
-  void backward(const at::Tensor& gradient, at::Tensor& output) const;
+  /// The gradient with respect to the input: (B, K, H, W) to (B, C, H, W), both channels-last, the latter float32.
+  at::Tensor backward(const at::Tensor& gradient) const;
 
  private:
   int64_t inputs_, outputs_, padded_;
   at::Tensor kernel_;       // packed (9 C, K)
-  at::Tensor kernel_back_;  // packed (K, 9 C, filled up with zeros to `padded_`)
+  at::Tensor kernel_back_;  // packed (K, 9 C, filled up with zeros to `padded_`), in the numbers that are multiplied
   at::Tensor bias_;
 };
 

@@ -113,10 +113,6 @@ class Vgg19Network(nn.Module):
                 found[i] = head(found[i])
         return [found[i] for i in self.wanted]
 
-    def prepare(self) -> nn.Module:
-        """Return what comes before the first layer of :meth:`stack`: the normalisation."""
-        return self.normalize
-
     def stack(self) -> ConvStack:
         """Return the layers as data, for kernels that run them as a whole."""
         convolutions = [step for step in self.steps if isinstance(step, nn.Conv2d)]
@@ -128,6 +124,8 @@ class Vgg19Network(nn.Module):
             heads=tuple(
                 (h.weight, h.bias) for h in self.heads or () if isinstance(h, nn.Conv2d) and h.bias is not None
             ),
+            mean=tuple(self.normalize.mean.flatten().tolist()),
+            std=tuple(self.normalize.std.flatten().tolist()),
         )
 
     def order(self) -> list[int]:
