@@ -11,7 +11,6 @@ import pytest
 import torch
 from installed import install
 from scriptable import NumpyExtractor, PlainExtractor, StackExtractor, StackNetwork
-from torch import Tensor
 
 from nst_core import ExportError, NstError, export_extractor, torchscript
 from nst_core.plugins import default_registry
