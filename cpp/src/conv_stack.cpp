@@ -17,9 +17,6 @@ namespace {
 
 at::Tensor channels_last(const at::Tensor& map) { return map.contiguous(at::MemoryFormat::ChannelsLast); }
 
-// Transformed kernels are kept where all of them have no more bytes than this: those of VGG-19 have 207 MB in bfloat16.
-constexpr int64_t kMostKept = 256'000'000;
-
 // What loading the weights left behind lies in pieces that no map fits into. Targets are extracted right after it.
 void give_back_memory() {
 #if defined(__GLIBC__)
@@ -46,8 +43,6 @@ ConvStack::ConvStack(const StackParts& parts)
                   static_cast<int64_t>(weights.size()) == std::count(kinds.begin(), kinds.end(), LayerKind::convolution),
               "nst::ConvStack: every convolution needs a weight and a bias");
   type_ = weights[0].scalar_type();
-  int64_t memory = 0;
-  for (const auto& weight : weights) memory += Convolution::memory(weight);
   size_t next = 0;
   std::vector<int64_t> tap_channels;
   int64_t channels = inputs_;
@@ -56,7 +51,7 @@ ConvStack::ConvStack(const StackParts& parts)
       TORCH_CHECK(weights[next].scalar_type() == type_, "nst::ConvStack: all weights must be of one dtype");
       TORCH_CHECK(weights[next].size(1) == channels, "nst::ConvStack: convolution ", next, " reads ",
                   weights[next].size(1), " channels, but there are ", channels);
-      convolutions_[i] = std::make_unique<Convolution>(weights[next], biases[next], memory <= kMostKept);
+      convolutions_[i] = std::make_unique<Convolution>(weights[next], biases[next]);
       channels = weights[next++].size(0);
     }
     if (tapped_[i]) tap_channels.push_back(channels);

@@ -44,12 +44,7 @@ at::Tensor new_map(const at::Tensor& like, int64_t channels, Buffers& buffers) {
 
 }  // namespace
 
-int64_t Convolution::memory(const at::Tensor& weight) {
-  return weight.dim() == 4 && !Narrow::fits(weight) && Winograd::fits(weight) ? 2 * Winograd::bytes(weight) : 0;
-}
-
-Convolution::Convolution(const at::Tensor& weight, const at::Tensor& bias, bool keep)
-    : bias_(bias.detach().to(at::kFloat).contiguous()) {
+Convolution::Convolution(const at::Tensor& weight, const at::Tensor& bias) : bias_(bias.detach().to(at::kFloat).contiguous()) {
   TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3,
               "nst: a convolution needs weights (K, C, 3, 3), not ", weight.sizes());
   TORCH_CHECK(bias.dim() == 1 && bias.size(0) == weight.size(0), "nst: a convolution with ", weight.size(0),
@@ -64,8 +59,8 @@ Convolution::Convolution(const at::Tensor& weight, const at::Tensor& bias, bool 
     return;
   }
   if (Winograd::fits(frozen)) {
-    winograd_ = std::make_unique<Winograd>(frozen, false, keep);
-    winograd_back_ = std::make_unique<Winograd>(frozen, true, keep);
+    winograd_ = std::make_unique<Winograd>(frozen, false);
+    winograd_back_ = std::make_unique<Winograd>(frozen, true);
     return;
   }
   direct_ = direct(frozen, bias.detach().contiguous());

@@ -41,11 +41,7 @@ bool Winograd::fits(const at::Tensor& weight) {
   return weight.scalar_type() == at::kFloat;
 }
 
-int64_t Winograd::bytes(const at::Tensor& weight) {
-  return 36 * weight.size(0) * weight.size(1) * static_cast<int64_t>(weight.element_size());
-}
-
-Winograd::Winograd(const at::Tensor& weight, bool transposed, bool keep) {
+Winograd::Winograd(const at::Tensor& weight, bool transposed) {
   TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3,
               "nst: a Winograd kernel needs weights (K, C, 3, 3), not ", weight.sizes());
   const auto w = transposed ? weight.flip({2, 3}).transpose(0, 1) : weight;
@@ -55,33 +51,19 @@ Winograd::Winograd(const at::Tensor& weight, bool transposed, bool keep) {
   TORCH_CHECK(inputs_ % panel == 0 && outputs_ % panel == 0, "nst: the Winograd kernel for ", kernels().isa,
               " needs multiples of ", panel, " channels, not ", inputs_, " and ", outputs_);
   weight_ = w.reshape({outputs_ / panel, panel, inputs_, 9}).permute({0, 2, 3, 1}).contiguous();
-  if (!keep) return;
-  kept_ = at::empty({36 * outputs_ * inputs_}, weight_.options());
-  transform(weight_, kept_);
-  weight_.reset();
-}
-
-void Winograd::transform(const at::Tensor& weight, at::Tensor& packed) const {
-  by_type(weight, [&](auto number) {
-    using T = decltype(number);
-    const int64_t panel = kernels().panel;
-    at::parallel_for(0, outputs_ / panel, 1, [&](int64_t k, int64_t end) {
-      for (; k < end; ++k)
-        loops<T>().products.transform_weights(data<T>(weight) + k * inputs_ * 9 * panel, inputs_, outputs_ * inputs_,
-                                              data<T>(packed) + k * inputs_ * panel);
-    });
-  });
 }
 
 void Winograd::operator()(const at::Tensor& input, const at::Tensor& bias, bool relu, const at::Tensor& mask,
                           const at::Tensor& add, Buffers& buffers, at::Tensor& output) const {
-  auto packed = kept_;
-  if (!packed.defined()) {
-    packed = buffers.scratch(36 * outputs_ * inputs_, weight_.scalar_type());
-    transform(weight_, packed);
-  }
-  by_type(packed, [&](auto number) {
+  auto packed = buffers.scratch(36 * outputs_ * inputs_, weight_.scalar_type());
+  by_type(weight_, [&](auto number) {
     using T = decltype(number);
+    const int64_t panel = kernels().panel;
+    at::parallel_for(0, outputs_ / panel, 1, [&](int64_t k, int64_t end) {
+      for (; k < end; ++k)
+        loops<T>().products.transform_weights(data<T>(weight_) + k * inputs_ * 9 * panel, inputs_, outputs_ * inputs_,
+                                              data<T>(packed) + k * inputs_ * panel);
+    });
     const int64_t height = input.size(2), width = input.size(3), pixels = height * width;
     const auto image = [pixels](const at::Tensor& map, int64_t n, int64_t channels) {
       return map.defined() ? data<T>(map) + n * pixels * channels : nullptr;

@@ -60,10 +60,21 @@ class Snapshot(nn.Module):
         return found
 
 
-def iterates(network: nn.Module, images: list[Tensor], generator: torch.Generator) -> Iterator[Tensor]:
-    """Run a style transfer between two images of the corpus and yield the picture at several moments, ``(3, H, W)``."""
+def iterates(
+    network: nn.Module, images: list[Tensor], textures: list[Tensor], generator: torch.Generator
+) -> Iterator[Tensor]:
+    """Run a style transfer and yield the picture at several moments, ``(3, H, W)``.
+
+    Args:
+        network: the student.
+        images: what the content image is one of, and half of the style images.
+        textures: what the others are.
+        generator: chooses everything.
+    """
+    styles = textures if float(torch.rand((), generator=generator)) < 0.5 else images
     content, style = (
-        crop(images[int(torch.randint(len(images), (), generator=generator))], SIDE, generator)[None] for _ in range(2)
+        crop(kind[int(torch.randint(len(kind), (), generator=generator))], SIDE, generator)[None]
+        for kind in (images, styles)
     )
     if float(torch.rand((), generator=generator)) < 0.1:
         style = dead_leaves(SIDE, SIDE, generator)

@@ -37,7 +37,7 @@ LARGEST_WINDOW = 32
 DEEP_CYCLE = 3
 DEEP_TAPS = tuple(name for name in TAPS if name[4] not in "12")
 GRAM_WEIGHT = 3.0
-PAINT_EVERY = 20
+PAINT_EVERY = 10
 # Batches with the teacher's answers that are kept; every second batch is one of them again, with other windows.
 REPLAY = 60
 SAVE_SECONDS = 120.0
@@ -137,7 +137,7 @@ def main() -> None:
     answered: deque[tuple[Tensor, dict[str, Tensor]]] = deque(maxlen=REPLAY)
     while (progress := (time.monotonic() - began) / (60 * asked.minutes)) < 1:
         if number % PAINT_EVERY == 0 and len(answered) >= 10:
-            for image in iterates(Snapshot(average.values), images, generator):
+            for image in iterates(Snapshot(average.values), images, corpus["generated"], generator):
                 pool.add(image)
         if len(answered) < REPLAY or number % 2 == 0:
             batch = batches.draw().contiguous(memory_format=torch.channels_last)

@@ -15,11 +15,8 @@ namespace nst {
 /// image; in bfloat16 by oneDNN with its weights laid out once; by torch's convolution else.
 class Convolution {
  public:
-  /// weight (K, C, 3, 3) and bias (K), of one dtype, float32 or bfloat16. With `keep`, time is saved with memory().
-  Convolution(const at::Tensor& weight, const at::Tensor& bias, bool keep);
-
-  /// Bytes that such a convolution takes to keep what it would else compute at every call.
-  static int64_t memory(const at::Tensor& weight);
+  /// weight (K, C, 3, 3) and bias (K), of one dtype, float32 or bfloat16.
+  Convolution(const at::Tensor& weight, const at::Tensor& bias);
 
   /// input: (B, C, H, W), channels-last. Returns (B, K, H, W), channels-last; with `relu`, not negative.
   at::Tensor forward(const at::Tensor& input, bool relu, Buffers& buffers) const;
