@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".venv"
 BIN = FOLDER / ("Scripts" if os.name == "nt" else "bin")
 RUN = ("run", "--plugin", "gram-style", "--optimizer", "lbfgs")
+# Each has a torch of its own, some 500 MB.
+MOST_PROCESSES = 4
 # What the tests of the C++ library include, and the Debian packages that have it.
 HEADERS = {
     "doctest/doctest.h": "doctest-dev",
@@ -85,6 +87,14 @@ def setup(*extras: str) -> None:
     python("-m", "pip", *install, "-e", ROOT)
 
 
+def processes() -> list[str]:
+    """Return pytest's options for some processes that share the cores: most tests keep no more than one busy."""
+    cores = os.cpu_count() or 1
+    count = min(cores, MOST_PROCESSES)
+    os.environ.setdefault("OMP_NUM_THREADS", str(cores // count))
+    return ["--numprocesses", str(count), "--dist", "worksteal"]
+
+
 def cpp_tests() -> None:
     """Have what the C++ library's tests need, and run them from a clean build."""
     packages = [package for header, package in HEADERS.items() if not Path("/usr/include", header).exists()]
@@ -120,12 +130,13 @@ def main() -> None:
         python("-m", "mypy")
         if system("chromium", "chromium", "the test that opens a report in a browser is SKIPPED without it"):
             os.environ["NST_TEST_CHROMIUM"] = "1"  # from here on a skip would be a defect
-        python("-m", "pytest", *rest)
+        several = [] if rest else processes()
+        python("-m", "pytest", *several, *rest)
         if not rest:  # whoever chooses tests of Python does not want those of C++
             cpp_tests()
         print("once more on the Python references of the kernels", flush=True)
         os.environ["NST_NATIVE"] = "0"
-        python("-m", "pytest", "--quiet", *rest)
+        python("-m", "pytest", "--quiet", *several, *rest)
 
 
 if __name__ == "__main__":

@@ -5,17 +5,17 @@
 
 Every photograph goes with every painting. Judged are the pictures as they were saved. A picture of VGG-19 that is in
 FOLDER already is not made again. The speed is that of an evaluation, with everything that belongs to one; the two
-alternate, and medians are given. Leave the machine alone meanwhile.
+alternate, the first of two in a row is not counted, and medians are given. Leave the machine alone meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
-import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,12 @@ import torch
 from torch import Tensor
 
 from nst_benchmarks.problem import Problem
+from nst_benchmarks.timing import alternating
 from nst_core import Component, Extractor, Options, default_registry, load_image, make_job, stylize
 from nst_core.engine import evaluate
 from nst_core.job import Precision
 from nst_core.parametrization import Pixels
-from nst_core.resolve import Ready, resolve
+from nst_core.resolve import resolve
 from nst_plugins.losses.gram_style import GramStyle
 
 __all__ = ["Comparison", "Judge", "compare"]
@@ -153,21 +154,15 @@ def speed(width: int, weights: str, precision: Precision, rounds: int) -> dict[s
         rounds: evaluations of each.
     """
     images = Problem.generated(width)
-    ready: dict[str, Ready] = {}
+    runs: dict[str, Callable[[], object]] = {}
     for extractor in (FULL, LITE):
         options: Options = {"extractor": extractor, "size": width, "precision": precision, "device": "cpu"}
         if extractor == FULL and weights:
             options["weights"] = weights
         job = make_job(images.content, images.style, **options)
-        ready[extractor] = resolve(job, default_registry(), content=images.content, style=images.style)
-    seconds: dict[str, list[float]] = {extractor: [] for extractor in ready}
-    for number in range(rounds + 1):
-        for extractor, made in ready.items():
-            began = time.perf_counter()
-            evaluate(made.objective, Pixels(), made.initial)
-            if number > 0:  # the first warms up
-                seconds[extractor].append(time.perf_counter() - began)
-    found = {extractor: statistics.median(times) for extractor, times in seconds.items()}
+        ready = resolve(job, default_registry(), content=images.content, style=images.style)
+        runs[extractor] = partial(evaluate, ready.objective, Pixels(), ready.initial)
+    found = alternating(runs, rounds)
     return found | {"ratio": found[FULL] / found[LITE]}
 
 

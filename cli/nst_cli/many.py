@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+from filelock import FileLock, Timeout
 
 from nst_cli import console
 from nst_core.errors import JobError
@@ -32,9 +33,18 @@ def carry_out_all(title: str, sheets: Sequence[Sheet], folder: Path, *, as_json:
         quiet: say nothing on standard error.
 
     Raises:
-        JobError: the folder cannot be written to.
+        JobError: the folder cannot be written to, or another process does so.
         typer.Exit: 1 where a cell failed, 130 after Ctrl-C.
     """
+    _make(folder)
+    try:
+        with FileLock(folder / ".lock", blocking=False):
+            _carry_out(title, sheets, folder, as_json=as_json, quiet=quiet)
+    except Timeout:
+        raise JobError(f"another nst is at work in '{folder}'; wait until it has finished, or name another one") from None
+
+
+def _carry_out(title: str, sheets: Sequence[Sheet], folder: Path, *, as_json: bool, quiet: bool) -> None:
     from nst_cli.cellprogress import cell_progress, minutes
     from nst_cli.report import Report, arrange, write_report
     from nst_core.batch import estimate, prepare, run_batch
@@ -43,7 +53,6 @@ def carry_out_all(title: str, sheets: Sequence[Sheet], folder: Path, *, as_json:
     from nst_core.shared import Shared
 
     say = (lambda _: None) if quiet else console.say
-    _make(folder)
     registry, shared = default_registry(), Shared()
     prepared = prepare([cell.job for sheet in sheets for cell in sheet.cells], folder, registry, shared)
     labels = [" ".join(filter(None, (s.title + ":", c.row, c.column))) for s in sheets for c in s.cells]

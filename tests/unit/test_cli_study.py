@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from nst_cli.lists import spread
@@ -52,6 +53,16 @@ def test_a_sweep_makes_the_product_and_a_report(nst):
     assert len(list(Path("nst-sweep/cells").glob("*/image.png"))) == 6
     again = nst("sweep", "--vary", "style.weight=1e5,1e6", "--vary", "seed=0,1,2", *PAIR, *SMALL, "--preset", "noise")
     assert "6 of them finished before" in again.err
+
+
+def test_two_runs_do_not_share_a_folder(nst):
+    Path("nst-sweep").mkdir()
+    with FileLock("nst-sweep/.lock"):
+        done = nst("sweep", "--vary", "seed=0,1", *PAIR, *SMALL)
+    assert done.code == 2
+    assert "another nst is at work in 'nst-sweep'" in done.err
+    assert not list(Path("nst-sweep/cells").iterdir())
+    assert nst("sweep", "--vary", "seed=0,1", *PAIR, *SMALL).code == 0
 
 
 def test_bad_keys_are_bad_input(nst):
