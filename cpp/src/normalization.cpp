@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <c10/util/BFloat16.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace nst {

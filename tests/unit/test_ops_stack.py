@@ -29,8 +29,8 @@ def make(kinds: list[LayerKind], channels: list[int], taps: list[int], dtype=tor
 
 def both(stack: ConvStack, x: torch.Tensor, seed: int = 0):
     """Outputs and input gradient of the native stack, and of the reference in float64."""
-    wide = ConvStack(
-        stack.kinds, tuple(w.double() for w in stack.weights), tuple(b.double() for b in stack.biases), stack.taps
+    wide = replace(
+        stack, weights=tuple(w.double() for w in stack.weights), biases=tuple(b.double() for b in stack.biases)
     )
     found = []
     for module, image in ((conv_stack(stack), x), (ReferenceStack(wide), x.double())):
@@ -102,6 +102,18 @@ def test_any_stack(data):
     stack = make(kinds, channels, taps, seed=seed)
     x = torch.randn(1, channels[0], *size, generator=torch.Generator().manual_seed(seed))
     agree(stack, x, 1e-5, 1e-3)
+
+
+@pytest.mark.parametrize("channels", WIDTHS.values(), ids=list(WIDTHS))
+def test_the_input_is_normalized(channels):
+    plain = make(VGG[:5], channels[:3], [2, 4])
+    stack = replace(plain, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
+    x = torch.rand(2, 3, 18, 21, generator=torch.Generator().manual_seed(1))
+    agree(stack, x, 2e-6, 1e-4)
+    agree(stack, x.contiguous(memory_format=torch.channels_last), 2e-6, 1e-4)
+    assert not torch.allclose(conv_stack(stack)(x)[0], conv_stack(plain)(x)[0])
+    with pytest.raises(RuntimeError, match="mean and std need 3 numbers each"):
+        conv_stack(replace(plain, mean=(0.5,), std=(0.2,)))
 
 
 def test_only_some_taps_have_a_gradient():
@@ -194,9 +206,9 @@ def test_heads_map_the_taps_and_nothing_that_follows(dtype, limits):
     heads = tuple((w.to(dtype), torch.linspace(-1, 1, len(w)).to(dtype)) for w in weights)
     x = torch.rand(1, 3, 20, 28, generator=generator)
     headed = replace(plain, heads=heads)
-    (outputs, gradient), _ = both(headed, x)
+    pixels, leaf = (x.clone().requires_grad_() for _ in range(2))
+    outputs = conv_stack(headed)(pixels)
     reference = ReferenceStack(plain)
-    leaf = x.clone().requires_grad_()
     mapped = [
         torch.einsum("kc,bchw->bkhw", w[:, :, 0, 0], tap) + b[:, None, None]
         for tap, (w, b) in zip(reference(leaf), heads, strict=True)
@@ -204,6 +216,10 @@ def test_heads_map_the_taps_and_nothing_that_follows(dtype, limits):
     generator = torch.Generator().manual_seed(0)
     directions = [torch.randn(m.shape, generator=generator).to(m.dtype) for m in mapped]
     (wanted,) = torch.autograd.grad(mapped, leaf, directions)
+    (gradient,) = torch.autograd.grad(outputs, pixels, directions)
     for found, expected in zip(outputs, mapped, strict=True):
-        close(found, expected.detach().double(), limits[0])
+        close(found.detach(), expected.detach().double(), limits[0])
     close(gradient, wanted.double(), limits[1])
+    wrong = (torch.zeros(8, 16, 1, 1, dtype=dtype), torch.zeros(8, dtype=dtype))
+    with pytest.raises(RuntimeError, match="head 1 reads 16 channels, but tap 1 has 64"):
+        conv_stack(replace(headed, heads=(heads[0], wrong)))

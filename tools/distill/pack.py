@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from batches import crop
+from batches import Pool, crop
 from folding import fold
 from torch import Tensor
 
@@ -75,12 +75,15 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--crops", type=int, default=60)
+    parser.add_argument("--pool-share", type=float, default=0.0, help="of the crops, from the student's own pictures")
     parser.add_argument("--seed", type=int, default=12345)
     asked = parser.parse_args()
     torch.set_flush_denormal(True)
     corpus = torch.load(asked.corpus, mmap=True)
     state = torch.load(asked.checkpoint)
     images = corpus["photographs"] + corpus["generated"]
+    pool = Pool()
+    pool.images.extend(state["pool"])
     known = find(asked.teacher, Vgg19.architecture)
     teacher = accelerated(Vgg19(asked.teacher).network(LAYERS).bfloat16())
     tensors = tensors_of(state["average"], state["widths"])
@@ -91,7 +94,10 @@ def main() -> None:
     generator = torch.Generator().manual_seed(asked.seed)
     with torch.no_grad():
         for _ in range(asked.crops):
-            image = crop(images[int(torch.randint(len(images), (), generator=generator))], SIDE, generator)[None]
+            if float(torch.rand((), generator=generator)) < asked.pool_share:
+                image = pool.crop(SIDE, generator)[None]
+            else:
+                image = crop(images[int(torch.randint(len(images), (), generator=generator))], SIDE, generator)[None]
             for layer, s, t in zip(LAYERS, student(image), teacher(image), strict=True):
                 regressions[layer].add(s, t)
     for layer, regression in regressions.items():
