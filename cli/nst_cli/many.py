@@ -41,7 +41,7 @@ def carry_out_all(title: str, sheets: Sequence[Sheet], folder: Path, *, as_json:
         with FileLock(folder / ".lock", blocking=False):
             _carry_out(title, sheets, folder, as_json=as_json, quiet=quiet)
     except Timeout:
-        raise JobError(f"another nst is at work in '{folder}'; wait until it has finished, or name another one") from None
+        raise JobError(f"another nst is at work in '{folder}'; wait for its end, or name another folder") from None
 
 
 def _carry_out(title: str, sheets: Sequence[Sheet], folder: Path, *, as_json: bool, quiet: bool) -> None:
