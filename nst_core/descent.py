@@ -172,17 +172,22 @@ class Descent:
             try:
                 return evaluate(objective, self._pixels, self._variable)
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                smaller = objective.tile_smaller(self._variable)
-                if not smaller and not self._optimizer.remember_less():
+                smaller = is_out_of_memory(error) and objective.tile_smaller(self._variable)
+                if not smaller and not self._let_go(error):
                     raise
             # Only here is nothing held any more that the error's traceback refers to.
+            torch.accelerator.empty_cache()
             if smaller:
-                torch.accelerator.empty_cache()
                 self._note = f"out of memory; going on in tiles of {objective.tiling.most_pixels} pixels"
             else:
-                self._begin_with_less()
+                self._start_again()
+
+    def _let_go(self, error: Exception) -> bool:
+        """Have the optimizer remember less, if memory ran out; ``False`` where that is not so or not possible."""
+        if not is_out_of_memory(error) or not self._optimizer.remember_less():
+            return False
+        self._note = LESS
+        return True
 
     def _start(self, start: Callable[[], None]) -> None:
         """Start the optimizer with as much memory as there is room for."""
@@ -190,20 +195,14 @@ class Descent:
             try:
                 return start()
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or not self._optimizer.remember_less():
+                if not self._let_go(error):
                     raise
             torch.accelerator.empty_cache()
-            self._note = LESS
 
     def _start_again(self) -> None:
         """Begin at the best point with an empty memory."""
         self._variable = self.best.variable if self.best else self._variable
         self._start(lambda: self._optimizer.start(self._variable, self._damping))
-
-    def _begin_with_less(self) -> None:
-        torch.accelerator.empty_cache()
-        self._start_again()
-        self._note = LESS
 
     def _proceed(self, total: float, gradient: Tensor, finite: bool) -> bool:
         """Move to the next point; ``False`` if the optimizer has converged."""
@@ -216,11 +215,12 @@ class Descent:
         try:
             following = self._optimizer.step(total * self._scale, gradient)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error) or not self._optimizer.remember_less():
+            if not self._let_go(error):
                 raise
         else:
             return self._move_to(following)
-        self._begin_with_less()
+        torch.accelerator.empty_cache()
+        self._start_again()
         return True
 
     def _move_to(self, following: Tensor | None) -> bool:

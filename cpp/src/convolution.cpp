@@ -5,6 +5,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include "nst/pooling.h"
+#include "parameters.h"
 
 namespace nst {
 namespace {
@@ -45,14 +46,7 @@ at::Tensor new_map(const at::Tensor& like, int64_t channels, Buffers& buffers) {
 }  // namespace
 
 Convolution::Convolution(const at::Tensor& weight, const at::Tensor& bias) : bias_(bias.detach().to(at::kFloat).contiguous()) {
-  TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3,
-              "nst: a convolution needs weights (K, C, 3, 3), not ", weight.sizes());
-  TORCH_CHECK(bias.dim() == 1 && bias.size(0) == weight.size(0), "nst: a convolution with ", weight.size(0),
-              " outputs cannot have a bias of shape ", bias.sizes());
-  TORCH_CHECK(weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kBFloat16,
-              "nst: convolutions are float32 or bfloat16, not ", weight.scalar_type());
-  TORCH_CHECK(bias.scalar_type() == weight.scalar_type(), "nst: weight is ", weight.scalar_type(), ", bias ",
-              bias.scalar_type());
+  check_parameters("convolution", weight, bias, 3);
   const auto frozen = weight.detach();
   if (Narrow::fits(frozen)) {
     narrow_ = std::make_unique<Narrow>(frozen, bias_);

@@ -10,6 +10,7 @@
 
 #include "nst/buffers.h"
 #include "numbers.h"
+#include "products.h"
 
 namespace nst {
 namespace {
@@ -73,11 +74,8 @@ constexpr int64_t kChunk = 128;
 // Channels-last maps go through our own loops, which beat the general product of matrices here: half of the result is
 // all they make, and nothing is laid out anew.
 bool fits_loops(const at::Tensor& feature) {
-  if (!feature.device().is_cpu() || feature.size(1) % kernels().panel != 0 ||
-      !feature.is_contiguous(at::MemoryFormat::ChannelsLast))
-    return false;
-  if (feature.scalar_type() == at::kBFloat16) return loops<uint16_t>().products.pack;
-  return feature.scalar_type() == at::kFloat;
+  return feature.device().is_cpu() && feature.is_contiguous(at::MemoryFormat::ChannelsLast) &&
+         has_products(feature.scalar_type(), feature.size(1));
 }
 
 // One image, channels-last: every thread sums its share of the positions.
@@ -102,20 +100,6 @@ void loop_gram(const T* feature, const float* factors, int64_t positions, int64_
     }
   });
   out.copy_(sums.sum(0));
-}
-
-// out (positions, channels) = feature (positions, channels) · matrix (channels, channels).
-template <typename T>
-void loop_product(const T* feature, const T* matrix, int64_t positions, int64_t channels, T* out) {
-  const auto& kernel = loops<T>().products;
-  std::vector<T> packed(channels * channels);
-  kernel.pack(matrix, nullptr, channels, channels, packed.data());
-  at::parallel_for(0, positions, kChunk, [&](int64_t first, int64_t end) {
-    std::vector<float> products(kChunk * channels);
-    for (int64_t p = first; p < end; p += kChunk)
-      kernel.product(feature + p * channels, std::min(kChunk, end - p), packed.data(), channels, nullptr,
-                     products.data(), out + p * channels);
-  });
 }
 
 }  // namespace
@@ -166,18 +150,14 @@ at::Tensor gram_backward(const at::Tensor& gradient, const at::Tensor& feature,
   if (own) buffers.begin();
   auto result = own ? buffers.map(feature.sizes(), feature.scalar_type()) : at::empty_like(feature);
   const auto both = (gradient + gradient.transpose(1, 2)).to(feature.scalar_type()).contiguous();
-  const int64_t size = feature.numel() / feature.size(0), channels = feature.size(1);
   for (int64_t n = 0; n < feature.size(0); ++n) {
+    auto part = result.narrow(0, n, 1);
     auto image = result.select(0, n);
     auto out = positions_by_channels(image);
     const bool direct = out.is_alias_of(image);
     if (!direct) out = at::empty_like(out);
     if (own)
-      by_type(feature, [&](auto number) {
-        using T = decltype(number);
-        loop_product(data<T>(feature) + n * size, data<T>(both.select(0, n)), size / channels, channels,
-                     data<T>(result) + n * size);
-      });
+      multiply_positions(feature.narrow(0, n, 1), packed(both.select(0, n)), {}, part);
     else
       at::mm_out(out, positions_by_channels(feature.select(0, n)), both.select(0, n));
     if (weight) out.mul_(column(*weight, n, out.scalar_type()));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "numbers.h"
+#include "products.h"
 
 namespace nst {
 namespace {
@@ -15,15 +16,6 @@ namespace {
 constexpr int64_t kMostInputs = 4;
 // Rows that a thread takes at once.
 constexpr int64_t kRows = 16;
-
-at::Tensor packed(const at::Tensor& matrix) {
-  auto result = at::empty({matrix.numel()}, matrix.options());
-  by_type(matrix, [&](auto number) {
-    using T = decltype(number);
-    loops<T>().products.pack(data<T>(matrix), nullptr, matrix.size(0), matrix.size(1), data<T>(result));
-  });
-  return result;
-}
 
 }  // namespace
 

@@ -21,11 +21,9 @@ class Head {
   int64_t inputs() const { return weight_.size(1); }
 
  private:
-  at::Tensor apply(const at::Tensor& map, const at::Tensor& matrix, const at::Tensor& bias, Buffers& buffers) const;
-
-  at::Tensor weight_, bias_;
+  at::Tensor weight_;
+  at::Tensor bias_;                // float32 where the loops are used
   at::Tensor forward_, backward_;  // packed for the loops; undefined where these do not fit
-  at::Tensor wide_bias_;
 };
 
 }  // namespace nst
