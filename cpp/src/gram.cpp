@@ -6,6 +6,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "nst/buffers.h"
@@ -70,6 +71,8 @@ void mirror(at::Tensor& out) { out.copy_(out.triu() + out.triu(1).t()); }
 constexpr int64_t kKeptGradients = 24;
 // Positions whose features lie in the second-level cache together.
 constexpr int64_t kChunk = 128;
+// Positions that are summed by themselves before they are added to the others: so rounding does not grow with the image.
+constexpr int64_t kBlock = 16 * kChunk;
 
 // Channels-last maps go through our own loops, which beat the general product of matrices here: half of the result is
 // all they make, and nothing is laid out anew.
@@ -87,15 +90,19 @@ void loop_gram(const T* feature, const float* factors, int64_t positions, int64_
   auto sums = at::zeros({threads, channels, channels}, out.options());
   auto* const all = sums.mutable_data_ptr<float>();
   at::parallel_for(0, threads, 1, [&](int64_t thread, int64_t end) {
+    std::vector<float> block(channels * channels);
     std::vector<T> packed(kChunk * channels * (factors ? 2 : 1));
     T *plain = packed.data(), *weighted = factors ? plain + kChunk * channels : plain;
     for (; thread < end; ++thread) {
-      const int64_t last = std::min(positions, (thread + 1) * share);
-      for (int64_t p = thread * share; p < last; p += kChunk) {
+      const int64_t begin = thread * share, last = std::min(positions, begin + share);
+      for (int64_t p = begin; p < last; p += kChunk) {
         const int64_t count = std::min(kChunk, last - p), depth = (count + kernel.step - 1) / kernel.step * kernel.step;
         kernel.pack(feature + p * channels, nullptr, count, channels, plain);
         if (factors) kernel.pack(feature + p * channels, factors + p, count, channels, weighted);
-        kernel.add_gram(plain, weighted, depth, channels, all + thread * channels * channels);
+        kernel.add_gram(plain, weighted, depth, channels, block.data());
+        if ((p - begin + kChunk) % kBlock != 0 && p + kChunk < last) continue;
+        float* sum = all + thread * channels * channels;
+        for (int64_t i = 0; i < channels * channels; ++i) sum[i] += std::exchange(block[i], 0.0f);
       }
     }
   });
