@@ -64,7 +64,7 @@ def native() -> dict[str, Any]:
         sources=[str(path) for folder in ("src", "python") for path in sorted((root / folder).glob("*.cpp"))],
         include_dirs=[str((root / "include").resolve()), str((root / "src").resolve())],
         depends=[str(path) for kind in ("include/nst/*.h", "src/*.h", "src/*.inc") for path in sorted(root.glob(kind))],
-        extra_compile_args=["/O2", "/openmp"] if os.name == "nt" else flags,
+        extra_compile_args=flags,
     )
     print(f"compiling the native kernels for torch {torch.__version__}", file=sys.stderr, flush=True)
     return {"ext_modules": [extension], "cmdclass": {"build_ext": Build}}

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nst_core.api import Options, make_job, preview, reconstruct, stylize, synthesize
     from nst_core.calibration import dead_leaves, tap_rms
     from nst_core.checkpoint import Checkpoint
+    from nst_core.destination import Destination
     from nst_core.engine import Observer, plan, run
     from nst_core.errors import (
         BrokenContractError,
@@ -55,6 +56,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "Component",
+    "Destination",
     "DeviceError",
     "Evaluation",
     "ExportError",
@@ -123,6 +125,7 @@ _MODULES = {
         "tap_rms",
     ),
     "checkpoint": ("Checkpoint",),
+    "destination": ("Destination",),
     "engine": (
         "Observer",
         "plan",

@@ -25,7 +25,8 @@ class Options(TypedDict, total=False):
     Attributes:
         preset: "content" or "noise": initial image, α and β that suit each other.
         size: longest side of the pastiche in pixels, at least 1.
-        scales: "auto", "off", or sizes from small to large, ``256,512,1024``, of which the last is the size.
+        scales: "auto", "off", or sizes from small to large, ``256,512,1024``, of which the last is the size. A job
+            that is made larger gets "auto".
         steps: number of evaluations, at least 1.
         content_weight: α; 0 removes the content loss.
         style_weight: β; 0 removes the style loss.
@@ -106,8 +107,9 @@ def amend(job: Job, registry: Registry, options: Options) -> Job:
     }
     if "scales" in options:
         plain |= _scales(options["scales"], options.get("size"))
-    elif "size" in options and job.scales and job.scales[-1] >= options["size"]:
-        plain["scales"] = tuple(size for size in job.scales if size < options["size"])  # a recipe, made smaller
+    elif "size" in options and job.scales is not None:  # a recipe, which names its scales
+        size = options["size"]
+        plain["scales"] = None if size > job.size else tuple(scale for scale in job.scales if scale < size)
     return replace(job, **plain)
 
 

@@ -14,7 +14,7 @@ from nst_core.checkpoint import Checkpoint
 from nst_core.engine import optimize, run
 from nst_core.errors import NstError
 from nst_core.job import Job
-from nst_core.metrics import evaluate_image
+from nst_core.metrics import evaluate_image, layers_for
 from nst_core.registry import Registry
 from nst_core.resolve import resolve
 from nst_core.result import Step
@@ -160,7 +160,8 @@ def _computed(
     try:
         began = time.perf_counter()
         curves = _Curves()
-        kept = Checkpoint(store.folder(cell.key) / "checkpoint.safetensors", disposable=True)
+        layers = layers_for(cell.job, registry, shared)
+        kept = Checkpoint(store.checkpoint(cell.key), disposable=True)
         result = run(cell.job, registry=registry, shared=shared, observers=[curves, watch], checkpoint=kept)
         if result.stopped == "interrupted":
             raise KeyboardInterrupt
@@ -173,6 +174,7 @@ def _computed(
             content=cell.job.content.path if cell.job.content else None,
             style=cell.job.style.path if cell.job.style else None,
             style_size=cell.job.size,
+            layers=layers,
             device=cell.job.device,
             shared=shared,
         )
@@ -191,11 +193,13 @@ def _computed(
 
 
 class _Curves:
-    """What each term adds to the total at every evaluation."""
+    """What each term adds to the total at every evaluation; ``None`` at those made before the run was interrupted."""
 
     def __init__(self) -> None:
         self.by_term: dict[str, list[float | None]] = {}
 
     def __call__(self, step: Step) -> None:
         for term, value in step.weighted.items():
-            self.by_term.setdefault(term, []).append(plain_number(value))
+            values = self.by_term.setdefault(term, [])
+            values += [None] * (step.number - 1 - len(values))
+            values.append(plain_number(value))

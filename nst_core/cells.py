@@ -13,15 +13,17 @@ from typing import Any
 from nst_core.device import choose_device, choose_dtype
 from nst_core.errors import JobError
 from nst_core.image import load
-from nst_core.job import ImageRef, Job
+from nst_core.job import Component, ImageRef, Job
 from nst_core.registry import Registry
 from nst_core.replacing import replacing
 from nst_core.result import Result
 from nst_core.shared import Shared
+from nst_core.weights import sha256
 
 __all__ = ["CellStore", "cell_key", "plain_number"]
 
 FORMAT = 1
+CHECKPOINT = "checkpoint.safetensors"
 
 
 def cell_key(job: Job, registry: Registry, shared: Shared) -> str:
@@ -38,6 +40,7 @@ def cell_key(job: Job, registry: Registry, shared: Shared) -> str:
         job,
         content=_by_content(job.content, "content"),
         style=_by_content(job.style, "style"),
+        initializer=_file_by_content(job.initializer),
         weights_sha256=job.weights_sha256 or shared.extractor(registry, job.extractor).fingerprint(),
         precision="bf16" if dtype == torch.bfloat16 else "fp32",
         device=device.type,
@@ -56,6 +59,14 @@ def _by_content(reference: ImageRef | None, role: str) -> ImageRef | None:
     return ImageRef("", found if reference.sha256 in ("", found) else f"{reference.sha256}!{found}")
 
 
+def _file_by_content(initializer: Component) -> Component:
+    """Put the hash of the file that an initializer reads in the place of its path."""
+    path = initializer.params.get("path")
+    if not isinstance(path, str) or not Path(path).is_file():
+        return initializer
+    return Component(initializer.name, {**initializer.params, "path": sha256(Path(path))})
+
+
 @dataclass(frozen=True)
 class CellStore:
     """The folder of finished cells.
@@ -69,6 +80,10 @@ class CellStore:
         """Return the folder of a cell."""
         return self.root / "cells" / key[:16]
 
+    def checkpoint(self, key: str) -> Path:
+        """Return where the run of a cell is kept until the cell is finished."""
+        return self.folder(key) / CHECKPOINT
+
     def read(self, key: str) -> dict[str, Any] | None:
         """Return the figures of a finished cell, ``None`` where it is not finished."""
         folder = self.folder(key)
@@ -80,10 +95,14 @@ class CellStore:
         return record if complete and (folder / "image.png").is_file() else None
 
     def begin(self, key: str) -> Path:
-        """Make an empty folder for a cell; what an earlier attempt left there goes."""
+        """Make a folder for a cell; what an earlier attempt left there goes, but for the checkpoint."""
         folder = self.folder(key)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif not path.name.startswith(CHECKPOINT):
+                path.unlink()
         return folder
 
     def write_picture(self, key: str, result: Result) -> Path:

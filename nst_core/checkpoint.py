@@ -21,7 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from nst_core.codec import flattened
+from nst_core.codec import flattened, from_plain, to_plain
+from nst_core.destination import Destination
 from nst_core.errors import CheckpointError, JobError
 from nst_core.job import Job
 from nst_core.replacing import check_place, replacing
@@ -29,7 +30,7 @@ from nst_core.result import Result
 
 __all__ = ["Checkpoint", "Kept"]
 
-FORMAT = 1
+FORMAT = 2
 _DECIDING = ("nst", "torch")
 
 
@@ -42,7 +43,7 @@ class Kept:
         stages: the scales that are done, as plain data.
         history: losses of their evaluations.
         state: of the current scale, see :meth:`Descent.state_dict`.
-        output: where the result was to be saved, "" if nobody said.
+        destination: where the result was to go.
         versions: of what made it.
         threads: that it was made with.
     """
@@ -51,7 +52,7 @@ class Kept:
     stages: list[dict[str, Any]]
     history: list[float]
     state: dict[str, Any] = field(repr=False)
-    output: str
+    destination: Destination
     versions: Mapping[str, str]
     threads: int
 
@@ -70,7 +71,7 @@ class Checkpoint:
 
     Attributes:
         path: the file; the one before is ``path`` with ``.previous`` at its end.
-        output: where the result will be saved, for a later ``nst resume``.
+        destination: where the result is to go, for a later ``nst resume``.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Checkpoint:
         path: str | os.PathLike[str],
         *,
         every: float = 30.0,
-        output: str = "",
+        destination: Destination | None = None,
         disposable: bool = False,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -87,7 +88,7 @@ class Checkpoint:
         Args:
             path: where to.
             every: seconds between two of them, at least.
-            output: where the result will be saved.
+            destination: where the result is to go, if somebody knows.
             disposable: whether one that cannot be used is no error, but ignored.
             say: told what the user should know.
 
@@ -95,7 +96,7 @@ class Checkpoint:
             CheckpointError: ``path`` cannot be written.
         """
         self.path = Path(path)
-        self.output = output
+        self.destination = destination or Destination()
         self._every = every
         self._disposable = disposable
         self._say = say
@@ -107,6 +108,11 @@ class Checkpoint:
     def previous(self) -> Path:
         """The checkpoint before the last one."""
         return self.path.with_name(f"{self.path.name}.previous")
+
+    @property
+    def partial(self) -> Path:
+        """The one that is being written; a process that was killed meanwhile leaves it."""
+        return self.path.with_name(f".{self.path.name}.partial")
 
     @property
     def due(self) -> bool:
@@ -125,7 +131,7 @@ class Checkpoint:
             "format": FORMAT,
             "versions": Result.versions(),
             "threads": torch.get_num_threads(),
-            "output": self.output,
+            "destination": to_plain(self.destination),
             "job": job.to_dict(),
             "stages": stages,
             "history": history,
@@ -134,7 +140,7 @@ class Checkpoint:
         }
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(self.path) as temporary:
+            with replacing(self.path, at=self.partial) as temporary:
                 save_file(tensors, temporary, {"nst": json.dumps(document)})
                 with temporary.open("rb+") as file:
                     os.fsync(file.fileno())
@@ -204,7 +210,7 @@ class Checkpoint:
 
     def finished(self) -> None:
         """Remove the files of a run whose result is saved."""
-        for path in (self.path, self.previous):
+        for path in (self.path, self.previous, self.partial):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
@@ -223,7 +229,7 @@ def _read(path: Path) -> Kept:
             stages=document["stages"],
             history=document["history"],
             state=_thawed(document["state"], tensors),
-            output=document["output"],
+            destination=from_plain(Destination, document["destination"]),
             versions=document["versions"],
             threads=document["threads"],
         )

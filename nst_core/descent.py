@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nst_core.errors import BrokenContractError, NonFiniteError, is_out_of_memory
-from nst_core.objective import Evaluation, Objective
+from nst_core.objective import Evaluation, Objective, mean_size
 from nst_core.parametrization import Pixels
 from nst_core.resolve import Ready
 from nst_core.result import Losses, Stage, Step, Stopped
@@ -156,6 +156,7 @@ class Descent:
             for watch in observers:
                 watch(step)
             if len(self.history) == steps:
+                self.consistent = True
                 break
             if not self._proceed(total, gradient, finite):
                 return "converged"
@@ -285,5 +286,5 @@ def _weighted(objective: Objective, losses: Tensor) -> dict[str, float]:
 
 def _scale(gradient: Tensor) -> float:
     """Make the first gradient one in the mean, so that optimizers need not know the magnitude of α and β."""
-    size = float(gradient.abs().mean(dtype=torch.float64))
+    size = mean_size(gradient)
     return 1.0 / size if size > 0 else 1.0

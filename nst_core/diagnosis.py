@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from nst_core.api import stylize
 from nst_core.device import choose_device, choose_dtype, native_bfloat16
 from nst_core.errors import NstError
 from nst_core.job import Job
@@ -83,6 +84,9 @@ def checks() -> dict[str, str]:
         "convolutions": _convolutions,
         "store can be written": _store,
     }
+    device = choose_device("auto")
+    if device.type != "cpu":  # the kernels above are those of the processor
+        tried[f"a small run on {device}"] = lambda: _small_run(device)
     results = {}
     for name, attempt in tried.items():
         try:
@@ -122,6 +126,14 @@ def _convolutions() -> str:
         error = float((found[0] - found[1]).norm() / found[1].norm())
         if not error < limit:
             return f"the kernels are off by {error:.1g} in {dtype}"
+    return ""
+
+
+def _small_run(device: torch.device) -> str:
+    """Make a few evaluations of the default job on a device."""
+    generator = torch.Generator().manual_seed(0)
+    content, style = torch.rand(2, 1, 3, 64, 64, generator=generator)
+    stylize(content, style, size=64, steps=4, device=str(device))
     return ""
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from nst_core.blame import naming_plugins
 from nst_core.checkpoint import Checkpoint, Kept
 from nst_core.descent import Descent, Observer, by_term, evaluate
+from nst_core.errors import CheckpointError
 from nst_core.fitting import Plan, fit, fit_again, make_plan
 from nst_core.image import ImageInput
 from nst_core.job import Job
@@ -50,7 +51,7 @@ def run(
         checkpoint: where the run is kept and continued from; once the result is saved, call its ``finished``.
 
     Returns:
-        The best image found. Ctrl-C ends a run early with the best so far.
+        The best image found. Ctrl-C ends a run early with the best so far, of the last scale that has one.
 
     Raises:
         NonFiniteError: the objective is NaN or infinite, whatever the engine tries.
@@ -132,32 +133,42 @@ class _Run:
             self._stages = [Stage(**stage) for stage in kept.stages]
             self._history = list(kept.history)
         descent: Descent | None = None
+        result: Result | None = None
         for scale in self._scales[len(self._stages) :]:
-            ready, before = self._ready(scale, descent), descent
-            descent = Descent(
-                ready,
-                done=len(self._history),
-                planned=sum(scale.steps for scale in self._scales),
-                seconds_before=sum(stage.seconds for stage in self._stages),
-            )
-            if kept is not None:
-                if not self._same(kept, ready):  # and is of no use: begin anew
-                    self._stages, self._history = [], []
-                    return self.go(observers)
-                descent.load_state_dict(kept.state)
-            elif before is not None:
-                descent.take_over(before)
-            kept = before = None
-            stopped = descent.go(observers, partial(self._keep, descent, ready, when_due=True))
-            if stopped == "interrupted":
-                self._keep(descent, ready)
+            try:
+                ready, following = self._begin(scale, descent)
+                if kept is not None:
+                    if not self._same(kept, ready):  # and is of no use: begin anew
+                        self._stages, self._history = [], []
+                        return self.go(observers)
+                    following.load_state_dict(kept.state)
+                descent, kept = following, None  # the scale before is let go of
+                stopped = descent.go(observers, partial(self._keep, descent, ready, when_due=True))
+            except KeyboardInterrupt:
+                if result is None:
+                    raise
+                trouble = self._keep_between(descent, ready)
+                return replace(result, stopped="interrupted", remarks=(*result.remarks, *trouble))
+            trouble = self._keep_at_last(descent, ready) if stopped == "interrupted" else ()
             self._stages.append(descent.stage(scale.size))
             self._history += descent.history
+            result = self._result(ready, descent, stopped)
             if stopped == "interrupted":
-                break
-        assert descent is not None  # noqa: S101 - for the type checker: there is a last scale
-        result = _result(ready, descent, self._pinned(ready), stopped, self._stages, self._history)
-        return replace(result, remarks=(*result.remarks, self._fit.remark)) if self._fit.remark else result
+                return replace(result, remarks=(*result.remarks, *trouble))
+        assert result is not None  # noqa: S101 - for the type checker: there is a last scale
+        return result
+
+    def _begin(self, scale: Scale, before: Descent | None) -> tuple[Ready, Descent]:
+        ready = self._ready(scale, before)
+        descent = Descent(
+            ready,
+            done=len(self._history),
+            planned=sum(scale.steps for scale in self._scales),
+            seconds_before=sum(stage.seconds for stage in self._stages),
+        )
+        if before is not None:
+            descent.take_over(before)
+        return ready, descent
 
     def _ready(self, scale: Scale, before: Descent | None) -> Ready:
         ready = resolve(
@@ -196,6 +207,26 @@ class _Run:
             scales=job.scales,
             initializer=self._initializer,
         )
+
+    def _result(self, ready: Ready, descent: Descent, stopped: Stopped) -> Result:
+        result = _result(ready, descent, self._pinned(ready), stopped, self._stages, self._history)
+        return replace(result, remarks=(*result.remarks, self._fit.remark)) if self._fit.remark else result
+
+    def _keep_between(self, descent: Descent | None, ready: Ready) -> tuple[str, ...]:
+        """Keep a run that ends between two scales: before the larger one's first evaluation or at the smaller's end."""
+        assert descent is not None  # noqa: S101 - for the type checker: a scale is done
+        if descent.best is not None:
+            self._stages.pop()
+            del self._history[-len(descent.history) :]
+        return self._keep_at_last(descent, ready)
+
+    def _keep_at_last(self, descent: Descent, ready: Ready) -> tuple[str, ...]:
+        """Keep a run that is interrupted; return what went wrong, as its result is not to be lost for that."""
+        try:
+            self._keep(descent, ready)
+        except CheckpointError as error:
+            return (str(error),)
+        return ()
 
     def _keep(self, descent: Descent, ready: Ready, when_due: bool = False) -> None:
         checkpoint = self._checkpoint

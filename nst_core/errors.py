@@ -61,6 +61,9 @@ class BrokenContractError(PluginError):
         self.name = name
         self.problem = problem
 
+    def __reduce__(self) -> tuple[type[BrokenContractError], tuple[str, str, str]]:
+        return type(self), (self.kind, self.name, self.problem)  # by default the whole message would be the kind
+
 
 class CheckpointError(NstError):
     """A checkpoint is damaged, of another job or version, or cannot be written."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,11 @@ __all__ = ["Component", "ImageRef", "Job", "ParamValue", "Precision", "Term"]
 
 ParamValue = bool | int | float | str
 Precision = Literal["auto", "fp32", "bf16"]
+
+# Bytes of a file name that are not UTF-8 are lone surrogates in Python. No file in UTF-8 can hold them, so they are
+# escaped: JSON reads that back, TOML does not.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89a-fA-F][0-9a-fA-F]{2})")
 
 
 @dataclass(frozen=True)
@@ -158,8 +164,8 @@ class Job:
         return from_plain(cls, data)
 
     def to_json(self) -> str:
-        """Return the job as a JSON text, exact for every number."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        """Return the job as a JSON text, exact for every number, that UTF-8 can hold."""
+        return _escaped(json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
 
     @classmethod
     def from_json(cls, text: str) -> Job:
@@ -170,14 +176,14 @@ class Job:
             raise JobError(f"the recipe is not valid JSON: {error}") from error
 
     def to_toml(self) -> str:
-        """Return the job as a recipe in TOML, exact for every number."""
-        return tomli_w.dumps(self.to_dict())
+        """Return the job as a recipe in TOML, exact for every number, that UTF-8 can hold."""
+        return _escaped(tomli_w.dumps(self.to_dict()))
 
     @classmethod
     def from_toml(cls, text: str) -> Job:
         """Read what :meth:`to_toml` wrote."""
         try:
-            return cls.from_dict(tomllib.loads(text))
+            return cls.from_dict(_from_toml(text))
         except tomllib.TOMLDecodeError as error:
             raise JobError(f"the recipe is not valid TOML: {error}") from error
 
@@ -185,6 +191,20 @@ class Job:
         """SHA-256 of the canonical JSON form, in hex: equal for equal jobs."""
         canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _escaped(text: str) -> str:
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _from_toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        restored = _ESCAPED.sub(lambda found: found[1] + chr(int(found[2], 16)), text)
+        if restored == text:
+            raise
+        return tomllib.loads(restored)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -25,12 +25,12 @@ from nst_core import ops
 from nst_core.device import choose_device
 from nst_core.errors import ImageError, JobError
 from nst_core.image import ImageInput, Picture, load
-from nst_core.job import Component
+from nst_core.job import Component, Job
 from nst_core.registry import Registry
-from nst_core.resolve import network_on
+from nst_core.resolve import check_minimum, layers_used, network_on
 from nst_core.shared import Shared, spelled
 
-__all__ = ["Metrics", "evaluate_image", "metric_layers", "total_variation"]
+__all__ = ["Metrics", "evaluate_image", "layers_for", "metric_layers", "total_variation"]
 
 # How far the shapes of picture and content image may be apart: rounding to whole pixels and to a network's stride.
 MOST_STRETCH = 0.05
@@ -72,15 +72,36 @@ class Metrics:
 
 
 def metric_layers(registry: Registry, extractor: Component, layers: Sequence[str] = ()) -> list[str]:
-    """Return the layers to compare at: those given ("all" is all), else those that the extractor's presets use."""
+    """Return the layers to compare at: those given ("all" is all), else those that the extractor's presets use.
+
+    Raises:
+        JobError: a layer does not exist, or none is given and the presets use none.
+    """
     taps = registry.create("extractor", extractor).taps()
     if list(layers) == ["all"]:
         return list(taps)
     cls = registry.get("extractor", extractor.name).cls
     wanted = set(layers or (*cls.content_layers, *cls.style_layers))
+    if not wanted:
+        raise JobError(
+            f"the extractor '{extractor.name}' has no layers of its own choice; name some with --layers; "
+            f"there are: {', '.join(taps)}"
+        )
     for layer in wanted - set(taps):
         raise JobError(f"the extractor '{extractor.name}' has no layer '{layer}'; there are: {', '.join(taps)}")
     return [layer for layer in taps if layer in wanted]
+
+
+def layers_for(job: Job, registry: Registry, shared: Shared) -> list[str]:
+    """Return the layers to compare the picture of a job at: those of the presets, else those that its losses use.
+
+    Raises:
+        JobError: there are none of either.
+    """
+    cls = registry.get("extractor", job.extractor.name).cls
+    if cls.content_layers or cls.style_layers:
+        return metric_layers(registry, job.extractor)
+    return metric_layers(registry, job.extractor, layers_used(job, shared.extractor(registry, job.extractor)))
 
 
 def total_variation(image: Tensor) -> float:
@@ -120,7 +141,9 @@ def evaluate_image(
         shared: what earlier measurements computed.
 
     Raises:
-        ImageError: an image cannot be read, or content image and picture have different shapes.
+        JobError: see :func:`metric_layers`.
+        ImageError: an image cannot be read or is too small for a layer, or content image and picture have different
+            shapes.
     """
     shared = shared or Shared()
     chosen = metric_layers(registry, extractor, layers)
@@ -129,6 +152,11 @@ def evaluate_image(
     key = (spelled(extractor), tuple(chosen), place, torch.float32)
     module = shared.network(key, lambda: network_on(network, chosen, place, torch.float32))
 
+    def loaded(source: ImageInput, role: str, size: int | None = None) -> Picture:
+        picture = load(source, size=size, role=role)
+        check_minimum(chosen, network, {role: (picture.pixels.shape[-2], picture.pixels.shape[-1])})
+        return picture
+
     def features(pixels: Tensor) -> dict[str, Tensor]:
         return dict(zip(chosen, module(pixels.to(place)), strict=True))
 
@@ -136,15 +164,15 @@ def evaluate_image(
         return {layer: _gram(f) for layer, f in features(picture.pixels).items()}
 
     with torch.no_grad():
-        picture = load(image, role="image")
+        picture = loaded(image, "image")
         height, width = picture.pixels.shape[-2:]
         found = features(picture.pixels)
         content_distance, style_distance = {}, {}
         if content is not None:
-            aim = features(_matching(load(content, size=max(height, width), role="content image"), (height, width)))
+            aim = features(_matching(loaded(content, "content image", max(height, width)), (height, width)))
             content_distance = {layer: _relative(found[layer], aim[layer]) for layer in chosen}
         if style is not None:
-            manner = load(style, size=style_size or max(height, width), role="style image")
+            manner = loaded(style, "style image", style_size or max(height, width))
             known = (key, "metric", manner.sha256, tuple(manner.pixels.shape))
             targets = shared.targets(known, lambda: grams(manner))
             style_distance = {layer: _relative(_gram(found[layer]), targets[layer]) for layer in chosen}

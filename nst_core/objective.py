@@ -15,7 +15,7 @@ from nst_core.terms import BoundTerm, Targets
 from nst_core.tiles import Tile, Tiling
 from nst_core.view import PIXEL_TAP, View
 
-__all__ = ["Evaluation", "Objective", "Recall"]
+__all__ = ["Evaluation", "Objective", "Recall", "mean_size"]
 
 Recall = Callable[[BoundTerm, Callable[[], Targets]], Targets]
 Collected = list[list[Statistic]]  # by term, then by part
@@ -148,7 +148,7 @@ class Objective:
         for number in range(len(weights)):
             self.weights = tuple(float(number == other) for other in range(len(weights)))
             gradient = self.evaluate(reference).gradient
-            sizes.append(0.0 if gradient is None else float(gradient.abs().mean(dtype=torch.float64)))
+            sizes.append(0.0 if gradient is None else mean_size(gradient))
         self.weights = tuple(w / size if size > 0 else w for w, size in zip(weights, sizes, strict=True))
 
     def __call__(self, image: Tensor) -> Evaluation:
@@ -236,6 +236,11 @@ class Objective:
 
     def _total(self, losses: Tensor) -> Tensor:
         return torch.dot(losses, losses.new_tensor(self.weights))
+
+
+def mean_size(gradient: Tensor) -> float:
+    """Return the mean absolute value of a gradient of any shape, summed in float64 on the CPU: MPS has none."""
+    return float(gradient.abs().cpu().mean(dtype=torch.float64))
 
 
 def _sums(collected: Collected) -> list[Tensor]:

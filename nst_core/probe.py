@@ -92,11 +92,19 @@ class Probe:
 
 def _time(run: Callable[[], object], device: torch.device) -> float:
     run()
+    _wait_for(device)
     began = time.perf_counter()
     run()
+    _wait_for(device)
+    return time.perf_counter() - began
+
+
+def _wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done what it was told to."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - began
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def _optimizer_bytes(component: Component, registry: Registry) -> float:

@@ -14,7 +14,7 @@ __all__ = ["check_place", "replacing"]
 
 
 @contextmanager
-def replacing(target: Path, suffix: str = "") -> Iterator[Path]:
+def replacing(target: Path, suffix: str = "", at: Path | None = None) -> Iterator[Path]:
     """Give the path of an empty file beside ``target`` that takes its place at the end.
 
     After an exception, Ctrl-C included, the new file is removed and the old one is as it was. The result has the
@@ -23,18 +23,25 @@ def replacing(target: Path, suffix: str = "") -> Iterator[Path]:
     Args:
         target: what is made or replaced.
         suffix: of the temporary file, for writers that look at it.
+        at: the temporary file, in the same folder, where nobody else writes ``target``: what a killed process left
+            there is overwritten. By default it has a name that no other file has.
 
     Raises:
         OSError: the folder cannot be written to.
     """
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", suffix=suffix, delete=False) as file:
-        temporary = Path(file.name)
+    temporary = at or _new(target, suffix)
     try:
+        temporary.write_bytes(b"")
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _new(target: Path, suffix: str) -> Path:
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", suffix=suffix, delete=False) as file:
+        return Path(file.name)
 
 
 def check_place(target: Path, error: type[NstError]) -> None:

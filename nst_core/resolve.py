@@ -22,7 +22,7 @@ from nst_core.shared import Shared, spelled
 from nst_core.terms import BoundTerm, bind
 from nst_core.view import PIXEL_TAP
 
-__all__ = ["Network", "Ready", "network_for", "network_on", "pastiche_size", "resolve"]
+__all__ = ["Network", "Ready", "check_minimum", "layers_used", "network_for", "network_on", "pastiche_size", "resolve"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def resolve(
     style_picture = _picture(job.style, style, _style_size(job), "style")
     height, width = _pastiche_size(job, content_picture, style_picture)
     layers = layers_used(job, extractor)
-    _check_minimum(layers, extractor, {"pastiche": (height, width)} | _sizes(style_picture, "style image"))
+    check_minimum(layers, extractor, {"pastiche": (height, width)} | _sizes(style_picture, "style image"))
 
     initial = (
         _initial(job, initializer, (height, width), content_picture, style_picture)
@@ -273,7 +273,17 @@ def _sizes(picture: Picture | None, name: str) -> dict[str, tuple[int, int]]:
     return {name: (picture.pixels.shape[-2], picture.pixels.shape[-1])} if picture else {}
 
 
-def _check_minimum(layers: list[str], extractor: Extractor, sizes: dict[str, tuple[int, int]]) -> None:
+def check_minimum(layers: Sequence[str], extractor: Extractor, sizes: Mapping[str, tuple[int, int]]) -> None:
+    """Check that images have at least one position at every layer.
+
+    Args:
+        layers: of the extractor.
+        extractor: whose layers they are.
+        sizes: height and width by what the image is called.
+
+    Raises:
+        ImageError: one is too small.
+    """
     if not layers:
         return
     deepest = max(layers, key=lambda layer: extractor.taps()[layer].stride)

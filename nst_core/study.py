@@ -79,11 +79,20 @@ def study_sheets(
         registry: where names are looked up.
         options: extractor, size, steps and the like, for all cells.
         base: a recipe that all cells start from, for its optimizer and regularizers.
+
+    Raises:
+        JobError: there are no images, or the extractor does not say which layers its blocks are.
     """
     if not contents or not styles:
         raise JobError("the study needs at least one content and one style image")
     example = make_job(contents[0], styles[0], base=base, registry=registry, **options)
     network: type[Extractor] = registry.get("extractor", example.extractor.name).cls
+    if not network.content_layers or not network.style_layers:
+        raise JobError(
+            f"the study goes through the layers of an extractor's own choice, and '{example.extractor.name}' has none; "
+            "choose layers yourself with nst reconstruct --layer, nst texture --layers, "
+            "or nst sweep --vary content.layers=A,B --vary style.layers=A,B"
+        )
     blocks, middle = network.style_layers, network.content_layers[0]
     second = blocks[min(1, len(blocks) - 1)]
     seed = options.get("seed", 0)

@@ -1,4 +1,4 @@
-"""Varying a job: ``KEY=v1,v2,…`` over any of its fields, and the product of several of them."""
+"""Varying a job: ``KEY=v1,v2,…`` over what a person can choose of it, and the product of several keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from nst_core.registry import Registry
 
 __all__ = ["Variation", "parse_variation", "product", "valid_keys", "varied_job"]
 
-# What a key is called and which option it sets. Values of the first group are single words or numbers, …
+# What a key is called and which option it sets. Values of the first group are single words or numbers, and scales
+# joined by +, …
 _WORDS = {
     "preset": "preset",
     "size": "size",
@@ -25,6 +26,8 @@ _WORDS = {
     "device": "device",
     "weights": "weights",
     "style_scale": "style_scale",
+    "scales": "scales",
+    "normalize_gradients": "normalize_gradients",
     "content.weight": "content_weight",
     "style.weight": "style_weight",
 }
@@ -33,6 +36,7 @@ _LAYERS = {"content.layers": "content_layers", "style.layers": "style_layers"}
 # … and of these a component, NAME:key=value,key=value.
 _COMPONENTS = {"init": "init", "optimizer": "optimizer", "extractor": "extractor", "plugin": "plugins"}
 _IMAGES = ("content", "style")
+_TRUTHS = {"true": True, "false": False}
 _NUMBERS: dict[str, type] = {
     "size": int,
     "steps": int,
@@ -170,6 +174,12 @@ def varied_job(
 
 
 def _word(key: str, option: str, value: str) -> Any:
+    if option == "scales":
+        return value.replace("+", ",")
+    if option == "normalize_gradients":
+        if value not in _TRUTHS:
+            raise JobError(f"'{key}' must be true or false, not '{value}'")
+        return _TRUTHS[value]
     kind = _NUMBERS.get(option, str)
     try:
         return kind(value)

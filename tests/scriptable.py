@@ -132,18 +132,18 @@ class PlainExtractor(Extractor):
         return PlainNetwork(layers)
 
 
-class NumpyNetwork(PlainNetwork):
-    """A network that leaves torch, and so can be neither scripted nor exported."""
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        brightness = image.numpy(force=True).mean()
-        return super().forward(image - brightness)
-
-
 class NumpyExtractor(PlainExtractor):
     """Not for export."""
 
     def network(self, layers: Sequence[str]) -> nn.Module:
+        # A class of its own each time: TorchScript remembers one that it could not compile.
+        class NumpyNetwork(PlainNetwork):
+            """A network that leaves torch, and so can be neither scripted nor exported."""
+
+            def forward(self, image: Tensor) -> list[Tensor]:
+                brightness = image.numpy(force=True).mean()
+                return super().forward(image - brightness)
+
         return NumpyNetwork(layers)
 
 

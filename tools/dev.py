@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -130,6 +131,8 @@ def main() -> None:
         python("-m", "mypy")
         if system("chromium", "chromium", "the test that opens a report in a browser is SKIPPED without it"):
             os.environ["NST_TEST_CHROMIUM"] = "1"  # from here on a skip would be a defect
+        if platform.machine() == "x86_64":
+            system("qemu-x86_64", "qemu-user", "the tests on emulated older processors are SKIPPED without it")
         several = [] if rest else processes()
         python("-m", "pytest", *several, *rest)
         if not rest:  # whoever chooses tests of Python does not want those of C++

@@ -9,12 +9,15 @@ from typing import Any
 
 import torch
 
-from nst_benchmarks.problem import Problem
+from nst_benchmarks.pacing import Paced
+from nst_benchmarks.problem import Problem, have_weights
 from nst_benchmarks.textbook import Textbook
+from nst_benchmarks.worker import Worker
 from nst_core.engine import optimize
-from nst_core.result import Step
 
 __all__ = ["Race", "race"]
+
+TURN = 10
 
 
 @dataclass(frozen=True)
@@ -43,35 +46,47 @@ class Race:
 
 
 def race(problem: Problem, evaluations: int = 200, tell: Callable[[str], None] = lambda _: None) -> Race:
-    """Run both from the content image.
+    """Run both from the content image, each in a process of its own, ten evaluations in turn.
 
     The textbook's L-BFGS steps outside [0, 1] and is clamped at the next evaluation, so every loss it reports is that
     of an image that could be saved.
+
+    Raises:
+        WeightsError: there are no weights of VGG-19, and they cannot be downloaded.
     """
-    losses: list[tuple[float, float]] = []
+    have_weights(problem.weights)
+    with Worker(_textbook, problem, evaluations) as textbook, Worker(_framework, problem, 2 * evaluations) as framework:
+        theirs: list[tuple[float, float]] = []
+        ours: list[tuple[float, float]] = []
+        while len(theirs) < evaluations and _go_on("textbook", textbook, theirs, evaluations, tell):
+            _go_on("nst", framework, ours, evaluations, tell)
+        goal = min(loss for loss, _ in theirs if math.isfinite(loss))
+        while not any(loss <= goal for loss, _ in ours) and _go_on("nst", framework, ours, 2 * evaluations, tell):
+            pass
+    textbook_seconds = next(seconds for loss, seconds in theirs if loss == goal)
+    reached = next((i for i, (loss, _) in enumerate(ours) if loss <= goal), None)
+    seconds, needed = (math.inf, 0) if reached is None else (ours[reached][1], reached + 1)
+    return Race(evaluations, goal, textbook_seconds, seconds, needed, textbook_seconds / seconds)
 
-    def watch(number: int, loss: float, seconds: float) -> None:
-        losses.append((loss, seconds))
-        if number % 20 == 0:
-            tell(f"textbook: evaluation {number}, loss {loss:.5g}, {seconds:.0f} s")
 
-    Textbook(problem).optimize(evaluations, watch)
-    goal = min(loss for loss, _ in losses if math.isfinite(loss))
-    textbook_seconds = next(seconds for loss, seconds in losses if loss == goal)
+def _go_on(name: str, worker: Worker, done: list[tuple[float, float]], most: int, tell: Callable[[str], None]) -> bool:
+    """Have a runner make its next evaluations; ``False`` where it has ended."""
+    found = worker(min(TURN, most - len(done))) if len(done) < most else []
+    done += found
+    if found:
+        loss, seconds = done[-1]
+        tell(f"{name}: evaluation {len(done)}, loss {loss:.5g}, {seconds:.0f} s")
+    return bool(found)
 
+
+def _textbook(problem: Problem, evaluations: int) -> Paced:
+    book = Textbook(problem)
+    return Paced(lambda tell: book.optimize(evaluations, lambda _, loss, __: tell(loss)))
+
+
+def _framework(problem: Problem, evaluations: int) -> Paced:
     ready = problem.ready("auto")
-    reached: list[Step] = []
-
-    def reach(step: Step) -> None:
-        if step.number % 20 == 0:
-            tell(f"nst: evaluation {step.number}, loss {step.total:.5g}, {step.seconds:.0f} s")
-        if not reached and step.total <= goal:
-            reached.append(step)
-            raise KeyboardInterrupt
-
     with torch.no_grad():
         ready.objective(ready.initial)  # warm
-    optimize(replace(ready, job=replace(ready.job, steps=2 * evaluations)), [reach])
-    step = reached[0] if reached else None
-    seconds = step.seconds if step else math.inf
-    return Race(evaluations, goal, textbook_seconds, seconds, step.number if step else 0, textbook_seconds / seconds)
+    job = replace(ready.job, steps=evaluations)
+    return Paced(lambda tell: optimize(replace(ready, job=job), [lambda step: tell(step.total)]))

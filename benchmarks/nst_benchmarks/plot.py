@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from nst_benchmarks.speed import Row
 from nst_core.errors import NstError
+from nst_core.replacing import check_place
 
-__all__ = ["plot"]
+__all__ = ["check_plot", "plot"]
+
+
+def check_plot(path: Path) -> None:
+    """Check that a plot could be drawn into a file, before anything is measured.
+
+    Raises:
+        NstError: matplotlib is not installed, it does not know the suffix, or the folder cannot be written to.
+    """
+    _pyplot()
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    kinds = sorted(FigureCanvasBase.get_supported_filetypes())
+    if path.suffix.lower().removeprefix(".") not in kinds:
+        raise NstError(f"cannot tell the format of '{path}' from its suffix; use one of {', '.join(kinds)}")
+    check_place(path, NstError)
 
 
 def plot(rows: Sequence[Row], path: Path) -> None:
@@ -17,13 +34,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     Raises:
         NstError: matplotlib is not installed, or the file cannot be written.
     """
-    try:
-        import matplotlib as mpl
-
-        mpl.use("Agg")
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise NstError("--plot needs matplotlib: pip install 'nst[plot]'") from error
+    plt = _pyplot()
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     for variant in dict.fromkeys(row.variant for row in rows):
         chosen = sorted((row for row in rows if row.variant == variant), key=lambda row: row.width)
@@ -42,3 +53,14 @@ def plot(rows: Sequence[Row], path: Path) -> None:
         raise NstError(f"the plot cannot be written to '{path}': {error}") from None
     finally:
         plt.close(figure)
+
+
+def _pyplot() -> Any:
+    try:
+        import matplotlib as mpl
+
+        mpl.use("Agg")
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise NstError("--plot needs matplotlib: pip install 'nst[plot]'") from error
+    return plt

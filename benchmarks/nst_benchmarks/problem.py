@@ -9,14 +9,26 @@ from torch import Tensor
 
 from nst_core import dead_leaves, default_registry, make_job
 from nst_core.interfaces import Extractor
-from nst_core.job import Job, Precision
+from nst_core.job import Component, Job, Precision
 from nst_core.ops import ConvStack
 from nst_core.resolve import Ready, layers_used, resolve
 from nst_plugins.extractors.vgg19_network import Vgg19Network
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "have_weights"]
 
 PRECISIONS: dict[str, Precision] = {"fp32": "fp32", "bf16": "bf16", "auto": "auto"}
+
+
+def have_weights(weights: str = "") -> None:
+    """Find the weights of VGG-19, or download them, before several processes do so at the same time.
+
+    Args:
+        weights: as for ``nst run --weights``; "" for the best at hand.
+
+    Raises:
+        WeightsError: they are not to be had.
+    """
+    default_registry().create("extractor", Component("vgg19", {"weights": weights})).fingerprint()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from nst_benchmarks.floor import Floor
-from nst_benchmarks.problem import PRECISIONS, Problem
+from nst_benchmarks.problem import PRECISIONS, Problem, have_weights
 from nst_benchmarks.textbook import Textbook
 from nst_benchmarks.timing import alternating
 from nst_benchmarks.worker import Worker
@@ -66,7 +66,11 @@ def measure(width: int, weights: str = "", rounds: int = 7, tell: Callable[[str]
     """Measure every variant at one size, each in a process of its own.
 
     They take turns. In one process the framework's settings of the memory allocator would slow down the textbook.
+
+    Raises:
+        WeightsError: there are no weights of VGG-19, and they cannot be downloaded.
     """
+    have_weights(weights)
     precisions = {
         "textbook": "fp32",
         "fp32": "fp32",

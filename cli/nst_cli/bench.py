@@ -85,17 +85,19 @@ def _widths(text: str) -> list[int]:
 
 
 def _speed(widths: list[int], weights: str, rounds: int, plot: Path | None, as_json: bool) -> None:
+    from nst_benchmarks.plot import check_plot
+    from nst_benchmarks.plot import plot as draw
     from nst_benchmarks.speed import measure
 
-    rows = [row for width in widths for row in measure(width, weights, rounds, console.say)]
     if plot is not None:
-        from nst_benchmarks.plot import plot as draw
-
-        draw(rows, plot)
+        check_plot(plot)
+    rows = [row for width in widths for row in measure(width, weights, rounds, console.say)]
     if as_json:
         console.out(json.dumps({"machine": _machine(), "rows": [row.plain() for row in rows]}, indent=2))
-        return
-    _table(rows)
+    else:
+        _table(rows)
+    if plot is not None:
+        draw(rows, plot)
 
 
 def _table(rows: Sequence[Row]) -> None:

@@ -70,6 +70,7 @@ def export(
             layers=named,
             format=form.name,
             dtype=dtype,  # type: ignore[arg-type]
+            registry=registry,
         )
     difference = done.difference
     sizes = ", ".join("×".join(map(str, size)) for size in difference.sizes)

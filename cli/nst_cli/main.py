@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import textwrap
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from nst_cli import (
     bench,
@@ -32,7 +34,21 @@ __all__ = ["app", "main"]
 # Characters of an unexpected error that are shown; torch's may hold whole tensors.
 LONGEST = 1000
 
+
+class Commands(TyperGroup):
+    """All commands; Ctrl-C ends them here where they have nothing to save. Typer would end them without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            console.say("interrupted; nothing was written")
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Neural style transfer: paint a photograph in the manner of a painting.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -78,14 +94,10 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     # --debug is accepted anywhere, since one notices only afterwards that one wants it.
     arguments = (["--debug"] if debug else []) + [a for a in sys.argv[1:] if a != "--debug"]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are not UTF-8 are printed as they are
     try:
         app(args=arguments, prog_name="nst")
-    except KeyboardInterrupt:
-        console.say("interrupted; nothing was written")
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     except Exception as error:
         sys.exit(_report(error, debug))
 

@@ -12,6 +12,7 @@ from nst_core.errors import JobError
 
 if TYPE_CHECKING:
     from nst_core.checkpoint import Checkpoint
+    from nst_core.destination import Destination
 
 __all__ = ["KeptIn", "Means", "checked_tile", "parse_duration"]
 
@@ -33,11 +34,11 @@ class KeptIn:
     path: Path
     every: float = 30.0
 
-    def checkpoint(self, output: str, say: Callable[[str], None]) -> Checkpoint:
+    def checkpoint(self, destination: Destination, say: Callable[[str], None]) -> Checkpoint:
         """Return the checkpoint; see :class:`nst_core.checkpoint.Checkpoint`."""
         from nst_core.checkpoint import Checkpoint
 
-        return Checkpoint(self.path, every=self.every, output=output, say=say)
+        return Checkpoint(self.path, every=self.every, destination=destination, say=say)
 
 
 def checked_tile(text: str) -> str | int:

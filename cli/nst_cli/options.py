@@ -10,7 +10,10 @@ import typer
 from nst_core.job import Job
 from nst_core.presets import PRESETS
 
-__all__ = ["chosen_options"]
+__all__ = ["SAMPLES", "chosen_options"]
+
+SAMPLES = ("sample:landscape", "sample:brushwork")
+"""Photograph and painting where none are given."""
 
 METHOD, IMAGES, RECIPE, OUTPUT = "Method", "Images", "Recipes", "Output"
 MEMORY = "Memory and safety"

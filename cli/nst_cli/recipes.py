@@ -12,7 +12,7 @@ from nst_core.job import ImageRef, Job
 if TYPE_CHECKING:
     from nst_core import Result
 
-__all__ = ["base_job", "write_recipe"]
+__all__ = ["base_job", "check_recipe_target", "write_recipe"]
 
 
 def base_job(recipe: Path | None, from_image: Path | None) -> Job | None:
@@ -49,6 +49,14 @@ def _nearby(reference: ImageRef | None, folder: Path) -> ImageRef | None:
         return reference
     beside = folder / reference.path
     return replace(reference, path=str(beside)) if beside.exists() else reference
+
+
+def check_recipe_target(path: Path) -> None:
+    """Check that a recipe could be written, before any work starts."""
+    if path.suffix.lower() != ".toml":
+        raise JobError(f"a recipe is written as TOML; name a file that ends in .toml, not '{path}'")
+    if path.is_dir() or not path.parent.is_dir():
+        raise JobError(f"a recipe cannot be written to '{path}': it is a folder, or its folder does not exist")
 
 
 def write_recipe(result: Result, path: Path) -> None:

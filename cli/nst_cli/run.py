@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-SAMPLES = ("sample:landscape", "sample:brushwork")
 _IMAGES, _METHOD, _RECIPE, _OUTPUT, _MEMORY = "Images", "Method", "Recipes", "Output", options.MEMORY
 
 
@@ -146,7 +145,7 @@ def run(
     """
     from nst_cli.dryrun import show_plan
     from nst_cli.means import KeptIn, Means, checked_tile, parse_duration
-    from nst_cli.recipes import base_job
+    from nst_cli.recipes import base_job, check_recipe_target
     from nst_cli.single import carry_out
     from nst_core import api
     from nst_core.memory import parse_memory
@@ -178,7 +177,7 @@ def run(
     say = (lambda _: None) if quiet else console.say
     base = base_job(recipe, from_image)
     if base is None and content is None:
-        content, style = SAMPLES
+        content, style = options.SAMPLES
         say("No images given: using the bundled sample pair (sample:landscape, sample:brushwork).")
     if content is not None and style is None and base is None:
         raise JobError(f"only one image is given ('{content}'); name a style image too: nst run CONTENT STYLE")
@@ -186,7 +185,7 @@ def run(
     if preview:
         job = api.preview(job)
     if save_recipe is not None:
-        _check_recipe_target(save_recipe)
+        check_recipe_target(save_recipe)
     means = Means(checked_tile(tile), None if memory_limit is None else parse_memory(memory_limit))
     if dry_run:
         show_plan(job, means, as_json=as_json)
@@ -205,10 +204,3 @@ def run(
     )
     if result.stopped == "interrupted":
         raise typer.Exit(130)
-
-
-def _check_recipe_target(path: Path) -> None:
-    if path.suffix.lower() != ".toml":
-        raise JobError(f"a recipe is written as TOML; name a file that ends in .toml, not '{path}'")
-    if path.is_dir() or not path.parent.is_dir():
-        raise JobError(f"a recipe cannot be written to '{path}': it is a folder, or its folder does not exist")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nst_cli import console
+from nst_core.destination import Destination
 from nst_core.errors import ImageError, JobError
 from nst_core.job import Job
 
@@ -23,6 +25,7 @@ def carry_out(
     job: Job,
     output: Path | None,
     *,
+    numbered: bool = False,
     bits: int = 8,
     preview_every: int = 0,
     as_json: bool = False,
@@ -36,7 +39,9 @@ def carry_out(
 
     Args:
         job: what to do.
-        output: the picture; by default named after the images and ``suffix``, and never one that exists.
+        output: the picture; by default named after the images and ``suffix``.
+        numbered: whether ``output`` is such a name too. The picture never takes the place of another file then, not
+            even of one that is made in the meantime: it gets a number.
         bits: 8 or 16.
         preview_every: save a preview every so many steps; 0 for none.
         as_json: print one JSON object instead of the path.
@@ -49,8 +54,6 @@ def carry_out(
     Raises:
         NstError: the output cannot be written, checked before the work, or the job cannot be done.
     """
-    from contextlib import nullcontext
-
     from nst_cli.means import Means
     from nst_cli.progress import progress
     from nst_cli.recipes import write_recipe
@@ -58,12 +61,15 @@ def carry_out(
     from nst_core.image import check_output
 
     say = (lambda _: None) if quiet else console.say
+    numbered = numbered or output is None
     target = output or _free_name(job, suffix)
     check_output(target, bits=bits)
     _check_no_input(target, job)
+    if kept is not None and kept.path.resolve() == target.resolve():
+        raise JobError(f"the result and the checkpoint cannot both be '{target}'; choose another --checkpoint or -o")
     observers: list[Observer] = [_previews(target, preview_every, say)] if preview_every else []
     means = means or Means()
-    checkpoint = kept.checkpoint(str(target.absolute()), say) if kept else None
+    checkpoint = kept.checkpoint(_destination(target, numbered, bits, recipe_file), say) if kept else None
     with nullcontext(None) if quiet else progress() as bar:
         result = run(
             job,
@@ -72,7 +78,9 @@ def carry_out(
             memory_limit=means.memory_limit,
             checkpoint=checkpoint,
         )
-    _save(result, target, bits)
+    if numbered:
+        target = _claimed(target, job, suffix)
+    _save(result, target, bits, claimed=numbered)
     if checkpoint and result.stopped != "interrupted":
         checkpoint.finished()
     if recipe_file is not None:
@@ -87,13 +95,33 @@ def carry_out(
     return result
 
 
-def _free_name(job: Job, suffix: str = "") -> Path:
+def _free_name(job: Job, suffix: str, folder: Path = Path()) -> Path:
     stems = [Path(ref.path.replace(":", "-")).stem for ref in (job.content, job.style) if ref and ref.path]
     stem = ("-".join(stems) or "pastiche") + suffix
-    target, number = Path(f"{stem}.png"), 2
+    target, number = folder / f"{stem}.png", 2
     while target.exists():
-        target, number = Path(f"{stem}-{number}.png"), number + 1
+        target, number = folder / f"{stem}-{number}.png", number + 1
     return target
+
+
+def _claimed(target: Path, job: Job, suffix: str) -> Path:
+    """Make an empty file, which the picture takes the place of; under the next free name where another was quicker."""
+    while True:
+        try:
+            target.touch(exist_ok=False)
+        except FileExistsError:
+            target = _free_name(job, suffix, target.parent)
+        except OSError:  # saving will say what is wrong
+            return target
+        else:
+            return target
+
+
+def _destination(target: Path, numbered: bool, bits: int, recipe: Path | None) -> Destination:
+    """Say where the result goes, so that a later process finds it from any folder."""
+    return Destination(
+        str(target.absolute()), numbered, bits, str(recipe.absolute()) if recipe else "", folder=str(Path.cwd())
+    )
 
 
 def _check_no_input(target: Path, job: Job) -> None:
@@ -115,13 +143,16 @@ def _previews(target: Path, every: int, say: Callable[[str], None]) -> Observer:
     return watch
 
 
-def _save(result: Result, target: Path, bits: int) -> None:
+def _save(result: Result, target: Path, bits: int, *, claimed: bool) -> None:
     """Write the result; where that fails now, put it where temporary files go rather than lose it."""
     try:
         result.save(target, bits=bits)
     except ImageError as error:
         import tempfile
 
+        if claimed:
+            with suppress(OSError):
+                target.unlink()
         rescued = Path(tempfile.mkdtemp(prefix="nst-")) / f"{target.stem}.png"
         result.save(rescued)
         raise ImageError(f"{error}. The result is not lost: it is in '{rescued}'") from error

@@ -13,7 +13,6 @@ __all__ = ["study"]
 
 FULL = {"size": 256, "steps": 200}
 QUICK = {"size": 128, "steps": 80}
-SAMPLES = ("sample:landscape", "sample:brushwork")
 
 
 def study(
@@ -94,8 +93,7 @@ def study(
         ),
     }
     # Either sample also serves as the other kind of image, so that there is a grid to look at without any files.
-    sheets = study_sheets(
-        contents or SAMPLES, styles or SAMPLES[::-1], default_registry(), chosen, base_job(recipe, None)
-    )
+    contents, styles = contents or [*options.SAMPLES], styles or [*reversed(options.SAMPLES)]
+    sheets = study_sheets(contents, styles, default_registry(), chosen, base_job(recipe, None))
     folder = output or Path("nst-study-quick" if quick else "nst-study")
     carry_out_all("Study", sheets, folder, as_json=as_json, quiet=quiet)

@@ -1,4 +1,4 @@
-"""``nst sweep``: the cartesian product over any fields of a job."""
+"""``nst sweep``: the cartesian product of what is varied in a job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sweep(
         list[str] | None,
         typer.Option(
             metavar="KEY=v1,v2,…",
-            help="What to vary; repeatable. An unknown key lists all that there are. Layers are joined by +.",
+            help="What to vary; repeatable. An unknown key lists all. Layers and scales are joined by +.",
             rich_help_panel=options.METHOD,
         ),
     ] = None,

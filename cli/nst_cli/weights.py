@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from nst_cli import console
 
 if TYPE_CHECKING:
     from nst_core.weights import Architecture, WeightSet
@@ -35,14 +36,14 @@ def list_(as_json: Json = False) -> None:
 
     sets, failures = scan()
     for failure in failures:
-        _say(f"not usable: {failure}")
+        console.say(f"not usable: {failure}")
     if as_json:
-        print(json.dumps([_described(s) for s in sets], indent=2))  # noqa: T201
+        console.out(json.dumps([_described(s) for s in sets], indent=2))
         return
     for weight_set in sets:
-        print(f"{weight_set.name}\t{weight_set.architecture}\t{weight_set.source}")  # noqa: T201
+        console.out(f"{weight_set.name}\t{weight_set.architecture}\t{weight_set.source}")
     if not sets:
-        _say("there are no weight sets yet; see 'nst weights fetch --help' and 'nst weights import --help'")
+        console.say("there are no weight sets yet; see 'nst weights fetch --help' and 'nst weights import --help'")
 
 
 @app.command()
@@ -53,7 +54,7 @@ def fetch(
     """Get the official weights of an architecture: from torch's own cache, else by download."""
     from nst_core import weights
 
-    print(weights.fetch(_architecture(name), overwrite=overwrite, notify=_say).path)  # noqa: T201
+    console.out(str(weights.fetch(_architecture(name), overwrite=overwrite, notify=console.say).path))
 
 
 @app.command("import")
@@ -72,9 +73,9 @@ def import_(
     from nst_core.weights import guess, import_file
 
     chosen = _architecture(architecture) if architecture else guess(file.expanduser(), _architectures())
-    _say(f"importing {file} as {chosen.name}; without a stated scale its layers are measured (some seconds)")
+    console.say(f"importing {file} as {chosen.name}; without a stated scale its layers are measured (some seconds)")
     imported = import_file(file, chosen, name, input_convention.value, overwrite=overwrite)
-    print(imported.path)  # noqa: T201
+    console.out(str(imported.path))
 
 
 @app.command()
@@ -87,7 +88,7 @@ def verify(
     from nst_core.errors import NstError, WeightsError
 
     known = _architectures()
-    names = [name] if name else sorted(p.stem for p in _store().glob("*.safetensors"))
+    names = [name] if name else sorted(p.stem for p in weights.folder().glob("*.safetensors"))
     report, failures = [], []
     for each in names:
         try:
@@ -97,13 +98,13 @@ def verify(
             failures.append(error)
             report.append({"name": each, "ok": False, "sha256": "", "error": str(error)})
     if as_json:
-        print(json.dumps(report, indent=2))  # noqa: T201
+        console.out(json.dumps(report, indent=2))
     else:
         for line in report:
             if line["ok"]:
-                print(f"{line['name']}\tok\t{line['sha256']}")  # noqa: T201
+                console.out(f"{line['name']}\tok\t{line['sha256']}")
     if not names:
-        _say("there are no weight sets to verify")
+        console.say("there are no weight sets to verify")
     if failures:
         raise WeightsError("\n".join(map(str, failures)))
 
@@ -113,15 +114,9 @@ def path(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Set; without it, the folder of all.")] = "",
 ) -> None:
     """Print where the weight sets, or one of them, lie."""
-    from nst_core.weights import locate
+    from nst_core.weights import folder, locate
 
-    print(locate(name) if name else _store())  # noqa: T201
-
-
-def _store() -> Path:
-    from nst_core.weights import home
-
-    return home() / "weights"
+    console.out(str(locate(name) if name else folder()))
 
 
 def _architectures() -> dict[str, Architecture]:
@@ -151,7 +146,3 @@ def _described(weight_set: WeightSet) -> dict[str, object]:
         "license": weight_set.license,
         "layer_rms": weight_set.layer_rms,
     }
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr)  # noqa: T201

@@ -26,10 +26,12 @@ at::Tensor to_tensor(const Bytes& pixels, int64_t height, int64_t width) {
 at::Tensor read_jpeg(const std::string& path, const Bytes& file) {
   const std::unique_ptr<void, int (*)(tjhandle)> reader(tjInitDecompress(), tjDestroy);
   int width = 0, height = 0, sampling = 0, colours = 0;
-  if (tjDecompressHeader3(reader.get(), file.data(), file.size(), &width, &height, &sampling, &colours))
+  // A warning, of stray bytes for instance, comes with a picture; other programs show it too.
+  const auto failed = [&](int code) { return code && tjGetErrorCode(reader.get()) == TJERR_FATAL; };
+  if (failed(tjDecompressHeader3(reader.get(), file.data(), file.size(), &width, &height, &sampling, &colours)))
     throw std::runtime_error("'" + path + "' is no JPEG that can be read: " + tjGetErrorStr2(reader.get()));
   Bytes pixels(3ul * width * height);
-  if (tjDecompress2(reader.get(), file.data(), file.size(), pixels.data(), width, 0, height, TJPF_RGB, 0))
+  if (failed(tjDecompress2(reader.get(), file.data(), file.size(), pixels.data(), width, 0, height, TJPF_RGB, 0)))
     throw std::runtime_error("'" + path + "' is damaged: " + tjGetErrorStr2(reader.get()));
   return to_tensor(pixels, height, width);
 }

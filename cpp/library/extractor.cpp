@@ -4,6 +4,8 @@
 #include <torch/script.h>
 
 #include <algorithm>
+#include <fstream>
+#include <system_error>
 
 #include "nst/errors.h"
 
@@ -51,9 +53,12 @@ std::shared_ptr<const ConvStack> make_stack(const torch::jit::Module& module, co
 
 Extractor Extractor::load(const std::filesystem::path& file, Execution execution, at::Device device) {
   const auto name = c10::str("'", file.string(), "'");
-  if (!std::filesystem::exists(file))
+  std::error_code code;
+  if (!std::filesystem::exists(file, code))
     throw FileError("the extractor " + name + " does not exist; make it with: nst export vgg19 -o " + file.string());
-  if (std::filesystem::is_directory(file)) throw FileError(name + " is a folder; name a file of nst export in it");
+  if (std::filesystem::is_directory(file, code))
+    throw FileError(name + " is a folder; name a file of nst export in it");
+  if (!std::ifstream(file, std::ios::binary)) throw FileError(name + " cannot be read; do you have the permission?");
   torch::jit::ExtraFilesMap extra{{Metadata::kName, ""}};
   auto loaded = std::make_shared<Loaded>(Loaded{{}, device, {}, {}});
   try {

@@ -5,10 +5,12 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include <cmath>
-#include <limits>
 
 namespace nst {
 namespace {
+
+// A style without any energy at a layer has nothing to be relative to. As in the plugin gram-style.
+constexpr double kSmallestEnergy = 1e-8;
 
 at::Tensor wide(const at::Tensor& feature) {
   return feature.scalar_type() == at::kDouble ? feature : feature.to(at::kFloat);
@@ -53,10 +55,7 @@ at::Tensor style_loss(const at::Tensor& feature, const at::Tensor& target, int64
                       GramNormalization normalization) {
   const auto squares = (averaged_gram(feature) - target).square().sum({1, 2});
   if (normalization == GramNormalization::relative) {
-    // A style without any energy at this layer has nothing to be relative to.
-    const double tiny = target.scalar_type() == at::kDouble ? std::numeric_limits<double>::min()
-                                                            : std::numeric_limits<float>::min();
-    return (squares / target.square().sum({1, 2}).clamp_min(tiny)).sum();
+    return (squares / target.square().sum({1, 2}).clamp_min(kSmallestEnergy)).sum();
   }
   const auto n = static_cast<double>(channels);
   return squares.sum() * (normalization == GramNormalization::gatys ? 0.25 / (n * n) : 1.0 / std::pow(n, 4));

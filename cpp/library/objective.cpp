@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "image_check.h"
 #include "nst/errors.h"
 
 namespace nst {
@@ -13,12 +14,6 @@ namespace {
 void check_weight(const char* name, double weight) {
   if (!std::isfinite(weight) || weight < 0)
     throw OptionError(c10::str(name, " must be finite and not negative, not ", weight));
-}
-
-void check_image(const char* name, const at::Tensor& image) {
-  if (!image.defined() || image.dim() != 4 || image.size(0) != 1 || image.size(1) != 3)
-    throw ImageError(std::string(name) + " must have the shape (1, 3, H, W)" +
-                     (image.defined() ? c10::str(", not ", image.sizes()) : ", not be undefined"));
 }
 
 }  // namespace
@@ -34,7 +29,7 @@ Objective::Objective(const Extractor& extractor, const at::Tensor& content, cons
                        const std::vector<std::string>& usual) {
     if (weight == 0) return;
     const std::string name = is_style ? "style" : "content";
-    check_image((name + " image").c_str(), image);
+    check_image(name + " image", image);
     const auto& layers = wanted.empty() ? usual : wanted;
     if (layers.empty()) throw OptionError("the export suggests no layers for the " + name + " loss; name some");
     const auto features = extractor_(image.detach());

@@ -9,6 +9,7 @@
 #include <limits>
 #include <optional>
 
+#include "image_check.h"
 #include "nst/errors.h"
 #include "nst/lbfgs.h"
 
@@ -63,8 +64,7 @@ Stylizer::Evaluation Stylizer::evaluate(const at::Tensor& variable) const {
 }
 
 Result Stylizer::run(const at::Tensor& initial, const Observer& observer) const {
-  if (!initial.defined() || initial.dim() != 4 || initial.size(0) != 1)
-    throw ImageError("the initial image must have the shape (1, 3, H, W)");
+  check_image("initial image", initial);
   const auto began = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); };
   auto& optimizer = *options_.optimizer;

@@ -56,8 +56,14 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
   module.doc() = "Native kernels of nst.";
   return_large_blocks();
   module.def("build_info", &build_info, "Compiler, torch version and instruction sets of this build.");
-  module.def("gram", &nst::gram, py::arg("feature"), py::arg("weight") = py::none(),
-             "Sum F F^T over positions: (B, N, H, W) to (B, N, N). Without a graph; torch.ops.nst.gram has one.");
+  module.def(
+      "gram",
+      [](const at::Tensor& feature, const std::optional<at::Tensor>& weight) {
+        const at::AutoDispatchBelowAutograd no_graph;
+        return nst::gram(feature, weight);
+      },
+      py::arg("feature"), py::arg("weight") = py::none(),
+      "Sum F F^T over positions: (B, N, H, W) to (B, N, N). Without a graph; torch.ops.nst.gram has one.");
   py::class_<nst::ConvStack, std::shared_ptr<nst::ConvStack>>(module, "ConvStack",
                                                               "A frozen stack of convolutions, ReLUs and poolings.")
       .def(py::init(&make_stack), py::arg("kinds"), py::arg("weights"), py::arg("biases"), py::arg("taps"),

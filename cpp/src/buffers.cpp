@@ -6,6 +6,8 @@
 namespace nst {
 namespace {
 
+constexpr int64_t kKeptEvaluations = 64;
+
 bool is_free(const c10::Storage& storage) { return storage.use_count() == 1; }
 
 c10::Storage fresh(size_t bytes) {
@@ -13,6 +15,11 @@ c10::Storage fresh(size_t bytes) {
 }
 
 }  // namespace
+
+Buffers& Buffers::shared() {
+  static auto* const pool = new Buffers();  // never destroyed: maps may outlive what is static
+  return *pool;
+}
 
 at::Tensor Buffers::map(at::IntArrayRef sizes, at::ScalarType type) {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -43,7 +50,9 @@ at::Tensor Buffers::scratch(int64_t count, at::ScalarType type) {
 void Buffers::begin() {
   const std::lock_guard<std::mutex> lock(mutex_);
   ++evaluation_;
-  std::erase_if(pieces_, [&](const Piece& piece) { return is_free(piece.storage) && piece.used < evaluation_ - kept_; });
+  std::erase_if(pieces_, [&](const Piece& piece) {
+    return is_free(piece.storage) && piece.used < evaluation_ - kKeptEvaluations;
+  });
 }
 
 }  // namespace nst

@@ -11,11 +11,10 @@
 #include <utility>
 
 #include "nst/pooling.h"
+#include "parameters.h"
 
 namespace nst {
 namespace {
-
-at::Tensor channels_last(const at::Tensor& map) { return map.contiguous(at::MemoryFormat::ChannelsLast); }
 
 // What loading the weights left behind lies in pieces that no map fits into. Targets are extracted right after it.
 void give_back_memory() {
@@ -48,6 +47,7 @@ ConvStack::ConvStack(const StackParts& parts)
   int64_t channels = inputs_;
   for (size_t i = 0; i < kinds.size(); ++i) {
     if (kinds[i] == LayerKind::convolution) {
+      check_parameters("convolution", weights[next], biases[next], 3);
       TORCH_CHECK(weights[next].scalar_type() == type_, "nst::ConvStack: all weights must be of one dtype");
       TORCH_CHECK(weights[next].size(1) == channels, "nst::ConvStack: convolution ", next, " reads ",
                   weights[next].size(1), " channels, but there are ", channels);
@@ -102,7 +102,8 @@ ConvStack::Maps ConvStack::forward(const at::Tensor& input, bool keep) const {
 }
 
 at::Tensor ConvStack::backward(const Maps& maps, const std::vector<at::Tensor>& gradients) const {
-  TORCH_CHECK(gradients.size() == maps.taps.size(), "nst::ConvStack: ", maps.taps.size(), " gradients are needed, not ",
+  const auto taps = std::count(tapped_.begin(), tapped_.end(), true);
+  TORCH_CHECK(static_cast<int64_t>(gradients.size()) == taps, "nst::ConvStack: ", taps, " gradients are needed, not ",
               gradients.size());
   const at::AutoDispatchBelowAutograd no_graph;
   std::vector<at::Tensor> given(kinds_.size());
@@ -110,7 +111,7 @@ at::Tensor ConvStack::backward(const Maps& maps, const std::vector<at::Tensor>& 
     if (!tapped_[i]) continue;
     const auto tap = next++;
     if (!gradients[tap].defined()) continue;
-    given[i] = channels_last(gradients[tap].to(type_));
+    given[i] = gradients[tap].to(type_).contiguous(at::MemoryFormat::ChannelsLast);
     if (!heads_.empty()) given[i] = heads_[tap].backward(given[i], buffers_);
   }
   at::Tensor current;  // gradient of the output of layer i, its own tap included
@@ -122,6 +123,7 @@ at::Tensor ConvStack::backward(const Maps& maps, const std::vector<at::Tensor>& 
     while (before > 0 && !maps.kept[before - 1].defined()) --before;
     const auto& source = before > 0 ? maps.kept[before - 1] : maps.input;
     current = gradient_through(i, current, source, before < i, before > 0 ? given[before - 1] : at::Tensor());
+    if (before > 0) current = current.to(type_);  // a narrow convolution gives float32
     i = before;
   }
   return current.defined() ? normalization_.backward(current) : current;
@@ -143,43 +145,48 @@ at::Tensor ConvStack::gradient_through(size_t layer, const at::Tensor& gradient,
 
 namespace {
 
-// Keeps what the backward pass needs between the two, as autograd's context keeps only tensors and plain values.
-struct Saved : torch::CustomClassHolder {
+// The stack, for the backward pass: autograd's context keeps tensors and plain values, and this is neither.
+struct Holder : torch::CustomClassHolder {
+  explicit Holder(std::shared_ptr<const ConvStack> held) : stack(std::move(held)) {}
   std::shared_ptr<const ConvStack> stack;
-  ConvStack::Maps maps;
 };
 
 class Apply : public torch::autograd::Function<Apply> {
  public:
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const at::Tensor& input,
-                                                const c10::intrusive_ptr<Saved>& saved) {
-    saved->maps = saved->stack->forward(input, input.requires_grad());
-    auto taps = saved->maps.taps;
-    if (input.requires_grad()) {
-      context->saved_data["dtype"] = static_cast<int64_t>(input.scalar_type());
-      context->saved_data["saved"] = c10::IValue::make_capsule(saved);
-    }
+                                                const c10::intrusive_ptr<Holder>& holder) {
+    auto maps = holder->stack->forward(input);
+    context->set_materialize_grads(false);
+    context->saved_data["dtype"] = static_cast<int64_t>(input.scalar_type());
+    context->saved_data["stack"] = c10::IValue::make_capsule(holder);
+    // Saved like this, a map that somebody changes in place is noticed, and all are let go of after the backward pass.
+    auto saved = std::move(maps.kept);
+    saved.push_back(maps.input);
+    context->save_for_backward(std::move(saved));
     // The outputs must not be the tensors that are kept: they get a gradient function, which holds the kept ones.
-    for (auto& tap : taps) tap = tap.detach();
-    return taps;
+    for (auto& tap : maps.taps) tap = tap.detach();
+    return maps.taps;
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& gradients) {
-    const auto capsule = context->saved_data["saved"].toCapsule();
-    const auto* saved = static_cast<const Saved*>(capsule.get());
+    TORCH_CHECK(!at::GradMode::is_enabled(),
+                "nst::ConvStack: there are first derivatives only; leave create_graph out, or set NST_NATIVE=0");
+    ConvStack::Maps maps{{}, context->get_saved_variables(), {}};
+    maps.input = std::move(maps.kept.back());
+    maps.kept.pop_back();
+    const auto capsule = context->saved_data["stack"].toCapsule();
+    const auto gradient = static_cast<const Holder*>(capsule.get())->stack->backward(maps, gradients);
     const auto type = static_cast<at::ScalarType>(context->saved_data["dtype"].toInt());
-    auto gradient = saved->stack->backward(saved->maps, gradients);
-    return {gradient.defined() ? gradient.to(type) : at::zeros_like(saved->maps.input).to(type), at::Tensor()};
+    return {gradient.defined() ? gradient.to(type) : at::zeros_like(maps.input).to(type), at::Tensor()};
   }
 };
 
 }  // namespace
 
 std::vector<at::Tensor> ConvStack::apply(const std::shared_ptr<const ConvStack>& stack, const at::Tensor& input) {
-  auto saved = c10::make_intrusive<Saved>();
-  saved->stack = stack;
-  return Apply::apply(input, saved);
+  if (!at::GradMode::is_enabled() || !input.requires_grad()) return stack->forward(input, false).taps;
+  return Apply::apply(input, c10::make_intrusive<Holder>(stack));
 }
 
 }  // namespace nst

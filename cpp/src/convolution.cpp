@@ -45,8 +45,9 @@ at::Tensor new_map(const at::Tensor& like, int64_t channels, Buffers& buffers) {
 
 }  // namespace
 
-Convolution::Convolution(const at::Tensor& weight, const at::Tensor& bias) : bias_(bias.detach().to(at::kFloat).contiguous()) {
+Convolution::Convolution(const at::Tensor& weight, const at::Tensor& bias) {
   check_parameters("convolution", weight, bias, 3);
+  bias_ = bias.detach().to(at::kFloat, false, true).contiguous();
   const auto frozen = weight.detach();
   if (Narrow::fits(frozen)) {
     narrow_ = std::make_unique<Narrow>(frozen, bias_);
@@ -57,12 +58,12 @@ Convolution::Convolution(const at::Tensor& weight, const at::Tensor& bias) : bia
     winograd_back_ = std::make_unique<Winograd>(frozen, true);
     return;
   }
-  direct_ = direct(frozen, bias.detach().contiguous());
+  direct_ = direct(frozen, bias.detach().clone());
   direct_back_ = direct(frozen.flip({2, 3}).transpose(0, 1), {});
 }
 
 Convolution::Direct Convolution::direct(const at::Tensor& weight, const at::Tensor& bias) {
-  const auto laid = channels_last(weight);
+  const auto laid = weight.clone(at::MemoryFormat::ChannelsLast);
   // With few channels oneDNN's layout of the weights costs more than it saves.
   const bool wide = laid.size(0) % 16 == 0 && laid.size(1) % 16 == 0;
   if (wide && pointwise() && reorder() && laid.scalar_type() == at::kBFloat16)

@@ -39,6 +39,14 @@ void check(const at::Tensor& feature, const std::optional<at::Tensor>& weight) {
               feature.device());
 }
 
+// What a gradient of gram() must be.
+void check_gradient(const at::Tensor& gradient, const at::Tensor& feature) {
+  const int64_t batch = feature.size(0), channels = feature.size(1);
+  TORCH_CHECK(gradient.sizes() == at::IntArrayRef({batch, channels, channels}) && gradient.device() == feature.device(),
+              "nst::gram_backward: the gradient for a feature of shape ", feature.sizes(), " on ", feature.device(),
+              " must be (", batch, ", ", channels, ", ", channels, "), not ", gradient.sizes(), " on ", gradient.device());
+}
+
 at::ScalarType wide(const at::Tensor& feature) {
   return feature.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
@@ -67,8 +75,6 @@ void add_symmetric_product(const at::Tensor& a, const at::Tensor& b, at::Tensor&
 // Make the part below the diagonal what the part above it is.
 void mirror(at::Tensor& out) { out.copy_(out.triu() + out.triu(1).t()); }
 
-// Gradients whose memory is kept for the next of the same size: those of a few evaluations with several layers.
-constexpr int64_t kKeptGradients = 24;
 // Positions whose features lie in the second-level cache together.
 constexpr int64_t kChunk = 128;
 // Positions that are summed by themselves before they are added to the others: so rounding does not grow with the image.
@@ -150,12 +156,11 @@ at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weig
 at::Tensor gram_backward(const at::Tensor& gradient, const at::Tensor& feature,
                          const std::optional<at::Tensor>& weight) {
   check(feature, weight);
+  check_gradient(gradient, feature);
   if (feature.numel() == 0) return at::empty_like(feature);
   const bool own = fits_loops(feature);
   // A large gradient each evaluation: memory that was used before spares the system clearing its pages.
-  static Buffers buffers(kKeptGradients);
-  if (own) buffers.begin();
-  auto result = own ? buffers.map(feature.sizes(), feature.scalar_type()) : at::empty_like(feature);
+  auto result = own ? Buffers::shared().map(feature.sizes(), feature.scalar_type()) : at::empty_like(feature);
   const auto both = (gradient + gradient.transpose(1, 2)).to(feature.scalar_type()).contiguous();
   for (int64_t n = 0; n < feature.size(0); ++n) {
     auto part = result.narrow(0, n, 1);
@@ -174,6 +179,8 @@ at::Tensor gram_backward(const at::Tensor& gradient, const at::Tensor& feature,
 }
 
 at::Tensor gram_backward_weight(const at::Tensor& gradient, const at::Tensor& feature) {
+  check(feature, {});
+  check_gradient(gradient, feature);
   const auto wider = feature.to(gradient.scalar_type());
   const auto products = at::matmul(gradient, wider.flatten(2)).view(wider.sizes());
   return (products * wider).sum(1, true);

@@ -16,9 +16,10 @@ at::Tensor product(const at::Tensor& map, const at::Tensor& matrix, const at::Te
 
 }  // namespace
 
-Head::Head(const at::Tensor& weight, const at::Tensor& bias)
-    : weight_(weight.detach()), bias_(bias.detach().contiguous()) {
+Head::Head(const at::Tensor& weight, const at::Tensor& bias) {
   check_parameters("head", weight, bias, 1);
+  weight_ = weight.detach().clone();
+  bias_ = bias.detach().clone();
   // The loops multiply by square matrices.
   if (weight.size(0) != weight.size(1) || !has_products(weight.scalar_type(), weight.size(1))) return;
   const auto matrix = weight_.flatten(1).contiguous();

@@ -87,8 +87,8 @@ std::vector<const Kernels*> found() {
   std::vector<const Kernels*> all;
 #if defined(__x86_64__)
   // Where there are tile registers, oneDNN multiplies bfloat16 faster than our loops: those for float remain.
-  static const auto amx = avx512::table("amx"), half = avx512_bf16::table("avx512_bf16"),
-                    wide = avx512::table("avx512"), middle = avx2::table("avx2");
+  static constexpr auto amx = avx512::table("amx"), half = avx512_bf16::table("avx512_bf16"),
+                        wide = avx512::table("avx512"), middle = avx2::table("avx2");
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl")) {
     if (has_amx()) all.push_back(&amx);
@@ -97,7 +97,7 @@ std::vector<const Kernels*> found() {
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) all.push_back(&middle);
 #endif
-  static const auto least = generic::table("generic");
+  static constexpr auto least = generic::table("generic");
   all.push_back(&least);
   return all;
 }

@@ -9,6 +9,8 @@ namespace nst {
 /// Throw an error that says what is wrong with the parameters of a layer, a "convolution" or a "head", whose kernels
 /// have `side` by `side` elements.
 inline void check_parameters(const char* layer, const at::Tensor& weight, const at::Tensor& bias, int64_t side) {
+  TORCH_CHECK(weight.device().is_cpu() && bias.device().is_cpu(), "nst: the weights of a ", layer,
+              " must be on the CPU, not on ", weight.device(), " and ", bias.device());
   TORCH_CHECK(weight.dim() == 4 && weight.size(2) == side && weight.size(3) == side, "nst: a ", layer,
               " needs weights (K, C, ", side, ", ", side, "), not ", weight.sizes());
   TORCH_CHECK(bias.dim() == 1 && bias.size(0) == weight.size(0), "nst: a ", layer, " with ", weight.size(0),

@@ -16,6 +16,8 @@ from nst_core.export.comparison import Difference, compare
 from nst_core.export.formats import Format, format_for
 from nst_core.export.metadata import describe
 from nst_core.interfaces import Extractor
+from nst_core.plugins import default_registry
+from nst_core.registry import Registry
 from nst_core.replacing import check_place, replacing
 
 __all__ = ["Exported", "check_target", "export_extractor"]
@@ -46,6 +48,7 @@ def export_extractor(
     layers: Sequence[str] = (),
     format: str | None = None,  # noqa: A002 - as on the command line
     dtype: Literal["fp32", "bf16"] = "fp32",
+    registry: Registry | None = None,
 ) -> Exported:
     """Write an extractor as a file for C++, read it again, and compare it with the extractor on three sizes.
 
@@ -53,11 +56,13 @@ def export_extractor(
 
     Args:
         name: registered name of the extractor, noted in the file.
-        extractor: any; nothing beyond its interface is needed.
+        extractor: any; nothing beyond its interface is needed. One that chooses among others is exported as the one
+            that it chose, under its name.
         path: of the file; an existing one is replaced only once the new one has proved right.
         layers: what the network returns; by default the layers of both presets' losses, from shallow to deep.
         format: "torchscript" or "pt2"; by default the suffix says it.
         dtype: of parameters and feature maps, "fp32" or "bf16".
+        registry: where the extractor that was chosen is looked up; everything installed by default.
 
     Raises:
         UnknownNameError: a layer, format or dtype does not exist.
@@ -68,6 +73,9 @@ def export_extractor(
     form = check_target(target, format)
     if dtype not in _DTYPES:
         raise unknown_name("dtype", dtype, _DTYPES)
+    pinned = extractor.pinned()
+    if pinned is not None:
+        name, extractor = pinned.name, (registry or default_registry()).create("extractor", pinned)
     chosen = _chosen(extractor, layers)
     network = extractor.network(chosen).requires_grad_(False).to("cpu", _DTYPES[dtype])
     network = network.to(memory_format=form.memory_format)

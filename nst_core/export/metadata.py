@@ -75,8 +75,7 @@ def stack_of(network: nn.Module) -> dict[str, Any] | None:
         return None
     stack = network.stack()
     names = {id(tensor): name for name, tensor in [*network.named_parameters(), *network.named_buffers()]}
-    head_weights, head_biases = ([head[i] for head in stack.heads] for i in range(2))
-    tensors = (*stack.weights, *stack.biases, *head_weights, *head_biases)
+    tensors = (*stack.weights, *stack.biases, *stack.head_weights, *stack.head_biases)
     if any(id(tensor) not in names for tensor in tensors):
         return None
     return {
@@ -87,6 +86,6 @@ def stack_of(network: nn.Module) -> dict[str, Any] | None:
         "std": list(stack.std),
         "weights": [names[id(tensor)] for tensor in stack.weights],
         "biases": [names[id(tensor)] for tensor in stack.biases],
-        "head_weights": [names[id(tensor)] for tensor in head_weights],
-        "head_biases": [names[id(tensor)] for tensor in head_biases],
+        "head_weights": [names[id(tensor)] for tensor in stack.head_weights],
+        "head_biases": [names[id(tensor)] for tensor in stack.head_biases],
     }

@@ -14,7 +14,9 @@ def to_srgb(image: Image.Image) -> Image.Image:
     """Convert to mode RGB in sRGB; transparency is composited over white.
 
     Embedded profiles are applied; a broken profile, or one that does not fit the mode, is taken for sRGB.
-    Grey images of 16 or 32 bits and floating ones are scaled, not clipped.
+    Grey images of 16 or 32 bits and floating ones are scaled, not clipped: white is 65535, or for floating ones the
+    first of 1, 255 and 65535 that no value is above, and where values are above all of these, the greatest value.
+    Negative values are black.
     """
     if image.mode.startswith("I") or image.mode == "F":
         image = _eight_bits(image)
@@ -34,12 +36,13 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image, dtype=np.float64)
-    if image.mode == "F":
-        most = 1.0 if values.size == 0 or values.max() <= 1.0 else (255.0 if values.max() <= 255.0 else 65535.0)
-    else:
-        most = 65535.0
+    greatest = float(values[np.isfinite(values)].max(initial=0.0))
+    usual = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0,)
+    most = next((white for white in usual if greatest <= white), greatest)
     scaled = np.nan_to_num(values / most).clip(0.0, 1.0)
-    return Image.fromarray(np.rint(scaled * 255.0).astype(np.uint8))
+    grey = Image.fromarray(np.rint(scaled * 255.0).astype(np.uint8))
+    grey.info["icc_profile"] = image.info.get("icc_profile")
+    return grey
 
 
 def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:

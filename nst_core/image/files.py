@@ -5,7 +5,10 @@ from __future__ import annotations
 import difflib
 import io
 import os
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
@@ -18,6 +21,7 @@ __all__ = ["MOST_PIXELS", "open_image", "read_bytes", "sample_names"]
 SAMPLE = "sample:"
 # More than any camera gives; a file that claims more is taken for a decompression bomb.
 MOST_PIXELS = 300_000_000
+_LIMIT = threading.Lock()
 
 
 def sample_names() -> list[str]:
@@ -63,6 +67,18 @@ def _near(path: Path) -> str:
     return "; did you mean " + " or ".join(f"'{path.parent / n}'" for n in near) + "?" if near else ""
 
 
+@contextmanager
+def _pillow_allows_most_pixels() -> Iterator[None]:
+    """Make :data:`MOST_PIXELS` Pillow's limit, which is one for the whole process; Pillow refuses twice its number."""
+    with _LIMIT:
+        before = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
 def open_image(data: bytes, path: str, role: str) -> Image.Image:
     """Open and decode an image file's bytes.
 
@@ -70,15 +86,9 @@ def open_image(data: bytes, path: str, role: str) -> Image.Image:
         ImageError: not an image that Pillow knows, truncated, or larger than :data:`MOST_PIXELS`.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns about bombs far below our limit, and about odd metadata
+        with _pillow_allows_most_pixels(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns about half of what it refuses, and about odd metadata
             image = Image.open(io.BytesIO(data))
-            width, height = image.size
-            if width * height > MOST_PIXELS:
-                raise ImageError(
-                    f"{role} '{path}' says it has {width}×{height} pixels, more than the limit of "
-                    f"{MOST_PIXELS // 10**6} megapixels; make it smaller first"
-                )
             image.load()
     except Image.DecompressionBombError:
         raise ImageError(

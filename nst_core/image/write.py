@@ -19,14 +19,21 @@ from nst_core.replacing import check_place, replacing
 
 __all__ = ["check_output", "quantize", "save", "to_pil"]
 
+# Pixels a side that a format can hold; PNG and TIFF hold more than any machine computes.
+_MOST = {"JPEG": 65500, "WEBP": 16383}
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
-def check_output(path: str | os.PathLike[str], *, bits: int = 8) -> None:
+def check_output(path: str | os.PathLike[str], *, bits: int = 8, longest: int = 0) -> None:
     """Check that an image could be written, before any work starts.
 
+    Args:
+        path: where to.
+        bits: 8 or 16.
+        longest: its longest side in pixels, where that is known.
+
     Raises:
-        ImageError: unknown suffix, bits that the format cannot hold, or a folder that cannot be written to.
+        ImageError: unknown suffix, bits or a size that the format cannot hold, or a folder that cannot be written to.
     """
     target = Path(path)
     kind = _FORMATS.get(target.suffix.lower())
@@ -34,6 +41,8 @@ def check_output(path: str | os.PathLike[str], *, bits: int = 8) -> None:
         raise ImageError(f"cannot tell the format of '{target}' from its suffix; use {', '.join(_FORMATS)}")
     if bits not in (8, 16) or (bits == 16 and kind not in ("PNG", "TIFF")):
         raise ImageError(f"{kind} cannot be written with {bits} bits; use 8, or 16 with .png or .tif")
+    if longest > _MOST.get(kind, longest):
+        raise ImageError(f"{kind} holds at most {_MOST[kind]} pixels a side, not {longest}; use .png or .tif")
     check_place(target, ImageError)
 
 
@@ -69,16 +78,17 @@ def save(pixels: Tensor, path: str | os.PathLike[str], *, bits: int = 8, recipe:
         quality: of JPEG and WebP, 1 to 100.
 
     Raises:
-        ImageError: see :func:`check_output` and :func:`quantize`, or the disk is full.
+        ImageError: see :func:`check_output` and :func:`quantize`, or it cannot be written, as where the disk is full.
     """
-    check_output(path, bits=bits)
+    check_output(path, bits=bits, longest=max(pixels.shape[-2:], default=0))
     array = quantize(pixels, bits)
     target = Path(path)
     try:
         with replacing(target) as temporary, temporary.open("wb") as file:
             _write(array, file, _FORMATS[target.suffix.lower()], recipe, quality)
-    except OSError as error:
-        raise ImageError(f"'{target}' could not be written: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # encoders raise both
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"'{target}' could not be written: {reason}") from error
 
 
 def _write(array: np.ndarray[Any, Any], file: IO[bytes], kind: str, recipe: str, quality: int) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from nst_core.ops.loading import native
+from nst_core.ops.positions import wide
 
 __all__ = ["gram", "gram_reference"]
 
@@ -31,7 +32,6 @@ def gram(feature: Tensor, weight: Tensor | None = None) -> Tensor:
 
 def gram_reference(feature: Tensor, weight: Tensor | None = None) -> Tensor:
     """Compute :func:`gram` with torch alone, in float32 or wider."""
-    flat = feature.flatten(2)
-    flat = flat if flat.dtype == torch.float64 else flat.float()
+    flat = wide(feature.flatten(2))
     right = flat if weight is None else flat * weight.flatten(2).to(flat.dtype)
     return flat @ right.transpose(1, 2)

@@ -27,8 +27,9 @@ def sum_positions(values: Tensor, weight: Tensor | None = None) -> Tensor:
 
 
 def total_weight(values: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Return the total weight of the positions, ``(B,)`` in the dtype of ``values``; arguments as above."""
+    """Return the total weight of the positions, ``(B,)``, float32 or wider; arguments as above, of any dtype."""
     batch, _, height, width = values.shape
+    dtype = torch.promote_types(values.dtype, torch.float32)
     if weight is None:
-        return values.new_full((batch,), float(height * width))
-    return weight.to(values.dtype).sum(dim=(1, 2, 3)).expand(batch)
+        return values.new_full((batch,), float(height * width), dtype=dtype)
+    return weight.to(dtype).sum(dim=(1, 2, 3)).expand(batch)

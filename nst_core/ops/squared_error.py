@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from nst_core.ops.loading import native
+from nst_core.ops.positions import wide
 
 __all__ = ["squared_error", "squared_error_reference"]
 
@@ -36,5 +37,4 @@ def squared_error_reference(feature: Tensor, target: Tensor) -> Tensor:
             f"feature and target must have the same shape and dtype, not {tuple(feature.shape)} {feature.dtype} and "
             f"{tuple(target.shape)} {target.dtype}"
         )
-    wide = feature if feature.dtype == torch.float64 else feature.float()
-    return (wide - target).square().sum()
+    return (wide(feature) - target).square().sum()

@@ -42,6 +42,16 @@ class ConvStack:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
 
+    @property
+    def head_weights(self) -> list[Tensor]:
+        """The weights of the heads."""
+        return [weight for weight, _ in self.heads]
+
+    @property
+    def head_biases(self) -> list[Tensor]:
+        """The biases of the heads."""
+        return [bias for _, bias in self.heads]
+
 
 class ReferenceStack(nn.Module):
     """A :class:`ConvStack` with torch's own layers."""
@@ -80,14 +90,13 @@ class NativeStack(nn.Module):
         super().__init__()
         kinds = [_KINDS.index(kind) for kind in stack.kinds]
         make = module.ConvStack  # type: ignore[attr-defined]
-        head_weights, head_biases = ([head[i] for head in stack.heads] for i in range(2))
         self._stack = make(
             kinds,
             list(stack.weights),
             list(stack.biases),
             list(stack.taps),
-            head_weights,
-            head_biases,
+            stack.head_weights,
+            stack.head_biases,
             stack.mean,
             stack.std,
         )

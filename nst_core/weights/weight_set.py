@@ -13,7 +13,7 @@ from nst_core.errors import WeightsError
 from nst_core.weights import files
 from nst_core.weights.architecture import Architecture
 from nst_core.weights.checks import check_finite, check_layer_rms, check_shapes
-from nst_core.weights.convention import InputConvention, Triple
+from nst_core.weights.convention import InputConvention
 
 __all__ = ["WeightSet", "parse_layer_rms", "read_set"]
 
@@ -41,16 +41,6 @@ class WeightSet:
     license: str
     layer_rms: dict[str, float]
     digest: str = ""
-
-    @property
-    def input_mean(self) -> Triple:
-        """Mean of red, green and blue that is subtracted from the image in [0, 1]."""
-        return self.input.mean
-
-    @property
-    def input_std(self) -> Triple:
-        """What the difference is divided by."""
-        return self.input.std
 
     @functools.cached_property
     def sha256(self) -> str:

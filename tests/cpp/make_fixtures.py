@@ -71,6 +71,8 @@ def losses() -> dict[str, Tensor]:
     for name in [n for n in table if "-" in n]:
         table[f"gradient {name}"] = torch.autograd.grad(table[name], leaf)[0]
         table[name] = table[name].detach()
+    relative = GramStyle("relative")
+    table["nothing relative"] = relative.criterion(relative.statistic(feature), torch.zeros(1, 16, 16), channels)
     return table
 
 
@@ -105,6 +107,7 @@ def wrong_files(folder: Path) -> None:
     """Write files that must be refused."""
     module = torchscript.script(PlainExtractor().network(["a"]))
     torchscript.save(module, folder / "bare.ts", {})
+    torchscript.save(module, folder / "older.ts", {"nst.json": '{"format": 1}'})
     torchscript.save(module, folder / "newer.ts", {"nst.json": '{"format": 3}'})
     torchscript.save(module, folder / "garbled.ts", {"nst.json": '{"format": 2, "extractor": 7}'})
     (folder / "text.ts").write_text("no archive")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +28,25 @@ def test_operators(isa):
         env={**os.environ, "NST_ISA": isa, "NST_NATIVE": "1"},
     )
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.skipif(
+    platform.machine() != "x86_64" or not shutil.which("qemu-x86_64"), reason="qemu-x86_64 needed (Debian: qemu-user)"
+)
+@pytest.mark.parametrize(("processor", "best"), [("Haswell", "avx2"), ("SandyBridge", "generic")])
+def test_older_processors_are_not_given_instructions_that_they_do_not_have(processor, best):
+    """Emulated, since loading the kernels must not even touch the code for newer ones."""
+    if native().module is None:
+        pytest.skip(f"native kernels needed: {native().reason}")
+    program = (
+        "import torch; from nst_core.ops import gram, native; print(native().module.build_info()['isa']); "
+        "print(float(gram(torch.ones(1, 64, 3, 5).contiguous(memory_format=torch.channels_last))[0, 7, 50]))"
+    )
+    done = subprocess.run(
+        ["qemu-x86_64", "-cpu", processor, sys.executable, "-c", program], capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"ended with {done.returncode}: {done.stderr[-2000:]}"
+    assert done.stdout.split() == [best, "15.0"]
 
 
 def test_an_unknown_instruction_set_is_an_error():

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny import TinyExtractor, plugin, tiny_registry
 
-from nst_core import Component, ImageRef, Job, load_image, make_job, run, save_image
+from nst_core import Component, ImageError, ImageRef, Job, load_image, make_job, run, save_image
 from nst_core.batch import BatchObserver, estimate, prepare, run_batch
 from nst_core.metrics import evaluate_image, total_variation
 from nst_core.shared import Shared
@@ -84,6 +85,32 @@ def test_a_changed_image_is_another_cell_and_a_moved_one_is_not(job, registry, t
     assert statuses(carried_out([job], tmp_path / "out", registry)) == ["done"]
 
 
+def test_a_changed_initial_image_is_another_cell_and_a_moved_one_is_not(job, registry, tmp_path):
+    start, moved = tmp_path / "start.png", tmp_path / "moved.png"
+    save_image(torch.rand(3, 30, 40, generator=torch.Generator().manual_seed(2)), start)
+    moved.write_bytes(start.read_bytes())
+    first, second = (replace(job, initializer=Component("image", {"path": str(path)})) for path in (start, moved))
+    assert statuses(carried_out([first], tmp_path / "out", registry)) == ["done"]
+    assert statuses(carried_out([second, first], tmp_path / "out", registry)) == ["kept", "kept"]
+    save_image(torch.zeros(3, 30, 40), start)
+    assert statuses(carried_out([first, second], tmp_path / "out", registry)) == ["done", "kept"]
+
+
+class Bare(TinyExtractor):
+    """One whose presets name no layers, like those of torchvision."""
+
+    content_layers = ()
+    style_layers = ()
+
+
+def test_without_layers_of_its_own_an_extractor_is_measured_at_those_of_the_job(job, tmp_path):
+    registry = tiny_registry(("bare", plugin(extractors={"bare": Bare})))
+    terms = (replace(job.terms[0], layers=("b",)), replace(job.terms[1], layers=("a",)))
+    (cell,) = carried_out([replace(job, extractor=Component("bare"), terms=terms)], tmp_path, registry).results
+    assert (cell.status, cell.error) == ("done", "")
+    assert list(cell.record["metrics"]["content"]) == list(cell.record["metrics"]["style"]) == ["a", "b"]
+
+
 def test_one_bad_image_and_one_bad_layer_leave_the_others_alone(job, registry, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no picture")
     bad = replace(job, content=ImageRef(str(tmp_path / "bad.png")))
@@ -116,7 +143,9 @@ def test_ctrl_c_loses_the_current_cell_only(job, registry, tmp_path):
     assert statuses(carried_out(jobs, tmp_path / "out", registry)) == ["kept", "done", "done"]
 
 
-def test_ctrl_c_in_the_middle_of_a_cell_loses_no_evaluation(job, registry, tmp_path, monkeypatch):
+@pytest.fixture
+def half(job, registry, tmp_path, monkeypatch) -> Job:
+    """A job of nine evaluations that was interrupted in the fifth, in the folder `out`."""
     from nst_core import descent
 
     evaluate, calls = descent.evaluate, []
@@ -127,17 +156,50 @@ def test_ctrl_c_in_the_middle_of_a_cell_loses_no_evaluation(job, registry, tmp_p
             raise KeyboardInterrupt
         return evaluate(*arguments)
 
-    (whole,) = carried_out([replace(job, steps=9)], tmp_path / "whole", registry).results
     with monkeypatch.context() as patch:
         patch.setattr(descent, "evaluate", interrupted)
         assert carried_out([replace(job, steps=9)], tmp_path / "out", registry).interrupted
-    calls.clear()
-    monkeypatch.setattr(descent, "evaluate", lambda *arguments: (calls.append(1), evaluate(*arguments))[1])
-    (cell,) = carried_out([replace(job, steps=9)], tmp_path / "out", registry).results
-    assert len(calls) == 5  # four were done
+    return replace(job, steps=9)
+
+
+class _Numbers(BatchObserver):
+    def __init__(self) -> None:
+        self.seen = []
+
+    def step(self, step) -> None:
+        self.seen.append(step.number)
+
+
+def test_ctrl_c_in_the_middle_of_a_cell_loses_no_evaluation(half, registry, tmp_path):
+    (whole,) = carried_out([half], tmp_path / "whole", registry).results
+    numbers = _Numbers()
+    (cell,) = carried_out([half], tmp_path / "out", registry, numbers).results
+    assert numbers.seen == [5, 6, 7, 8, 9]
     assert (cell.folder / "image.png").read_bytes()[-2000:] == (whole.folder / "image.png").read_bytes()[-2000:]
     assert cell.record["history"] == whole.record["history"]
     assert not list(cell.folder.glob("*checkpoint*"))
+
+
+def test_curves_of_a_cell_that_went_on_begin_where_it_went_on(half, registry, tmp_path):
+    (cell,) = carried_out([half], tmp_path / "out", registry).results
+    curves = cell.record["contributions"].values()
+    assert all(curve[:4] == [None] * 4 for curve in curves)
+    added = [sum(values) for values in zip(*(curve[4:] for curve in curves), strict=True)]
+    assert added == pytest.approx(cell.record["history"][4:], rel=1e-5)
+
+
+def test_a_cell_that_could_not_be_measured_keeps_its_run(half, registry, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise ImageError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nst_core.batch.evaluate_image", fail)
+        (cell,) = carried_out([half], tmp_path / "out", registry).results
+    assert (cell.status, cell.error) == ("failed", "no space left")
+    numbers = _Numbers()
+    (cell,) = carried_out([half], tmp_path / "out", registry, numbers).results
+    assert (cell.status, numbers.seen[0]) == ("done", 5)
+    assert sorted(path.name for path in cell.folder.iterdir()) == ["image.png", "recipe.toml", "result.json"]
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", b'{"format": 1, "key": "other"}'])

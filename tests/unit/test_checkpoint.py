@@ -16,10 +16,11 @@ import torch
 from installed import install
 from tiny import tiny_registry
 
-from nst_core import CheckpointError, load_image, make_job, run, save_image
+from nst_core import CheckpointError, Job, load_image, make_job, run, save_image
 from nst_core.checkpoint import Checkpoint
 
 REGISTRY = tiny_registry()
+SMALL = ("photo.jpg", "painting.png", "--extractor", "tiny", "--steps", "6", "--size", "32", "--precision", "fp32")
 OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu", "steps": 14}
 
 
@@ -189,6 +190,28 @@ def test_a_full_disk_is_an_error_that_leaves_the_old_file(crashed, images, monke
     assert sorted(path.name for path in crashed.parent.glob("*run.ckpt*")) == ["run.ckpt", "run.ckpt.previous"]
 
 
+def test_kills_while_it_is_written_leave_nothing_for_ever(crashed, images):
+    program = """
+import os, sys
+from pathlib import Path
+from nst_core import checkpoint
+
+def cut(tensors, path, metadata):
+    Path(path).write_bytes(b"half")
+    os._exit(9)
+
+checkpoint.save_file = cut
+kept = checkpoint.Checkpoint(sys.argv[1]).read()
+checkpoint.Checkpoint(sys.argv[1]).write(kept.job, kept.stages, kept.history, kept.state)
+"""
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", program, str(crashed)]).returncode == 9
+    assert len(list(crashed.parent.glob("*run.ckpt*"))) == 3  # the last one, the one before, and half of one
+    run(make_job(*images, registry=REGISTRY, **OPTIONS), registry=REGISTRY, checkpoint=always(crashed))
+    always(crashed).finished()
+    assert list(crashed.parent.glob("*run.ckpt*")) == []
+
+
 def test_a_place_that_cannot_be_written_to_is_said_before_the_work(tmp_path):
     with pytest.raises(CheckpointError, match="does not exist"):
         Checkpoint(tmp_path / "nowhere" / "run.ckpt")
@@ -240,6 +263,63 @@ def test_the_command_resumes_after_a_kill(images, tmp_path):
     subprocess.run([*command, "resume", str(kept), "-q"], check=True, env=environment)
     assert torch.equal(load_image(out).pixels, load_image(whole).pixels)
     assert list(tmp_path.glob("*run.ckpt*")) == []  # the picture is saved, so nothing is left behind
+
+
+@pytest.fixture
+def stopped(nst, monkeypatch):
+    """`nst run` with some arguments, kept in `run.ckpt`, interrupted in the third evaluation."""
+    from nst_core import descent
+
+    def run(*arguments: str) -> None:
+        evaluate, calls = descent.evaluate, []
+
+        def interrupted(*given):
+            calls.append(1)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            return evaluate(*given)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(descent, "evaluate", interrupted)
+            assert nst("run", *SMALL, *arguments, "--checkpoint", "run.ckpt").code == 130
+
+    return run
+
+
+def test_a_resumed_run_leaves_what_it_would_have_left_wherever_it_is_resumed(nst, stopped, monkeypatch):
+    whole = ("--bits", "16", "--save-recipe", "r.toml")
+    assert nst("run", *SMALL, *whole, "-o", "whole.png").code == 0
+    recipe = Path("r.toml").read_text()
+    stopped(*whole, "-o", "out.png")
+    Path("r.toml").unlink()
+    work = Path.cwd()
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    done = nst("resume", "../run.ckpt", "-q")
+    assert (done.code, done.out) == (0, f"{work / 'out.png'}\n")
+    assert (work / "out.png").read_bytes()[24] == 16
+    assert torch.equal(load_image(work / "out.png").pixels, load_image(work / "whole.png").pixels)
+    assert Job.from_toml((work / "r.toml").read_text()) == Job.from_toml(recipe)
+    assert Path.cwd() == work / "elsewhere"
+    assert list(Path().iterdir()) == []
+
+
+def test_what_is_said_to_resume_comes_first(nst, stopped, monkeypatch):
+    stopped("--bits", "16", "-o", "out.png")
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert "JPEG cannot be written with 16 bits" in nst("resume", "../run.ckpt", "-o", "here.jpg").err
+    assert nst("resume", "../run.ckpt", "-o", "here.jpg", "--bits", "8").code == 0
+    assert [path.name for path in Path().iterdir()] == ["here.jpg"]
+
+
+def test_a_resumed_run_overwrites_no_picture_but_its_own(nst, stopped):
+    stopped()
+    assert nst("resume", "run.ckpt", "-q").out == f"{Path('photo-painting.png').absolute()}\n"
+    stopped()
+    Path("photo-painting-2.png").write_text("the picture of another run")
+    assert nst("resume", "run.ckpt", "-q").out == f"{Path('photo-painting-3.png').absolute()}\n"
+    assert Path("photo-painting-2.png").read_text() == "the picture of another run"
 
 
 def test_what_cannot_be_resumed(nst, tmp_path):

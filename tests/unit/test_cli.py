@@ -13,7 +13,7 @@ import pytest
 import torch
 from installed import install
 
-from nst_core import Job, load_image, read_recipe
+from nst_core import ImageError, Job, Result, load_image, read_recipe
 from nst_core.plugins import default_registry
 
 SMALL = ("--extractor", "tiny", "--steps", "4", "--size", "32", "--precision", "fp32")
@@ -29,6 +29,23 @@ def test_run_writes_a_picture_and_prints_its_path(nst):
 def test_a_default_name_never_overwrites(nst):
     names = [nst("run", "photo.jpg", "painting.png", *SMALL, "-q").out for _ in range(3)]
     assert names == ["photo-painting.png\n", "photo-painting-2.png\n", "photo-painting-3.png\n"]
+
+
+def test_a_default_name_that_another_run_took_meanwhile_gets_a_number(nst, monkeypatch):
+    from nst_core import engine
+
+    run = engine.run
+
+    def slower(*arguments, **options):
+        result = run(*arguments, **options)
+        Path("photo-painting.png").write_text("the picture of another run")
+        return result
+
+    monkeypatch.setattr(engine, "run", slower)
+    done = nst("run", "photo.jpg", "painting.png", *SMALL)
+    assert (done.code, done.out) == (0, "photo-painting-2.png\n")
+    assert Path("photo-painting.png").read_text() == "the picture of another run"
+    assert load_image("photo-painting-2.png").pixels.shape == (1, 3, 24, 32)
 
 
 def test_json_is_one_object_with_everything(nst):
@@ -77,6 +94,21 @@ def test_a_result_that_cannot_be_written_is_not_lost(nst, monkeypatch, tmp_path)
     (rescued,) = re.findall(r"it is in '(.*)'", done.err)
     assert load_image(rescued).pixels.shape == (1, 3, 24, 32)
     assert not Path("out.jpg").exists()
+
+
+def test_a_name_is_not_taken_for_a_result_that_cannot_be_written(nst, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    save, places = Result.save, []
+
+    def fails_once(self, path, **options):
+        places.append(Path(path))
+        if len(places) == 1:
+            raise ImageError("no space")
+        save(self, path, **options)
+
+    monkeypatch.setattr(Result, "save", fails_once)
+    assert nst("run", "photo.jpg", "painting.png", *SMALL).code == 2
+    assert [place.exists() for place in places] == [False, True]
 
 
 def test_a_preview_that_cannot_be_written_does_not_end_the_run(nst, monkeypatch):
@@ -143,6 +175,7 @@ def test_sixteen_bits(nst):
         (("photo.jpg", "painting.png", "--precision", "fp8"), "precision must be"),
         (("photo.jpg", "painting.png", "--weights", "x.safetensors"), "parameter of 'tiny'"),
         (("photo.jpg", "painting.png", "-o", "./photo.jpg"), "would overwrite the content image 'photo.jpg'"),
+        (("photo.jpg", "painting.png", "-o", "o.png", "--checkpoint", "./o.png"), "cannot both be 'o.png'"),
         (("photo.jpg", "painting.png", "--save-recipe", "no/r.toml"), "cannot be written"),
         (("photo.jpg", "painting.png", "--save-recipe", "photo.jpg"), "ends in .toml"),
         (("--recipe", "none.toml"), "the recipe 'none.toml' cannot be read"),
@@ -186,6 +219,37 @@ def test_ctrl_c_saves_the_best_image(nst, monkeypatch):
     assert (done.code, done.out) == (130, "o.png\n")
     assert "interrupted after 2 evaluations" in done.err
     assert load_image("o.png").pixels.std() > 0
+
+
+@pytest.mark.parametrize("where", ["nst_core.api.make_job", "nst_core.resolve.load", "nst_core.descent.evaluate"])
+def test_ctrl_c_before_there_is_a_picture_says_so(nst, monkeypatch, where):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, interrupted)
+    before = sorted(Path().iterdir())
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, "-q")
+    assert (done.code, done.out, done.err) == (130, "", "interrupted; nothing was written\n")
+    assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are texts")
+def test_names_that_are_not_utf8(nst, tmp_path):
+    """The recipe names the very file; the path of the result is printed as it is."""
+    odd = os.fsdecode(b"caf\xe9.jpg")
+    Path("photo.jpg").rename(odd)
+    command = [sys.executable, "-c", "from nst_cli.main import main; main()", "run"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        [*command, odd, "painting.png", *SMALL, "-q", "--save-recipe", "r.toml"],
+        capture_output=True,
+        check=True,
+        env=environment,
+    )
+    assert done.stdout == b"caf\xe9-painting.png\n"
+    for again in (("--recipe", "r.toml"), ("--from-image", os.fsdecode(b"caf\xe9-painting.png"))):
+        assert nst("run", *again, "-q", "-o", "again.png").out == "again.png\n"
+        assert Job.from_toml(read_recipe("again.png")).content.path == odd
 
 
 def test_defects_are_called_so(nst, monkeypatch):

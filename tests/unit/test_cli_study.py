@@ -15,11 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from filelock import FileLock
+from installed import install
 from PIL import Image
 
 from nst_cli.lists import spread
-from nst_core import Job, load_image
+from nst_core import Job, load_image, save_image
 
 SMALL = ("--extractor", "tiny", "--steps", "3", "--size", "32", "--precision", "fp32")
 PAIR = ("photo.jpg", "painting.png")
@@ -139,6 +141,45 @@ def test_eval_measures_any_picture(nst):
     assert words.splitlines()[0] == "style    a          0.0000"
     assert "content" not in words
     assert nst("eval", "photo.jpg", "--extractor", "tiny", "--layers", "zz").code == 2
+
+
+BARE = """
+from nst_core import hookimpl
+from tiny import TinyExtractor
+
+
+class Bare(TinyExtractor):
+    content_layers = ()
+    style_layers = ()
+
+
+@hookimpl
+def nst_register_extractors(register):
+    register("bare", Bare)
+"""
+
+
+def test_an_extractor_without_layers_of_its_own_asks_for_some(nst, tmp_path):
+    install(tmp_path / "site", "bare-package", "bare", "bare_extractor", BARE)
+    measure = ("eval", "photo.jpg", "--style", "painting.png", "--extractor", "bare")
+    done = nst(*measure)
+    assert done.code == 2
+    assert "'bare' has no layers of its own choice; name some with --layers; there are: a, b, c" in done.err
+    assert nst(*measure, "--layers", "a").code == 0
+    done = nst("study", "--extractor", "bare", "--quick", "-o", "out")
+    assert done.code == 2
+    assert "'bare' has none; choose layers yourself with nst reconstruct --layer" in done.err
+    assert not Path("out").exists()
+
+
+def test_images_too_small_for_a_layer_are_not_measured(nst):
+    save_image(torch.rand(3, 3, 9), "small.png")
+    for images in (("small.png",), ("photo.jpg", "--style", "small.png"), ("photo.jpg", "--content", "small.png")):
+        done = nst("eval", *images, "--extractor", "tiny")
+        assert done.code == 2
+        assert "has 9×3 pixels, but layer c needs at least 4×4" in done.err
+    save_image(torch.rand(3, 4, 9), "enough.png")
+    assert nst("eval", "enough.png", "--style", "enough.png", "--extractor", "tiny").code == 0
 
 
 def test_eval_agrees_with_the_report(nst):

@@ -12,7 +12,7 @@ import torch
 from installed import install
 from scriptable import NumpyExtractor, PlainExtractor, StackExtractor, StackNetwork
 
-from nst_core import ExportError, NstError, export_extractor, torchscript
+from nst_core import Component, ExportError, NstError, export_extractor, torchscript
 from nst_core.plugins import default_registry
 
 
@@ -58,6 +58,17 @@ def test_the_file_says_what_it_is(tmp_path):
     assert (stack["kinds"], stack["taps"]) == (["conv", "relu", "max-pool", "conv"], [0, 3])
     assert stack["mean"] == pytest.approx([0.485, 0.456, 0.406], rel=1e-6)
     assert stack["weights"] == ["first.weight", "second.weight"]
+
+
+def test_an_extractor_that_chooses_is_exported_as_the_one_that_it_chose(tmp_path):
+    class Choosing(PlainExtractor):
+        def pinned(self):
+            return Component("vgg19-lite")
+
+    done = export_extractor("auto", Choosing(), tmp_path / "it.ts", layers=["conv1_2"])
+    assert done.metadata["extractor"] == "vgg19-lite"
+    assert done.metadata["weights"]["source"]
+    assert done.metadata["weights"]["license"]
 
 
 def test_a_network_that_is_no_stack_is_exported_without_one(tmp_path):
@@ -114,7 +125,7 @@ def test_what_cannot_be_scripted_is_named_with_its_place(tmp_path):
         export_extractor("numpy", NumpyExtractor(), tmp_path / "it.ts")
     message = str(caught.value)
     assert "NumpyNetwork cannot be compiled to TorchScript" in message
-    assert re.search(r'scriptable.py", line \d+\n    brightness = image.numpy\(', message)
+    assert re.search(r'scriptable.py", line \d+\n +brightness = image.numpy\(', message)
     assert list(tmp_path.iterdir()) == []
 
 

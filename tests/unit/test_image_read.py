@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,41 @@ def test_formats(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
     two_colours().resize((40, 60)).save(path, **({"lossless": True} if suffix == "webp" else {}))
     assert pixel(path, y=5) == pytest.approx(RED, abs=6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "expected"),
+    [
+        (np.int32, (0, 50_000, 100_000), (0, 128, 255)),
+        (np.int32, (-5, 32768, 65535), (0, 128, 255)),
+        (np.float32, (0, 50_000, 100_000), (0, 128, 255)),
+        (np.float32, (math.nan, 0.5, math.inf), (0, 128, 255)),
+    ],
+)
+def test_large_grey_values_are_scaled(tmp_path, kind, values, expected):
+    Image.fromarray(np.array([values], kind)).save(tmp_path / "a.tif")
+    assert tuple(pixel(tmp_path / "a.tif", x=x)[0] for x in range(3)) == expected
+
+
+def linear_grey_profile() -> bytes:
+    """A profile of grey that is proportional to light: ICC.1:2001, a curve without entries is the identity."""
+    curve = b"curv" + bytes(8)
+    white = b"XYZ " + struct.pack(">I3i", 0, 63190, 65536, 54061)
+    tags = [(b"kTRC", curve), (b"wtpt", white)]
+    place, table, data = 132 + 12 * len(tags), b"", b""
+    for name, content in tags:
+        table += name + struct.pack(">II", place + len(data), len(content))
+        data += content
+    header = struct.pack(">I4sI4s4s4s", place + len(data), bytes(4), 0x02400000, b"mntr", b"GRAY", b"XYZ ")
+    header += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061) + bytes(48)
+    return header + struct.pack(">I", len(tags)) + table + data
+
+
+def test_colour_profiles_of_grey_are_applied_whatever_the_bits(tmp_path):
+    half = 188  # of the light, in sRGB
+    for name, array in (("8", np.full((2, 2), 128, np.uint8)), ("16", np.full((2, 2), 32768, np.uint16))):
+        Image.fromarray(array).save(tmp_path / f"{name}.png", icc_profile=linear_grey_profile())
+        assert pixel(tmp_path / f"{name}.png") == pytest.approx((half,) * 3, abs=1)
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("L", 89), ("1", 255), ("I;16", 89), ("I", 89), ("F", 89)])
@@ -225,11 +262,29 @@ def test_every_cut_of_a_png_is_an_error_of_ours(tmp_path):
         refuses(tmp_path / "cut.png", "not an image|damaged")
 
 
-def test_decompression_bombs(tmp_path):
-    header = io.BytesIO()
-    Image.new("1", (30000, 30000)).save(header, "PNG")
-    (tmp_path / "bomb.png").write_bytes(header.getvalue())
-    refuses(tmp_path / "bomb.png", r"pixels.*limit of 300 megapixels")
+def claims(width: int, height: int) -> bytes:
+    """The begin of a PNG of one bit a pixel."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100))
+
+
+@pytest.mark.parametrize(("height", "message"), [(20_000, "damaged or cut short"), (40_000, "limit of 300 megapixels")])
+def test_the_limit_of_pixels_is_the_one_that_is_said(tmp_path, height, message):
+    """200 megapixels are too many for Pillow's own limit, and 400 for ours."""
+    (tmp_path / "large.png").write_bytes(claims(10_000, height))
+    before = Image.MAX_IMAGE_PIXELS
+    refuses(tmp_path / "large.png", message)
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_pillow_s_limit_does_not_matter(tmp_path, monkeypatch):
+    two_colours().save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert pixel(tmp_path / "a.png") == RED
 
 
 def test_samples():

@@ -95,6 +95,44 @@ def test_outputs_that_cannot_be_are_refused_beforehand(tmp_path, name, bits, mes
         check_output(tmp_path / name, bits=bits)
 
 
+@pytest.mark.parametrize(("name", "longest"), [("a.webp", 16383), ("a.jpg", 65500)])
+def test_sizes_that_a_format_cannot_hold_are_refused(tmp_path, name, longest):
+    path = tmp_path / name
+    save_image(torch.rand(3, 1, longest), path)
+    assert load_image(path).original_size == (1, longest)
+    message = rf"holds at most {longest} pixels a side, not {longest + 1}; use .png or .tif"
+    with pytest.raises(ImageError, match=message):
+        check_output(path, longest=longest + 1)
+    with pytest.raises(ImageError, match=message):
+        save_image(torch.rand(3, longest + 1, 1), path)
+    save_image(torch.rand(3, longest + 1, 1), tmp_path / "a.png")
+
+
+def test_whatever_an_encoder_raises_is_an_error_of_ours(tmp_path):
+    with pytest.raises(ImageError, match=r"a.jpg' could not be written: .*EXIF data is too long"):
+        save_image(IMAGE, tmp_path / "a.jpg", recipe="#" * 70000)
+    with pytest.raises(ImageError, match=r"a.png' could not be written: .*surrogates not allowed"):
+        save_image(IMAGE, tmp_path / "a.png", recipe="caf\udce9")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("comment", [b"\0" * 8 + b"hello", b"ASCII\0\0\0hello", b"\0" * 60, b"\0" * 8 + b"\xff\xfe"])
+def test_a_camera_s_comment_is_no_recipe(tmp_path, comment):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = comment
+    to_pil(IMAGE).save(tmp_path / "camera.jpg", exif=exif)
+    with pytest.raises(ImageError, match="carries no recipe"):
+        read_recipe(tmp_path / "camera.jpg")
+
+
+def test_a_recipe_that_was_damaged_is_an_error_of_ours(tmp_path):
+    save_image(IMAGE, tmp_path / "a.jpg", recipe="caf\u00e9 = 1")
+    data = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(data.replace("\u00e9".encode(), b"\xff\xff", 1))
+    with pytest.raises(ImageError, match=r"the recipe that '.*a.jpg' carries is damaged"):
+        read_recipe(tmp_path / "a.jpg")
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)

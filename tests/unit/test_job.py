@@ -44,6 +44,14 @@ def test_toml_and_json_are_exact(job):
     assert Job.from_json(job.to_json()).digest() == job.digest()
 
 
+@pytest.mark.parametrize("path", ["caf\udce9.jpg", "\\\udcff\udc80", "a\\udce9.jpg", "\\\\udce9\udce9"])
+def test_names_of_files_that_are_not_utf8(path):
+    """They come back, and a text that looks like their escape stays what it is."""
+    job = replace(JOB, style=ImageRef(path))
+    for text, read in ((job.to_toml(), Job.from_toml), (job.to_json(), Job.from_json)):
+        assert read(text.encode().decode()) == job
+
+
 def test_digest_tells_jobs_apart():
     assert JOB.digest() != replace(JOB, seed=1).digest()
     assert JOB.digest() == Job.from_toml(JOB.to_toml()).digest()

@@ -123,6 +123,16 @@ def test_errors_say_what_is_wrong():
         torch.ops.nst.gram(x.int())
     with pytest.raises(RuntimeError, match=r"weight must have the shape \(B, 1, H, W\)"):
         torch.ops.nst.gram(x, torch.ones(1, 3, 4, 4))
+    with pytest.raises(RuntimeError, match=r"must be \(1, 3, 3\), not \[1, 2, 2\]"):
+        torch.ops.nst.gram_backward(torch.zeros(1, 2, 2), x)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_module_has_the_kernel_without_a_graph(layout):
+    x = torch.randn(1, 32, 5, 6).contiguous(memory_format=layout).requires_grad_()
+    found = native().module.gram(x)
+    assert not found.requires_grad
+    torch.testing.assert_close(found, torch.ops.nst.gram(x).detach())
 
 
 def test_it_works_in_compiled_forms(tmp_path):

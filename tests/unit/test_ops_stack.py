@@ -86,6 +86,18 @@ def test_bfloat16(channels):
     close(gradient, expected_gradient, 6e-2)  # a ReLU near zero may fall on the other side
 
 
+@pytest.mark.parametrize("pool", ["max-pool", "average-pool"])
+@pytest.mark.parametrize(
+    ("kinds", "channels"),
+    [(["relu", "conv"], [3, 64]), (["{}", "conv"], [3, 64]), (["conv", "{}", "conv"], [3, 4, 64])],
+)
+def test_bfloat16_where_few_channels_are_read_later_on(kinds, channels, pool):
+    """The first convolution of a network gives its gradient in float32, others need it as they are."""
+    stack = make([kind.format(pool) for kind in kinds], channels, [len(kinds) - 1], torch.bfloat16)
+    x = torch.randn(1, 3, 18, 22, generator=torch.Generator().manual_seed(3)).bfloat16().float()
+    agree(stack, x, 2e-2, 6e-2)
+
+
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_any_stack(data):
@@ -148,6 +160,45 @@ def test_results_are_not_overwritten_by_the_next_evaluation():
     for leaf, gradient in zip(reversed(leaves), gradients, strict=True):
         again = torch.autograd.grad(sum(t.square().sum() for t in layers(leaf)), leaf)[0]
         torch.testing.assert_close(gradient, again)
+
+
+def test_a_tap_that_is_changed_in_place_is_noticed():
+    layers = conv_stack(make(VGG[:5], WIDTHS["narrow, then loops"][:3], [2, 4]))
+    for change in (lambda tap: tap.mul_(2), lambda tap: tap.detach().mul_(2)):
+        leaf = torch.randn(1, 3, 12, 12, requires_grad=True)
+        first, last = layers(leaf)
+        with torch.no_grad():
+            change(first)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            torch.autograd.grad(last.sum(), leaf)
+
+
+def test_maps_are_let_go_of_after_the_backward_pass():
+    layers = conv_stack(make(VGG[:5], WIDTHS["narrow, then loops"][:3], [4]))
+    leaf = torch.randn(1, 3, 12, 12, requires_grad=True)
+    loss = layers(leaf)[0].sum()
+    (once,) = torch.autograd.grad(loss, leaf, retain_graph=True)
+    (twice,) = torch.autograd.grad(loss, leaf)
+    assert torch.equal(once, twice)
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        torch.autograd.grad(loss, leaf)
+
+
+def test_second_derivatives_are_refused():
+    layers = conv_stack(make(VGG[:5], WIDTHS["narrow, then loops"][:3], [4]))
+    leaf = torch.randn(1, 3, 12, 12, requires_grad=True)
+    with pytest.raises(RuntimeError, match="first derivatives only; leave create_graph out"):
+        torch.autograd.grad(layers(leaf)[0].sum(), leaf, create_graph=True)
+
+
+def test_weights_are_read_once():
+    for channels in ([3, 5], [3, 64], [64, 64]):
+        stack = make(["conv"], channels, [0])
+        layers, x = conv_stack(stack), torch.randn(1, channels[0], 9, 9, requires_grad=True)
+        (before,) = layers(x)
+        for tensor in (*stack.weights, *stack.biases):
+            tensor.zero_()
+        assert torch.equal(layers(x)[0], before)
 
 
 def test_nan_is_not_hidden():

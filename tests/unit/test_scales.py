@@ -128,6 +128,17 @@ def test_a_recipe_with_scales_survives_toml_and_a_smaller_size(registry):
     assert (smaller.size, smaller.scales) == (32, (16,))
 
 
+@pytest.mark.parametrize("scales", ["off", "32,64"])
+def test_a_recipe_that_is_made_larger_begins_small_again(registry, scales):
+    """The recipe of a small picture names no smaller scale; it would lose its large forms at a large size."""
+    chosen = job(registry, scales=scales, size=64)
+    for size, expected in ((64, chosen.scales), (2048, None)):
+        assert make_job(base=chosen, registry=registry, size=size).scales == expected
+    larger = make_job(base=chosen, registry=registry, size=2048)
+    assert [scale.size for scale in scales_of(larger, 2048)] == [512, 1024, 2048]
+    assert make_job(base=chosen, registry=registry, size=2048, scales="off").scales == ()
+
+
 def test_the_command_makes_scales_and_previews(nst):
     pair = ["photo.jpg", "painting.png", "--extractor", "tiny", "--device", "cpu", "--steps", "4"]
     done = nst("run", *pair, "--scales", "20,40", "--json")

@@ -1,4 +1,4 @@
-"""KEY=v1,v2,… over any field of a job."""
+"""KEY=v1,v2,… over what can be chosen of a job."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def test_every_kind_of_key_changes_its_field(registry):
         "steps": ("9", lambda j: j.steps == 9),
         "size": ("33", lambda j: j.size == 33),
         "style_scale": ("2", lambda j: j.style_scale == 2.0),
+        "scales": ("128+256+400", lambda j: (j.scales, j.size) == ((128, 256), 400)),
+        "normalize_gradients": ("true", lambda j: j.normalize_gradients),
         "precision": ("fp32", lambda j: j.precision == "fp32"),
         "device": ("cpu", lambda j: j.device == "cpu"),
         "preset": ("noise", lambda j: (j.initializer.name, j.terms[0].weight) == ("noise", 100)),
@@ -70,7 +72,17 @@ def test_what_is_not_a_list_of_different_values_is_refused(registry, text):
         parsed(registry, text)
 
 
-@pytest.mark.parametrize("choice", [{"seed": "x"}, {"size": "1.5"}, {"style__weight": "much"}, {"preset": "x"}])
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"seed": "x"},
+        {"size": "1.5"},
+        {"style__weight": "much"},
+        {"preset": "x"},
+        {"scales": "512+256"},
+        {"normalize_gradients": "yes"},
+    ],
+)
 def test_values_of_the_wrong_kind_are_refused(registry, choice):
     with pytest.raises(JobError):
         one(registry, **choice)

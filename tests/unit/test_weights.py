@@ -79,9 +79,8 @@ def test_caffe_weights_give_what_caffe_computes_borders_included(tmp_path):
     image = torch.rand(1, 3, 9, 7, generator=torch.Generator().manual_seed(1))
     bgr = image.flip(1) * 255 - torch.tensor([103.939, 116.779, 123.68]).reshape(1, 3, 1, 1)
     expected = F.conv2d(bgr, raw["features.0.weight"], raw["features.0.bias"], padding=1)
-    seen = (image - torch.tensor(made.input_mean).reshape(1, 3, 1, 1)) / torch.tensor(made.input_std).reshape(
-        1, 3, 1, 1
-    )
+    mean, std = (torch.tensor(values).reshape(1, 3, 1, 1) for values in (made.input.mean, made.input.std))
+    seen = (image - mean) / std
     kept = made.tensors()
     found = F.conv2d(seen, kept["features.0.weight"], kept["features.0.bias"], padding=1)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-2)

@@ -10,7 +10,7 @@ struct AdamOptions {
   double beta1 = 0.9, beta2 = 0.999;
 };
 
-/// Adam as the Python plugin `adam`.
+/// Adam as the Python plugin `adam` with its defaults.
 class Adam : public Optimizer {
  public:
   /// Throws OptionError: a value out of range.

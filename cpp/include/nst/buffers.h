@@ -12,9 +12,8 @@ namespace nst {
 /// memory, and of maps there are many pages.
 class Buffers {
  public:
-  /// Memory that is not used in the last `evaluations` is given back. An image in tiles makes many small ones, and those
-  /// without gradients need little of it.
-  explicit Buffers(int64_t evaluations = 64) : kept_(evaluations) {}
+  /// Those of this process. Networks that rest keep nothing that another one could use.
+  static Buffers& shared();
 
   /// A map (B, C, H, W) on the CPU whose values are undefined.
   at::Tensor map(at::IntArrayRef sizes, at::ScalarType type);
@@ -22,7 +21,8 @@ class Buffers {
   /// Room for `count` numbers, apart from the maps: it would be too large for most of them, and kept by them.
   at::Tensor scratch(int64_t count, at::ScalarType type);
 
-  /// Say that a new evaluation begins.
+  /// Say that a new evaluation begins. Memory that was not used in the last 64 is given back: an image in tiles makes many
+  /// small ones, and those without gradients need little of it.
   void begin();
 
  private:
@@ -31,7 +31,6 @@ class Buffers {
     int64_t used;  // number of the evaluation
   };
 
-  const int64_t kept_;
   std::mutex mutex_;
   std::vector<Piece> pieces_;
   c10::Storage scratch_;

@@ -48,11 +48,12 @@ class ConvStack {
   /// keep: whether backward() will be called; else only the taps are kept.
   Maps forward(const at::Tensor& input, bool keep = true) const;
 
+  /// maps: of forward(); the taps are not needed.
   /// gradients: of the taps, in order; undefined ones count as zero.
   /// Returns the gradient of the input, float32; undefined where no gradient is defined.
   at::Tensor backward(const Maps& maps, const std::vector<at::Tensor>& gradients) const;
 
-  /// The outputs of the tapped layers, differentiable with respect to `input`.
+  /// The outputs of the tapped layers, differentiable with respect to `input`, once.
   static std::vector<at::Tensor> apply(const std::shared_ptr<const ConvStack>& stack, const at::Tensor& input);
 
  private:
@@ -67,7 +68,7 @@ class ConvStack {
   at::ScalarType type_;
   int64_t inputs_;
   Normalization normalization_;
-  mutable Buffers buffers_;
+  Buffers& buffers_ = Buffers::shared();
 };
 
 }  // namespace nst

@@ -23,8 +23,8 @@ class Extractor {
  public:
   /// Load a TorchScript file of `nst export`.
   ///
-  /// Throws FileError: there is no such file. ExportError: it is not a file of `nst export --format torchscript`, or
-  /// one of a newer form.
+  /// Throws FileError: there is no such file, or it cannot be read. ExportError: it is not a file of `nst export
+  /// --format torchscript`, or one of another form than this library's.
   static Extractor load(const std::filesystem::path& file, Execution execution = Execution::automatic,
                         at::Device device = at::kCPU);
 

@@ -51,7 +51,7 @@ struct Metadata {
 
 /// Read the text of nst.json.
 ///
-/// Throws ExportError: not JSON, something is missing or of another type, or it has a newer form than kFormat.
+/// Throws ExportError: not JSON, something is missing or of another type, or it has another form than kFormat.
 Metadata parse_metadata(const std::string& json);
 
 }  // namespace nst

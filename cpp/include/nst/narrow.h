@@ -14,7 +14,6 @@ class Narrow {
   /// Whether a convolution with such weights (K, C, 3, 3) can and should be done so.
   static bool fits(const at::Tensor& weight);
 
-  int64_t inputs() const { return inputs_; }
   int64_t outputs() const { return outputs_; }
 
   /// input: (B, C, H, W), output: (B, K, H, W), both channels-last. With `relu`, negative results become zero.

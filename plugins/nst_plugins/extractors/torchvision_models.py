@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from nst_core.weights import (
     import_file,
     list_sets,
     locate,
+    sha256,
 )
 from nst_plugins.extractors.torchvision_graph import Graph, build, graph_of
 from nst_plugins.extractors.vgg19_network import Normalize
@@ -120,9 +120,7 @@ class Torchvision(Extractor):
 
 def _imported(path: Path, architecture: Architecture) -> WeightSet:
     """Take a state dict file into the store, unless it is there already."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()[:8]
-    name = f"{architecture.name}-{digest}"
+    name = f"{architecture.name}-{sha256(path)[:8]}"
     if any(stored.name == name for stored in list_sets()):
         return find(name, architecture)
     return import_file(path, architecture, name, "torchvision")

@@ -29,11 +29,7 @@ class GramStyle(StatisticLoss):
 
     def statistic(self, feature: Tensor, weight: Tensor | None = None) -> Statistic:
         """Sum F Fᵀ over positions: ``(B, N, N)``."""
-        gram = ops.gram(feature, weight)
-        batch, _, height, width = feature.shape
-        if weight is None:
-            return Statistic((gram,), gram.new_full((batch,), float(height * width)))
-        return Statistic((gram,), weight.to(gram.dtype).sum(dim=(1, 2, 3)))
+        return Statistic((ops.gram(feature, weight),), ops.total_weight(feature, weight))
 
     def criterion(self, statistic: Statistic, target: Statistic, channels: int) -> Tensor:
         """Compare the averaged Gram matrices."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from nst_core import PointwiseLoss, ops
@@ -28,8 +27,7 @@ class MseContent(PointwiseLoss):
         """Sum the squared differences over positions and channels."""
         if weight is None:
             return ops.squared_error(feature, target)
-        wide = feature if feature.dtype == torch.float64 else feature.float()
-        return ((wide - target).square() * weight).sum()
+        return ((ops.wide(feature) - target).square() * weight).sum()
 
     def scale(self, positions: float, channels: int) -> float:
         """Return 1/(N M) or ½."""

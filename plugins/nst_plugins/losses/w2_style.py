@@ -28,11 +28,13 @@ def squared_w2(mean: Tensor, cov: Tensor, mean_aim: Tensor, cov_aim: Tensor, *, 
         root: how the square root is found.
 
     Returns:
-        ``(B,)``, in float64 where the device has it: the condition of Lᵀ C L is the square of that of C.
+        ``(B,)``, in float64: the condition of Lᵀ C L is the square of that of C. MPS has neither float64 nor
+        eigenvalues, so the matrices of an Apple GPU, which are small, are compared on the CPU; the result is there.
     """
-    dtype = mean.dtype if mean.device.type == "mps" else torch.float64
-    mean, cov, mean_aim, cov_aim = (x.to(dtype) for x in (mean, cov, mean_aim, cov_aim))
-    noise = blur * torch.eye(cov.shape[-1], dtype=dtype, device=cov.device)
+    if mean.device.type == "mps":
+        mean, cov, mean_aim, cov_aim = (x.cpu() for x in (mean, cov, mean_aim, cov_aim))
+    mean, cov, mean_aim, cov_aim = (x.double() for x in (mean, cov, mean_aim, cov_aim))
+    noise = blur * torch.eye(cov.shape[-1], dtype=cov.dtype, device=cov.device)
     cov, cov_aim = cov + noise, cov_aim + noise
     factor = torch.linalg.cholesky(cov_aim)
     traces = trace_of_root(factor.transpose(1, 2) @ cov @ factor, root)
@@ -67,4 +69,4 @@ class W2Style(StatisticLoss):
     def criterion(self, statistic: Statistic, target: Statistic, channels: int) -> Tensor:
         """Compute the distance of the two Gaussians."""
         distance = squared_w2(*covariance(statistic), *covariance(target), blur=self.blur, root=self.root)
-        return distance.sum() / channels
+        return (distance.sum() / channels).to(statistic.weight.dtype).to(statistic.weight.device)

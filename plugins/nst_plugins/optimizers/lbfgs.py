@@ -150,7 +150,7 @@ class Lbfgs(Optimizer):
         self._refresh_products(changed)
 
     def _refresh_products(self, changed: list[int]) -> None:
-        products = (self._rows @ self._rows[changed].T).to(device="cpu", dtype=torch.float64)
+        products = (self._rows @ self._rows[changed].T).cpu().double()  # in this order: MPS has no float64
         self._products[:, changed] = products
         self._products[changed, :] = products.T
 
@@ -196,11 +196,11 @@ class Lbfgs(Optimizer):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from :meth:`state_dict`."""
-        plain = {k: v for k, v in state.items() if k not in ("shape", "history", "search")}
+        plain = {k: v for k, v in state.items() if k not in ("products", "shape", "history", "search")}
         place = self._point.device
         for name, value in plain.items():
             setattr(self, f"_{name}", value.to(place, copy=True) if isinstance(value, Tensor) else value)
-        self._products = self._products.cpu()
+        self._products = state["products"].cpu().clone()
         self._shape = torch.Size(state["shape"])
         self.history = state["history"]
         self._search = StrongWolfe.from_state_dict(state["search"]) if state["search"] else None

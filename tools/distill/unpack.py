@@ -1,0 +1,62 @@
+"""Turn a weight file back into a checkpoint, for training to go on from what is in the package.
+
+    python tools/distill/unpack.py --teacher VGG19 --corpus CACHE --weights vgg19-lite.safetensors --checkpoint FILE
+
+Kernels and biases are taken as they are. The linear maps to the teacher's taps are not in a weight file, only what is
+left of them in its heads: they are fitted again. Adam's moments and the pool of pictures begin empty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+import torch
+from batches import Batches, Pool
+from regression import linear_maps
+from student import WIDTHS, Average, Student
+from torch import nn
+from train import TAPS, save
+
+from nst_core.ops import accelerated
+from nst_core.weights import TORCHVISION, find
+from nst_plugins.extractors.vgg19 import Vgg19
+from nst_plugins.extractors.vgg19_layout import layout
+from nst_plugins.extractors.vgg19_lite import Vgg19Lite
+from nst_plugins.extractors.vgg19_network import Vgg19Network
+
+
+@torch.no_grad()
+def main() -> None:
+    """Write the checkpoint."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--teacher", required=True)
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--weights", required=True, help="weight file of vgg19-lite")
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--crops", type=int, default=60)
+    asked = parser.parse_args()
+    torch.set_flush_denormal(True)
+    known = find(asked.weights, Vgg19Lite.architecture)
+    tensors, steps = known.tensors(), layout(WIDTHS)
+    teacher: nn.Module = accelerated(Vgg19(asked.teacher).network(TAPS).bfloat16())
+    bare = accelerated(Vgg19Network(TAPS, tensors, TORCHVISION, steps=steps).bfloat16())
+    corpus = torch.load(asked.corpus, mmap=True)
+    supply = Batches(corpus["photographs"] + corpus["generated"], Pool(), torch.Generator().manual_seed(1))
+    maps = linear_maps(bare, teacher, TAPS, (supply.draw(256)[:1] for _ in range(asked.crops)))
+
+    student = Student(WIDTHS, TAPS)
+    for step in steps:
+        if step.kind == "conv":
+            student.convolutions[step.name].weight.copy_(tensors[step.weight])
+            student.convolutions[step.name].bias.copy_(tensors[step.bias])
+    for name, (weight, bias) in maps.items():
+        student.heads[name].weight.copy_(weight[:, :, None, None])
+        student.heads[name].bias.copy_(bias)
+    trained = re.search(r"(\d+) batches", known.source)
+    save(asked.checkpoint, student, Average(student, 0.998), None, int(trained[1]) if trained else 0, Pool())
+
+
+if __name__ == "__main__":
+    main()
