@@ -16,7 +16,7 @@ from nst_core.errors import NstError
 from nst_core.job import Job
 from nst_core.ops import ConvStack, ReferenceStack, conv_stack, gram, gram_reference, native
 from nst_core.plugins import default_registry
-from nst_core.weights import home, scan
+from nst_core.weights import folder, home, scan
 
 __all__ = ["checks", "diagnose", "machine"]
 
@@ -49,7 +49,7 @@ def diagnose() -> dict[str, Any]:
     registry = default_registry()
     return {
         **machine(),
-        "weights_folder": str(home() / "weights"),
+        "weights_folder": str(folder()),
         "weights": [
             {"name": s.name, "architecture": s.architecture, "path": str(s.path), "source": s.source} for s in sets
         ],
@@ -138,10 +138,10 @@ def _small_run(device: torch.device) -> str:
 
 
 def _store() -> str:
-    folder = home()
+    place = home()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
             return ""
     except OSError as error:
-        raise NstError(f"{folder}: {error.strerror}; set NST_HOME to another folder") from error
+        raise NstError(f"{place}: {error.strerror}; set NST_HOME to another folder") from error
