@@ -72,7 +72,9 @@ def losses() -> dict[str, Tensor]:
         table[f"gradient {name}"] = torch.autograd.grad(table[name], leaf)[0]
         table[name] = table[name].detach()
     relative = GramStyle("relative")
-    table["nothing relative"] = relative.criterion(relative.statistic(feature), torch.zeros(1, 16, 16), channels)
+    table["nothing relative"] = relative.criterion(
+        relative.statistic(feature), relative.statistic(torch.zeros_like(feature)), channels
+    )
     return table
 
 
