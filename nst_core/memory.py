@@ -14,6 +14,7 @@ import psutil
 import torch
 
 from nst_core.errors import JobError
+from nst_core.ops import native
 
 __all__ = ["PeakMemory", "available", "parse_memory", "shown", "used"]
 
@@ -90,7 +91,13 @@ def _left(place: Path, limit: str, usage: str, cache: str) -> list[int]:
 
 
 def _give_back() -> None:
-    """Return to the system what glibc keeps of freed memory: what is used of it again would not be seen."""
+    """Return to the system what is kept for the next evaluation, and what glibc keeps of freed memory.
+
+    What is used of these again would not be seen.
+    """
+    module = native().module
+    if module is not None:
+        module.release_buffers()
     if sys.platform == "linux":
         with suppress(AttributeError):  # another C library
             ctypes.CDLL(None).malloc_trim(0)

@@ -5,6 +5,7 @@
 #include <malloc.h>
 #endif
 
+#include "nst/buffers.h"
 #include "nst/build_info.h"
 #include "nst/conv_stack.h"
 #include "nst/gram.h"
@@ -64,6 +65,8 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
       },
       py::arg("feature"), py::arg("weight") = py::none(),
       "Sum F F^T over positions: (B, N, H, W) to (B, N, N). Without a graph; torch.ops.nst.gram has one.");
+  module.def(
+      "release_buffers", [] { nst::Buffers::shared().release(); }, "Give back memory that is kept for the next evaluation.");
   py::class_<nst::ConvStack, std::shared_ptr<nst::ConvStack>>(module, "ConvStack",
                                                               "A frozen stack of convolutions, ReLUs and poolings.")
       .def(py::init(&make_stack), py::arg("kinds"), py::arg("weights"), py::arg("biases"), py::arg("taps"),

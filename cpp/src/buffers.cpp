@@ -55,4 +55,10 @@ void Buffers::begin() {
   });
 }
 
+void Buffers::release() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::erase_if(pieces_, [](const Piece& piece) { return is_free(piece.storage); });
+  scratch_ = {};
+}
+
 }  // namespace nst

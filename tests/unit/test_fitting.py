@@ -10,6 +10,7 @@ from tiny import plugin, tiny_registry
 
 from nst_core import FeatureLoss, JobError, Plan, make_job, plan, run
 from nst_core.memory import PeakMemory, available, parse_memory, shown, used
+from nst_core.ops import ConvStack, conv_stack
 
 CPU = torch.device("cpu")
 OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu", "scales": "off"}
@@ -41,6 +42,22 @@ def test_memory_is_what_it_should_be():
     assert 200e6 < peak.bytes - before.bytes < 400e6
     assert 100e6 < available(CPU) < 1e14
     assert (shown(2_340_000_000), shown(56_000_000)) == ("2.34 GB", "56 MB")
+
+
+def test_memory_that_is_kept_for_the_next_evaluation_counts():
+    layers = conv_stack(ConvStack(("conv", "relu"), (torch.zeros(64, 3, 3, 3),), (torch.zeros(64),), (1,)))
+
+    def needed(side: int) -> int:
+        with PeakMemory(CPU) as before:
+            pass
+        with PeakMemory(CPU) as peak:
+            layers(torch.zeros(1, 3, side, side, requires_grad=True))[0].sum().backward()
+        return peak.bytes - before.bytes
+
+    needed(64)  # threads start
+    alone = needed(512)
+    needed(1024)
+    assert needed(512) > 0.8 * alone > 50e6
 
 
 def planned(registry, limit: int | None = None, tile: str | int = "auto", **options) -> Plan:

@@ -25,6 +25,9 @@ class Buffers {
   /// small ones, and those without gradients need little of it.
   void begin();
 
+  /// Give back everything that nobody holds.
+  void release();
+
  private:
   struct Piece {
     c10::Storage storage;
