@@ -125,7 +125,7 @@ def test_what_cannot_be_scripted_is_named_with_its_place(tmp_path):
         export_extractor("numpy", NumpyExtractor(), tmp_path / "it.ts")
     message = str(caught.value)
     assert "NumpyNetwork cannot be compiled to TorchScript" in message
-    assert re.search(r'scriptable.py", line \d+\n +brightness = image.numpy\(', message)
+    assert re.search(r'scriptable.py", line \d+\n    brightness = image.numpy\(', message)
     assert list(tmp_path.iterdir()) == []
 
 
