@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,8 +17,9 @@ from nst_core.errors import NstError
 from nst_core.job import Job
 from nst_core.metrics import evaluate_image, layers_for
 from nst_core.registry import Registry
-from nst_core.resolve import resolve
+from nst_core.resolve import pastiche_size, resolve
 from nst_core.result import Step
+from nst_core.scales import Scale, job_at, scales_of
 from nst_core.shared import Shared
 
 __all__ = ["Batch", "BatchObserver", "CellResult", "Status", "estimate", "prepare", "run_batch"]
@@ -100,28 +102,51 @@ def _prepared(job: Job, store: CellStore, registry: Registry, shared: Shared) ->
 def estimate(prepared: Sequence[CellResult], registry: Registry, shared: Shared) -> float:
     """Return the seconds that the missing cells will take, from a few evaluations of the one with most layers.
 
-    The time of an evaluation is taken to be proportional to the number of pixels.
+    The time of an evaluation is taken to be proportional to the number of pixels, and measured at a size that any
+    machine has room for.
     """
     missing = list({result.key: result.job for result in prepared if result.status == "missing"}.values())
+    sizes: dict[tuple[object, ...], tuple[int, int]] = {}
     for job in sorted(missing, key=lambda job: -sum(len(term.layers) for term in job.terms)):
         moments: list[float] = []
         try:
+            height, width = _size(job, sizes)
+            longest = max(height, width)
+            # A narrow picture must have room for the network.
+            size = min(longest, max(PROBE_SIZE, math.ceil(SHORTEST * longest / min(height, width))))
+            probe = job_at(job, Scale(size, PROBE_STEPS), longest)
             with naming_plugins(registry):
-                ready = resolve(replace(job, steps=PROBE_STEPS), registry, shared=shared)
+                ready = resolve(probe, registry, shared=shared)
                 optimize(ready, [lambda step, moments=moments: moments.append(step.seconds)])  # type: ignore[misc]
         except FAILURES:
             continue  # this one will fail; another tells the time
-        each = (moments[-1] - moments[0]) / max(1, len(moments) - 1)
-        return sum(each * other.steps * _pixels(other) / _pixels(job) + MEASURING for other in missing)
+        pixel = (moments[-1] - moments[0]) / max(1, len(moments) - 1) / (height * width * (size / longest) ** 2)
+        return sum(pixel * _work(other, sizes) + MEASURING for other in missing)
     return 0.0
 
 
 PROBE_STEPS = 6
+PROBE_SIZE = 512
+SHORTEST = 64
 MEASURING = 0.5  # seconds: files and metrics of a cell
 
 
-def _pixels(job: Job) -> float:
-    return float(job.shape[0] * job.shape[1]) if job.shape and job.content is None else float(job.size**2)
+def _work(job: Job, sizes: dict[tuple[object, ...], tuple[int, int]]) -> float:
+    """Return how many pixels all evaluations of a job see; 0 where its images cannot be read."""
+    try:
+        height, width = _size(job, sizes)
+    except FAILURES:
+        return 0.0
+    longest = max(height, width)
+    return sum(scale.steps * height * width * (scale.size / longest) ** 2 for scale in scales_of(job, longest))
+
+
+def _size(job: Job, known: dict[tuple[object, ...], tuple[int, int]]) -> tuple[int, int]:
+    """Return height and width of the pastiche, reading every image once."""
+    key = (job.content, job.style, job.shape, job.size, job.style_scale)
+    if key not in known:
+        known[key] = pastiche_size(job)
+    return known[key]
 
 
 def run_batch(

@@ -14,6 +14,7 @@ from nst_core import Component, ImageError, ImageRef, Job, load_image, make_job,
 from nst_core.batch import BatchObserver, estimate, prepare, run_batch
 from nst_core.metrics import evaluate_image, total_variation
 from nst_core.shared import Shared
+from nst_plugins.initializers.noise import NoiseStart
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.total_variation import TotalVariation
 
@@ -216,6 +217,36 @@ def test_the_estimate_counts_what_is_missing(job, registry, tmp_path):
     assert both > 1.0
     carried_out([replace(job, steps=3)], tmp_path, registry)
     assert estimate(prepare([replace(job, steps=3)], tmp_path, registry, shared), registry, shared) == 0
+
+
+def test_the_estimate_of_a_large_cell_needs_no_room_for_it(job, registry, tmp_path, monkeypatch):
+    """It is timed at a smaller size, and the smaller scales that come first are counted for what they are."""
+    sizes: list[tuple[int, int]] = []
+    initial = NoiseStart.initial
+    monkeypatch.setattr(NoiseStart, "initial", lambda self, size, **kw: sizes.append(size) or initial(self, size, **kw))
+    large = replace(job, content=None, shape=(3000, 4000), size=4000, steps=100, terms=job.terms[1:])
+    large = replace(large, initializer=Component("noise"))
+    found = [
+        estimate(prepare([replace(large, scales=scales)], tmp_path, registry, Shared()), registry, Shared())
+        for scales in ((), None)
+    ]
+    assert sizes == [(384, 512)] * 2
+    # 100, 50, 25 and 12 evaluations at 500 to 4000 pixels, where it would be 100 at 4000: 4.3 times less.
+    assert 0 < found[1] < found[0] / 2
+
+
+def test_the_estimate_knows_the_size_of_the_pictures(job, registry, tmp_path, monkeypatch):
+    """A photograph is never enlarged, and a narrow one must not become too narrow for the network."""
+    sizes: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        "nst_core.batch.optimize", lambda ready, _: sizes.append(tuple(ready.initial.shape[-2:])) or 1 / 0
+    )
+    save_image(torch.rand(3, 8, 1600, generator=torch.Generator().manual_seed(0)), tmp_path / "narrow.png")
+    small = replace(job, size=3000)
+    narrow = replace(small, content=ImageRef(str(tmp_path / "narrow.png")))
+    for one in (small, narrow):
+        assert estimate(prepare([one], tmp_path, registry, Shared()), registry, Shared()) == 0
+    assert sizes == [(30, 40), (8, 1600)]
 
 
 def test_metrics_are_the_relative_distances(registry, tmp_path):
