@@ -42,18 +42,20 @@ def both(stack: ConvStack, x: torch.Tensor, seed: int = 0):
     return found
 
 
-def close(found: torch.Tensor, expected: torch.Tensor, limit: float) -> None:
+def close(found: torch.Tensor, expected: torch.Tensor, limit: float, typical: float = 0.0) -> None:
+    """Where a few numbers cancel out, their size says nothing of their rounding: ``typical`` is that of the summands."""
     assert found.shape == expected.shape
     if expected.numel():
-        assert float((found.double() - expected).norm()) <= limit * float(expected.norm()) + 1e-12
+        size = max(float(expected.norm()), typical * expected.numel() ** 0.5)
+        assert float((found.double() - expected).norm()) <= limit * size + 1e-12
 
 
-def agree(stack: ConvStack, x: torch.Tensor, limit: float, gradient_limit: float) -> None:
+def agree(stack: ConvStack, x: torch.Tensor, limit: float, gradient_limit: float, typical: float = 0.0) -> None:
     (outputs, gradient), (expected, expected_gradient) = both(stack, x)
     assert len(outputs) == len(stack.taps)
     for found, wanted in zip(outputs, expected, strict=True):
         assert found.dtype == stack.weights[0].dtype
-        close(found, wanted, limit)
+        close(found, wanted, limit, typical)
     assert gradient.dtype == x.dtype
     close(gradient, expected_gradient, gradient_limit)
 
@@ -113,7 +115,7 @@ def test_any_stack(data):
     seed = data.draw(st.integers(0, 99))
     stack = make(kinds, channels, taps, seed=seed)
     x = torch.randn(1, channels[0], *size, generator=torch.Generator().manual_seed(seed))
-    agree(stack, x, 1e-5, 1e-3)
+    agree(stack, x, 1e-5, 1e-3, typical=0.1)
 
 
 @pytest.mark.parametrize("channels", WIDTHS.values(), ids=list(WIDTHS))

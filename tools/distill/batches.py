@@ -12,8 +12,10 @@ from torch import Tensor
 __all__ = ["Batches", "Pool", "crop"]
 
 # Side of the crops, how many of them make a batch, and how often.
-SHAPES = ((128, 8, 0.3), (192, 4, 0.2), (256, 2, 0.5))
+SHAPES = ((128, 8, 0.15), (192, 4, 0.15), (256, 2, 0.7))
 POOL_SHARE = 0.6
+# Pixels that a position of the deepest layer stands for.
+GRID = 16
 
 
 class Pool:
@@ -27,11 +29,15 @@ class Pool:
         self.images.append(image.half())
 
     def crop(self, side: int, generator: torch.Generator) -> Tensor:
-        """Cut ``(3, side, side)`` out of one of them, at its own scale; the newer half is taken twice as often."""
+        """Cut ``(3, side, side)`` out of one of them, at its own scale; the newer half is taken twice as often.
+
+        The poolings see the crop as they saw the picture: what the optimisation makes use of depends on where their
+        grid lies, and is no longer there in a picture that is moved by a few pixels or mirrored.
+        """
         count = len(self.images)
         place = max(_integer(count, generator), _integer(count, generator))
         image = self.images[place].float()
-        top, left = (_integer(n - side + 1, generator) for n in image.shape[1:])
+        top, left = (GRID * _integer((n - side) // GRID + 1, generator) for n in image.shape[1:])
         return image[:, top : top + side, left : left + side]
 
 
@@ -68,11 +74,10 @@ class Batches:
 
     def _one(self, side: int) -> Tensor:
         if self._chance(POOL_SHARE) and len(self.pool.images) >= 12:
-            image = self.pool.crop(side, self.generator)
-        else:
-            image = crop(self.images[_integer(len(self.images), self.generator)], side, self.generator)
-            if self._chance(0.35):
-                image = self._recoloured(image)
+            return self.pool.crop(side, self.generator)
+        image = crop(self.images[_integer(len(self.images), self.generator)], side, self.generator)
+        if self._chance(0.35):
+            image = self._recoloured(image)
         if self._chance(0.15):
             image = self._noisy(image)
         if self._chance(0.5):

@@ -29,7 +29,7 @@ __all__ = ["Snapshot", "iterates"]
 LAYERS = Vgg19.style_layers
 SIDE = 256
 # Evaluations after which the image is taken into the pool.
-TAKEN = (1, 3, 6, 10, 16, 25, 40, 60, 90, 130)
+TAKEN = (1, 4, 10, 20, 35, 50, 70, 100, 130, 160)
 
 
 class Snapshot(nn.Module):

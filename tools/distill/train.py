@@ -36,7 +36,7 @@ LARGEST_WINDOW = 32
 # Blocks 1 and 2 cost most and learn fastest: once they have begun they take part in every third batch only.
 DEEP_CYCLE = 3
 DEEP_TAPS = tuple(name for name in TAPS if name[4] not in "12")
-GRAM_WEIGHT = 3.0
+GRAM_WEIGHT = dict.fromkeys(STYLE, 3.0) | {"conv4_4": 4.0, "conv5_4": 6.0}
 PAINT_EVERY = 10
 # Batches with the teacher's answers that are kept; every second batch is one of them again, with other windows.
 REPLAY = 60
@@ -72,7 +72,7 @@ def losses(
             grams = [x.flatten(2) @ x.flatten(2).transpose(1, 2) for x in (answer, target)]
             size = grams[1].square().sum((1, 2))
             relative = (grams[0] - grams[1]).square().sum((1, 2)) / size.clamp_min(0.1 * float(size.mean()))
-            total = total + GRAM_WEIGHT * relative.log1p().mean()
+            total = total + GRAM_WEIGHT[name] * relative.log1p().mean()
             report[f"gram {name}"] = relative.mean().item()
     return total, report
 

@@ -3,7 +3,8 @@
     python tools/distill/unpack.py --teacher VGG19 --corpus CACHE --weights vgg19-lite.safetensors --checkpoint FILE
 
 Kernels and biases are taken as they are. The linear maps to the teacher's taps are not in a weight file, only what is
-left of them in its heads: they are fitted again. Adam's moments and the pool of pictures begin empty.
+left of them in its heads: they are fitted again. Adam's moments begin empty, and the pool of pictures too,
+but for ``--pool``.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--weights", required=True, help="weight file of vgg19-lite")
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--crops", type=int, default=60)
+    parser.add_argument("--pool", type=Path, help="an earlier checkpoint, whose pictures are among the examples")
     asked = parser.parse_args()
     torch.set_flush_denormal(True)
     known = find(asked.weights, Vgg19Lite.architecture)
@@ -43,7 +45,10 @@ def main() -> None:
     teacher: nn.Module = accelerated(Vgg19(asked.teacher).network(TAPS).bfloat16())
     bare = accelerated(Vgg19Network(TAPS, tensors, TORCHVISION, steps=steps).bfloat16())
     corpus = torch.load(asked.corpus, mmap=True)
-    supply = Batches(corpus["photographs"] + corpus["generated"], Pool(), torch.Generator().manual_seed(1))
+    pool = Pool()
+    if asked.pool:
+        pool.images.extend(torch.load(asked.pool)["pool"])
+    supply = Batches(corpus["photographs"] + corpus["generated"], pool, torch.Generator().manual_seed(1))
     maps = linear_maps(bare, teacher, TAPS, (supply.draw(256)[:1] for _ in range(asked.crops)))
 
     student = Student(WIDTHS, TAPS)
@@ -55,7 +60,7 @@ def main() -> None:
         student.heads[name].weight.copy_(weight[:, :, None, None])
         student.heads[name].bias.copy_(bias)
     trained = re.search(r"(\d+) batches", known.source)
-    save(asked.checkpoint, student, Average(student, 0.998), None, int(trained[1]) if trained else 0, Pool())
+    save(asked.checkpoint, student, Average(student, 0.998), None, int(trained[1]) if trained else 0, pool)
 
 
 if __name__ == "__main__":
