@@ -43,7 +43,7 @@ def both(stack: ConvStack, x: torch.Tensor, seed: int = 0):
 
 
 def close(found: torch.Tensor, expected: torch.Tensor, limit: float, typical: float = 0.0) -> None:
-    """Where a few numbers cancel out, their size says nothing of their rounding: ``typical`` is that of the summands."""
+    """Where numbers cancel out, their size says nothing of their rounding: ``typical`` is that of the summands."""
     assert found.shape == expected.shape
     if expected.numel():
         size = max(float(expected.norm()), typical * expected.numel() ** 0.5)
