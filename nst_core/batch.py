@@ -120,7 +120,7 @@ def estimate(prepared: Sequence[CellResult], registry: Registry, shared: Shared)
                 optimize(ready, [lambda step, moments=moments: moments.append(step.seconds)])  # type: ignore[misc]
         except FAILURES:
             continue  # this one will fail; another tells the time
-        pixel = (moments[-1] - moments[0]) / max(1, len(moments) - 1) / (height * width * (size / longest) ** 2)
+        pixel = (moments[-1] - moments[0]) / max(1, len(moments) - 1) / ready.initial[0, 0].numel()
         return sum(pixel * _work(other, sizes) + MEASURING for other in missing)
     return 0.0
 

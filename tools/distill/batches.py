@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -21,8 +23,13 @@ GRID = 16
 class Pool:
     """The student's own pictures, the newest some hundreds of them."""
 
-    def __init__(self, most: int = 700) -> None:
-        self.images: deque[Tensor] = deque(maxlen=most)
+    def __init__(self, images: Iterable[Tensor] = (), most: int = 700) -> None:
+        self.images: deque[Tensor] = deque(images, maxlen=most)
+
+    @classmethod
+    def of(cls, checkpoint: Path | None) -> Pool:
+        """Return the pool of a checkpoint, an empty one for none."""
+        return cls(torch.load(checkpoint)["pool"] if checkpoint else ())
 
     def add(self, image: Tensor) -> None:
         """Take in an image ``(3, H, W)`` in [0, 1]."""

@@ -59,8 +59,7 @@ def main() -> None:
     corpus = torch.load(asked.corpus, mmap=True)
     state = torch.load(asked.checkpoint)
     images = corpus["photographs"] + corpus["generated"]
-    pool = Pool()
-    pool.images.extend(state["pool"])
+    pool = Pool(state["pool"])
     known = find(asked.teacher, Vgg19.architecture)
     teacher = accelerated(Vgg19(asked.teacher).network(LAYERS).bfloat16())
     tensors = tensors_of(state["average"], state["widths"])

@@ -97,9 +97,7 @@ def main() -> None:
     teacher: nn.Module = accelerated(Vgg19(asked.teacher).network(CONVOLUTIONS).bfloat16())
     corpus = torch.load(asked.corpus, mmap=True)
     generator = torch.Generator().manual_seed(7)
-    pool = Pool()
-    if asked.pool:
-        pool.images.extend(torch.load(asked.pool)["pool"])
+    pool = Pool.of(asked.pool)
     supply = Batches(corpus["photographs"] + corpus["generated"], pool, generator)
     images = [supply.draw(256) for _ in range(asked.batches)]
 

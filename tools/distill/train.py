@@ -127,8 +127,7 @@ def main() -> None:
     if state["optimizer"]:
         optimizer.load_state_dict(state["optimizer"])
     number = state["batches"]
-    pool = Pool()
-    pool.images.extend(state["pool"])
+    pool = Pool(state["pool"])
     first = number
     batches = Batches(images, pool, generator)
 

@@ -45,9 +45,7 @@ def main() -> None:
     teacher: nn.Module = accelerated(Vgg19(asked.teacher).network(TAPS).bfloat16())
     bare = accelerated(Vgg19Network(TAPS, tensors, TORCHVISION, steps=steps).bfloat16())
     corpus = torch.load(asked.corpus, mmap=True)
-    pool = Pool()
-    if asked.pool:
-        pool.images.extend(torch.load(asked.pool)["pool"])
+    pool = Pool.of(asked.pool)
     supply = Batches(corpus["photographs"] + corpus["generated"], pool, torch.Generator().manual_seed(1))
     maps = linear_maps(bare, teacher, TAPS, (supply.draw(256)[:1] for _ in range(asked.crops)))
 
