@@ -54,6 +54,13 @@ using SquaredError = double (*)(const T* a, const T* b, int64_t count);
 template <typename T>
 using ScaledDifference = void (*)(const T* a, const T* b, int64_t count, float factor, T* out);
 
+/// Adds the inner products of a row with each of the others to `sums`, all of `count` numbers.
+using RowProducts = void (*)(const float* row, const float* const* other, int64_t others, int64_t count, double* sums);
+
+/// out = Σ factors[r] rows[r] over `height` rows of `count` numbers that are `apart` from each other.
+using CombineRows = void (*)(const float* rows, int64_t apart, const float* factors, int64_t height, int64_t count,
+                             float* out);
+
 /// A row of a convolution that reads few channels, see narrow_kernel.inc.
 template <typename T>
 using NarrowRow = void (*)(const T* input, int64_t height, int64_t width, int64_t inputs, int64_t y,
@@ -104,6 +111,8 @@ struct Kernels {
   int64_t gap;    ///< elements behind every matrix in the scratch of Winograd
   MapKernels<float> wide;
   MapKernels<uint16_t> half;  ///< bfloat16, by its bits
+  RowProducts row_products;
+  CombineRows combine_rows;
 };
 
 /// The fastest that this processor can run, or the one that the environment variable NST_ISA names.

@@ -3,6 +3,7 @@
 from nst_core.ops.gram import gram, gram_reference
 from nst_core.ops.loading import Native, native
 from nst_core.ops.positions import sum_positions, total_weight, wide
+from nst_core.ops.rows import combine_rows, combine_rows_reference, row_products, row_products_reference
 from nst_core.ops.squared_error import squared_error, squared_error_reference
 from nst_core.ops.stack import ConvStack, LayerKind, ReferenceStack, Stacked, accelerated, conv_stack
 
@@ -13,10 +14,14 @@ __all__ = [
     "ReferenceStack",
     "Stacked",
     "accelerated",
+    "combine_rows",
+    "combine_rows_reference",
     "conv_stack",
     "gram",
     "gram_reference",
     "native",
+    "row_products",
+    "row_products_reference",
     "squared_error",
     "squared_error_reference",
     "sum_positions",

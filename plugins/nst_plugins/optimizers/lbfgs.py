@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nst_core import Optimizer
+from nst_core.ops import combine_rows, row_products
 from nst_plugins.optimizers.strong_wolfe import Point, StrongWolfe
 
 __all__ = ["Lbfgs"]
@@ -114,7 +115,7 @@ class Lbfgs(Optimizer):
     def _continue(self, loss: float, gradient: Tensor, size: float) -> Tensor:
         if self._pairs == 0:
             return self._descend(loss, gradient, size)
-        self._direction = self._coefficients() @ self._rows
+        self._direction = combine_rows(self._rows, self._coefficients())
         if float(self._direction @ gradient) >= 0:  # the memory misleads: forget it
             self._pairs = 0
             return self._descend(loss, gradient, size)
@@ -150,7 +151,7 @@ class Lbfgs(Optimizer):
         self._refresh_products(changed)
 
     def _refresh_products(self, changed: list[int]) -> None:
-        products = (self._rows @ self._rows[changed].T).cpu().double()  # in this order: MPS has no float64
+        products = row_products(self._rows, changed)
         self._products[:, changed] = products
         self._products[changed, :] = products.T
 
@@ -172,7 +173,7 @@ class Lbfgs(Optimizer):
             y = self.history + s
             beta = products[y] @ direction / products[s, y]
             direction[s] += alphas[s] - beta
-        return direction.to(self._rows)
+        return direction
 
     def state_dict(self) -> dict[str, Any]:
         """Return the memory, the point and the state of the line search."""

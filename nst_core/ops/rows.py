@@ -1,0 +1,74 @@
+"""Inner products and linear combinations of the rows of a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nst_core.ops.loading import native
+
+__all__ = ["combine_rows", "combine_rows_reference", "row_products", "row_products_reference"]
+
+
+def row_products(rows: Tensor, chosen: Sequence[int]) -> Tensor:
+    """Return the inner products of all rows with the chosen ones, read in one pass by a native kernel on the CPU.
+
+    Args:
+        rows: ``(height, width)``, of floating point.
+        chosen: indices of rows, from 0 to height - 1.
+
+    Returns:
+        ``(height, len(chosen))``, float64, on the CPU. Not differentiable.
+
+    Raises:
+        RuntimeError: ``rows`` is no matrix of floating point, or a chosen row does not exist.
+    """
+    if rows.device.type == "cpu" and native().module is not None:
+        result: Tensor = torch.ops.nst.row_products(rows, list(chosen))
+        return result
+    return row_products_reference(rows, chosen)
+
+
+def row_products_reference(rows: Tensor, chosen: Sequence[int]) -> Tensor:
+    """Compute :func:`row_products` with torch alone."""
+    _check_matrix(rows)
+    for row in chosen:
+        if not 0 <= row < len(rows):
+            raise RuntimeError(f"row {row} of {len(rows)} does not exist")
+    return (rows @ rows[list(chosen)].T).cpu().double()  # in this order: MPS has no float64
+
+
+def combine_rows(rows: Tensor, factors: Tensor) -> Tensor:
+    """Return the sum of all rows, each times its factor, read in one pass by a native kernel on the CPU.
+
+    Args:
+        rows: ``(height, width)``, of floating point.
+        factors: ``(height,)``, on the CPU; rounded to the dtype of the rows.
+
+    Returns:
+        ``(width,)``, of the dtype and on the device of the rows. Not differentiable.
+
+    Raises:
+        RuntimeError: ``rows`` is no matrix of floating point, or there is not one factor for each row.
+    """
+    if rows.device.type == "cpu" and native().module is not None:
+        result: Tensor = torch.ops.nst.combine_rows(rows, factors)
+        return result
+    return combine_rows_reference(rows, factors)
+
+
+def combine_rows_reference(rows: Tensor, factors: Tensor) -> Tensor:
+    """Compute :func:`combine_rows` with torch alone."""
+    _check_matrix(rows)
+    if factors.shape != rows.shape[:1]:
+        raise RuntimeError(f"there must be a factor for each of {len(rows)} rows, not of shape {tuple(factors.shape)}")
+    return factors.to(rows.dtype).to(rows.device) @ rows
+
+
+def _check_matrix(rows: Tensor) -> None:
+    if rows.dim() != 2:
+        raise RuntimeError(f"rows must be a matrix (height, width), not of shape {tuple(rows.shape)}")
+    if not rows.is_floating_point():
+        raise RuntimeError(f"rows must be of floating point, not {rows.dtype}")
