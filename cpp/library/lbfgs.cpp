@@ -45,7 +45,7 @@ void Lbfgs::start(const at::Tensor& variable, double damping) {
 
 std::optional<at::Tensor> Lbfgs::step(double loss, const at::Tensor& gradient) {
   const auto flat = gradient.detach().flatten();
-  const auto size = flat.abs().mean().item<double>();
+  const auto size = at::norm(flat, 1).item<double>() / static_cast<double>(flat.numel());
   if (first_size_ == 0) first_size_ = size;
   if (size <= options_.tolerance * first_size_) return {};
   if (!direction_.defined()) return descend(loss, flat, size);
@@ -77,7 +77,7 @@ at::Tensor Lbfgs::set_out(double loss) {
 
 at::Tensor Lbfgs::move(double length) {
   length_ = length;
-  point_ = base_ + length * direction_;
+  point_ = at::add(base_, direction_, length);
   return point_.view(shape_);
 }
 

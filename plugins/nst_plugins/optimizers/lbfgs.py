@@ -89,7 +89,7 @@ class Lbfgs(Optimizer):
     def step(self, loss: float, gradient: Tensor) -> Tensor | None:
         """Take one evaluation and return the next point, or ``None`` below the tolerance."""
         flat = gradient.detach().flatten()
-        size = float(flat.abs().mean())
+        size = float(torch.linalg.vector_norm(flat, 1)) / flat.numel()
         self._first_gradient = self._first_gradient or size
         if size <= self.tolerance * self._first_gradient:
             return None
@@ -132,7 +132,7 @@ class Lbfgs(Optimizer):
     def _move(self, length: float) -> Tensor:
         assert self._direction is not None  # noqa: S101
         self._length = length
-        self._point = self._base + length * self._direction
+        self._point = torch.add(self._base, self._direction, alpha=length)
         return self._point.reshape(self._shape)
 
     def _remember(self, gradient: Tensor) -> None:
