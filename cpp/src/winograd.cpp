@@ -55,13 +55,14 @@ Winograd::Winograd(const at::Tensor& weight, bool transposed) {
 
 void Winograd::operator()(const at::Tensor& input, const at::Tensor& bias, bool relu, const at::Tensor& mask,
                           const at::Tensor& add, Buffers& buffers, at::Tensor& output) const {
-  auto packed = buffers.scratch(36 * outputs_ * inputs_, weight_.scalar_type());
+  const int64_t apart = outputs_ * inputs_ + kernels().gap;
+  auto packed = buffers.scratch(36 * apart, weight_.scalar_type());
   by_type(weight_, [&](auto number) {
     using T = decltype(number);
     const int64_t panel = kernels().panel;
     at::parallel_for(0, outputs_ / panel, 1, [&](int64_t k, int64_t end) {
       for (; k < end; ++k)
-        loops<T>().products.transform_weights(data<T>(weight_) + k * inputs_ * 9 * panel, inputs_, outputs_ * inputs_,
+        loops<T>().products.transform_weights(data<T>(weight_) + k * inputs_ * 9 * panel, inputs_, apart,
                                               data<T>(packed) + k * inputs_ * panel);
     });
     const int64_t height = input.size(2), width = input.size(3), pixels = height * width;
