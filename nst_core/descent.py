@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -262,11 +262,10 @@ class Descent:
 
 def evaluate(objective: Objective, pixels: Pixels, variable: Tensor) -> tuple[Evaluation, Tensor]:
     """Evaluate once; return the objective with its gradient with respect to the variable, and the image."""
-    leaf = variable.detach().requires_grad_()
-    image = pixels.image(leaf)
+    image = pixels.image(variable)
     found = objective.evaluate(image)
-    (gradient,) = torch.autograd.grad(image, leaf, found.gradient)
-    return Evaluation(found.total, found.losses, gradient), image.detach()
+    assert found.gradient is not None  # noqa: S101 - for the type checker: evaluate gives it
+    return replace(found, gradient=pixels.gradient(found.gradient)), image
 
 
 def by_term(objective: Objective, losses: Tensor) -> Losses:

@@ -193,7 +193,7 @@ class Objective:
         return tiles
 
     def _with_graph(self, image: Tensor, tile: Tile) -> tuple[Tensor, Collected]:
-        leaf = tile.cut(image).clone().requires_grad_()
+        leaf = tile.cut(image).contiguous().detach().requires_grad_()
         return leaf, self._collect(image, tile, leaf)
 
     def _collect(self, image: Tensor, tile: Tile, pixels: Tensor) -> Collected:

@@ -20,5 +20,9 @@ class Pixels:
         return image.clone()
 
     def image(self, variable: Tensor) -> Tensor:
-        """Return the image of a variable: same shape, in [0, 1], differentiable."""
-        return variable + (variable.clamp(0.0, 1.0) - variable).detach()
+        """Return the image of a variable: same shape, in [0, 1]."""
+        return variable.detach().clamp(0.0, 1.0)
+
+    def gradient(self, of_image: Tensor) -> Tensor:
+        """Return the gradient with respect to the variable, given that with respect to its image."""
+        return of_image

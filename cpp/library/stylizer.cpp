@@ -36,8 +36,8 @@ double scale_of(const at::Tensor& gradient) {
   return size > 0 ? 1.0 / size : 1.0;
 }
 
-// The variable inside the box; the gradient passes the clamp, so that a pixel outside can come back.
-at::Tensor image_of(const at::Tensor& variable) { return variable + (variable.clamp(0.0, 1.0) - variable).detach(); }
+// The variable inside the box. The gradient passes the clamp unchanged, so that a pixel outside can come back.
+at::Tensor image_of(const at::Tensor& variable) { return variable.detach().clamp(0.0, 1.0); }
 
 }  // namespace
 
@@ -56,10 +56,9 @@ Stylizer::Stylizer(const Extractor& extractor, const at::Tensor& content, const 
 
 Stylizer::Evaluation Stylizer::evaluate(const at::Tensor& variable) const {
   const at::AutoGradMode with_graph(true);
-  const auto leaf = variable.detach().requires_grad_();
-  const auto image = image_of(leaf);
+  const auto image = image_of(variable).requires_grad_();
   const auto value = objective_(image);
-  const auto gradient = torch::autograd::grad({value.total}, {leaf})[0];
+  const auto gradient = torch::autograd::grad({value.total}, {image})[0];
   return {value.total.item<double>(), value.losses, gradient, image.detach()};
 }
 

@@ -27,11 +27,15 @@ py::dict build_info() {
 
 // Numbers of bytes from which on a block goes back to the system as soon as it is freed. glibc moves this limit up to
 // what was freed last, and the maps of a large image then leave holes behind that nothing else fits into.
-constexpr int kLargeBlock = 1 << 20;
+constexpr int kLargeBlock = 1 << 22;
+// Bytes that may stay free at the end of the heap: smaller blocks, such as the gradient of an image of 512 pixels, come
+// and go with every evaluation, and pages that are new each time cost more than what is computed in them.
+constexpr int kKept = 1 << 25;
 
 void return_large_blocks() {
 #if defined(__GLIBC__)
   mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+  mallopt(M_TRIM_THRESHOLD, kKept);
 #endif
 }
 
