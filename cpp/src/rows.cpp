@@ -33,7 +33,8 @@ at::Tensor row_products(const at::Tensor& rows, at::IntArrayRef chosen) {
     TORCH_CHECK(row >= 0 && row < height, "nst::row_products: row ", row, " of ", height, " does not exist");
   if (!readable(rows)) {
     const auto indices = at::tensor(chosen, at::device(rows.device()).dtype(at::kLong));
-    return at::mm(rows, rows.index_select(0, indices).t()).to(at::kCPU).to(at::kDouble).contiguous();  // MPS has no float64
+    const auto products = at::mm(rows, rows.index_select(0, indices).t());
+    return products.to(at::kCPU).to(at::kDouble).contiguous();  // in this order: MPS has no float64
   }
   const auto* first = rows.const_data_ptr<float>();
   const int64_t pieces = (width + kPiece - 1) / kPiece;
