@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "numbers.h"
@@ -21,14 +22,15 @@ void convolve(const WinogradProblem<T>& problem) {
   const int64_t a_tile = 36 * static_cast<int64_t>(sizeof(float)) * (problem.inputs + problem.outputs);
   const int64_t threads = at::get_num_threads();
   const int64_t tiles = std::min(std::max(kCache / a_tile / 12 * 12, kFewestTiles), (all + threads - 1) / threads);
-  at::parallel_for(0, (all + tiles - 1) / tiles, 1, [&](int64_t block, int64_t end) {
+  // Every thread takes the next tiles when it is ready: one that is held up leaves more to the others.
+  std::atomic<int64_t> next = 0;
+  at::parallel_for(0, std::min(threads, (all + tiles - 1) / tiles), 1, [&](int64_t, int64_t) {
     thread_local std::vector<T> matrices;
     thread_local std::vector<float> products;
     matrices.resize(std::max<size_t>(matrices.size(), 36 * (tiles * problem.inputs + gap)));
     products.resize(std::max<size_t>(products.size(), 36 * (tiles * problem.outputs + gap)));
-    for (; block < end; ++block)
-      loops<T>().products.winograd(problem, block * tiles, std::min(tiles, all - block * tiles), matrices.data(),
-                          products.data());
+    for (int64_t first; (first = next.fetch_add(tiles)) < all;)
+      loops<T>().products.winograd(problem, first, std::min(tiles, all - first), matrices.data(), products.data());
   });
 }
 
