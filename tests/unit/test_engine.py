@@ -207,7 +207,10 @@ def test_bfloat16_ends_near_float32(registry):
     results = [carry_out(registry, precision=precision, steps=40) for precision in ("fp32", "bf16")]
     assert results[1].job.precision == "bf16"
     assert results[1].image.dtype == torch.float32
-    # Both fall by a factor of more than 10 000, and three channels leave the noise of bfloat16 little to cancel in.
+    full, half = (min(result.history[:15]) for result in results)
+    assert results[0].history[0] > 1000 * full
+    assert half == pytest.approx(full, rel=0.25)
+    # By the end three channels leave the noise of bfloat16 little to cancel in.
     assert results[1].history[0] > 10_000 * results[0].total
     assert results[1].total < 1.5 * results[0].total
 
