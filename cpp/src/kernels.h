@@ -26,10 +26,10 @@ struct WinogradProblem {
   T* output;
 };
 
-/// The tiles from `first` on; the scratch has room for 36 matrices (count, inputs) of T and 36 of float
-/// (count, outputs), each with a gap behind it.
+/// The tiles from `first` on; the scratch has room for (count, 36, inputs) of T and (count, 36, panel) of float, with a
+/// gap behind every tile.
 template <typename T>
-using WinogradTiles = void (*)(const WinogradProblem<T>&, int64_t first, int64_t count, T* matrices, float* products);
+using WinogradTiles = void (*)(const WinogradProblem<T>&, int64_t first, int64_t count, T* rows, float* products);
 
 /// Two rows of a map to one row of the pooled map; `width` counts the positions of the latter.
 template <typename T>
@@ -78,17 +78,16 @@ using NarrowGather = void (*)(const float* const* rows, int64_t width, int64_t i
 template <typename T>
 struct ProductKernels {
   int64_t step;  ///< rows that pack() interleaves
-  /// One panel of weights (inputs, 9, panel) to its places in 36 matrices that are `apart` from each other, each
-  /// (outputs / panel, inputs / step, panel, step).
-  void (*transform_weights)(const T* weight, int64_t inputs, int64_t apart, T* packed);
+  /// One panel of weights (inputs, 9, panel) to 36 matrices (inputs / step, panel, step) with a gap behind each. In every
+  /// `panel` of inputs, those whose index leaves the same rest when divided by the step are neighbours.
+  void (*transform_weights)(const T* weight, int64_t inputs, T* packed);
   WinogradTiles<T> winograd;
   /// (rows, width) to panels (width / panel, rows / step, panel, step), each row times its factor, unless that is null.
   void (*pack)(const T* matrix, const float* factors, int64_t rows, int64_t width, T* packed);
   /// The panels on and above the diagonal of c (width, width) += aᵀ b, both (depth, width), packed.
   void (*add_gram)(const T* a, const T* b, int64_t depth, int64_t width, float* c);
-  /// out (rows, width) = a (rows, width) b + bias, where b (width, width) is packed and the bias may be null;
-  /// products: room for the result.
-  void (*product)(const T* a, int64_t rows, const T* b, int64_t width, const float* bias, float* products, T* out);
+  /// out (rows, width) = a (rows, depth) b + bias, where b (depth, width) is packed and the bias may be null.
+  void (*product)(const T* a, int64_t rows, int64_t depth, const T* b, int64_t width, const float* bias, T* out);
 };
 
 /// The loops over one kind of number.
@@ -108,7 +107,7 @@ struct MapKernels {
 struct Kernels {
   const char* isa;
   int64_t panel;  ///< columns of a matrix that are handled together; channels must be a multiple
-  int64_t gap;    ///< elements behind every matrix in the scratch of Winograd
+  int64_t gap;    ///< numbers behind every matrix and every tile in the scratch of Winograd
   MapKernels<float> wide;
   MapKernels<uint16_t> half;  ///< bfloat16, by its bits
   RowProducts row_products;

@@ -4,7 +4,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <vector>
 
 #include "numbers.h"
 
@@ -12,7 +11,7 @@ namespace nst {
 namespace {
 
 // Positions whose features lie in the second-level cache together.
-constexpr int64_t kChunk = 128;
+constexpr int64_t kChunk = 120;
 
 }  // namespace
 
@@ -38,10 +37,9 @@ void multiply_positions(const at::Tensor& map, const at::Tensor& matrix, const a
     const T* from = data<T>(map);
     T* to = data<T>(out);
     at::parallel_for(0, positions, kChunk, [&](int64_t first, int64_t end) {
-      std::vector<float> products(kChunk * channels);
       for (int64_t p = first; p < end; p += kChunk)
-        loops<T>().products.product(from + p * channels, std::min(kChunk, end - p), data<T>(matrix), channels,
-                                    data<float>(bias), products.data(), to + p * channels);
+        loops<T>().products.product(from + p * channels, std::min(kChunk, end - p), channels, data<T>(matrix), channels,
+                                    data<float>(bias), to + p * channels);
     });
   });
 }

@@ -12,25 +12,24 @@
 namespace nst {
 namespace {
 
-// Size of the matrices that a thread works on at once, in bytes: about what a second-level cache holds.
-constexpr int64_t kCache = 1 << 19;
-constexpr int64_t kFewestTiles = 48;
+// Tiles that a thread works on at once: while the panels of the kernel are read over and over, they are all that has to
+// stay in its second-level cache.
+constexpr int64_t kTiles = 48;
 
 template <typename T>
 void convolve(const WinogradProblem<T>& problem) {
-  const int64_t all = (problem.height + 3) / 4 * problem.across, gap = kernels().gap;
-  const int64_t a_tile = 36 * static_cast<int64_t>(sizeof(float)) * (problem.inputs + problem.outputs);
-  const int64_t threads = at::get_num_threads();
-  const int64_t tiles = std::min(std::max(kCache / a_tile / 12 * 12, kFewestTiles), (all + threads - 1) / threads);
+  const int64_t panel = kernels().panel, gap = kernels().gap;
+  const int64_t all = (problem.height + 3) / 4 * problem.across, threads = at::get_num_threads();
+  const int64_t tiles = std::min(kTiles, (all + threads - 1) / threads);
   // Every thread takes the next tiles when it is ready: one that is held up leaves more to the others.
   std::atomic<int64_t> next = 0;
   at::parallel_for(0, std::min(threads, (all + tiles - 1) / tiles), 1, [&](int64_t, int64_t) {
-    thread_local std::vector<T> matrices;
+    thread_local std::vector<T> rows;
     thread_local std::vector<float> products;
-    matrices.resize(std::max<size_t>(matrices.size(), 36 * (tiles * problem.inputs + gap)));
-    products.resize(std::max<size_t>(products.size(), 36 * (tiles * problem.outputs + gap)));
+    rows.resize(std::max<size_t>(rows.size(), tiles * (36 * problem.inputs + gap)));
+    products.resize(std::max<size_t>(products.size(), tiles * (36 * panel + gap)));
     for (int64_t first; (first = next.fetch_add(tiles)) < all;)
-      loops<T>().products.winograd(problem, first, std::min(tiles, all - first), matrices.data(), products.data());
+      loops<T>().products.winograd(problem, first, std::min(tiles, all - first), rows.data(), products.data());
   });
 }
 
@@ -52,20 +51,24 @@ Winograd::Winograd(const at::Tensor& weight, bool transposed) {
   const int64_t panel = kernels().panel;
   TORCH_CHECK(inputs_ % panel == 0 && outputs_ % panel == 0, "nst: the Winograd kernel for ", kernels().isa,
               " needs multiples of ", panel, " channels, not ", inputs_, " and ", outputs_);
-  weight_ = w.reshape({outputs_ / panel, panel, inputs_, 9}).permute({0, 2, 3, 1}).contiguous();
+  int64_t step = 1;
+  by_type(w, [&](auto number) { step = loops<decltype(number)>().products.step; });
+  weight_ = w.reshape({outputs_ / panel, panel, inputs_ / panel, panel / step, step, 9})
+                .permute({0, 2, 4, 3, 5, 1})
+                .reshape({outputs_ / panel, inputs_, 9, panel})
+                .contiguous();
 }
 
 void Winograd::operator()(const at::Tensor& input, const at::Tensor& bias, bool relu, const at::Tensor& mask,
                           const at::Tensor& add, Buffers& buffers, at::Tensor& output) const {
-  const int64_t apart = outputs_ * inputs_ + kernels().gap;
-  auto packed = buffers.scratch(36 * apart, weight_.scalar_type());
+  const int64_t panel = kernels().panel, apart = 36 * (inputs_ * panel + kernels().gap);
+  auto packed = buffers.scratch(outputs_ / panel * apart, weight_.scalar_type());
   by_type(weight_, [&](auto number) {
     using T = decltype(number);
-    const int64_t panel = kernels().panel;
     at::parallel_for(0, outputs_ / panel, 1, [&](int64_t k, int64_t end) {
       for (; k < end; ++k)
-        loops<T>().products.transform_weights(data<T>(weight_) + k * inputs_ * 9 * panel, inputs_, apart,
-                                              data<T>(packed) + k * inputs_ * panel);
+        loops<T>().products.transform_weights(data<T>(weight_) + k * inputs_ * 9 * panel, inputs_,
+                                              data<T>(packed) + k * apart);
     });
     const int64_t height = input.size(2), width = input.size(3), pixels = height * width;
     const auto image = [pixels](const at::Tensor& map, int64_t n, int64_t channels) {

@@ -35,7 +35,7 @@ class Winograd {
 
  private:
   int64_t inputs_, outputs_;
-  at::Tensor weight_;  // (outputs / panel, inputs, 9, panel)
+  at::Tensor weight_;  // (outputs / panel, inputs, 9, panel), the inputs in the order of transform_weights()
 };
 
 }  // namespace nst
