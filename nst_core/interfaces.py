@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from nst_core.job import Component, ParamValue
+from nst_core.ops.head import Head
 
 __all__ = [
     "PIXELS",
@@ -160,6 +161,23 @@ class StatisticLoss(Loss):
             feature: ``(B, N, H', W')``.
             weight: ``(B, 1, H', W')`` or ``None``.
         """
+
+    def statistic_through(self, head: Head, feature: Tensor, weight: Tensor | None = None) -> Statistic:
+        """Return the statistic of ``head(feature)``.
+
+        A loss overrides it that can tell without computing this map: networks then leave their heads to it. A class
+        that overrides :meth:`statistic` alone is given the maps, whatever its base does.
+        """
+        return self.statistic(head(feature), weight)
+
+    @property
+    def sees_through_heads(self) -> bool:
+        """Whether it overrides :meth:`statistic_through`, for the statistic that it has."""
+        order = type(self).__mro__
+        through, statistic = (
+            next(i for i, base in enumerate(order) if name in vars(base)) for name in ("statistic_through", "statistic")
+        )
+        return order[through] is not StatisticLoss and through <= statistic
 
     @abstractmethod
     def criterion(self, statistic: Statistic, target: Statistic, channels: int) -> Tensor:

@@ -149,8 +149,8 @@ def evaluate_image(
     chosen = metric_layers(registry, extractor, layers)
     network = shared.extractor(registry, extractor)
     place = choose_device(device)
-    key = (spelled(extractor), tuple(chosen), place, torch.float32)
-    module = shared.network(key, lambda: network_on(network, chosen, place, torch.float32))
+    key = (spelled(extractor), tuple(chosen), (), place, torch.float32)
+    module, _ = shared.network(key, lambda: network_on(network, chosen, place, torch.float32))
 
     def loaded(source: ImageInput, role: str, size: int | None = None) -> Picture:
         picture = load(source, size=size, role=role)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 
 from nst_core.errors import BrokenContractError, JobError, PluginError
 from nst_core.interfaces import PIXELS, ImageLoss, Statistic, Tap
+from nst_core.ops import Head
 from nst_core.terms import BoundTerm, Targets
 from nst_core.tiles import Tile, Tiling
 from nst_core.view import PIXEL_TAP, View
@@ -62,6 +64,7 @@ class Objective:
         terms: Sequence[BoundTerm],
         *,
         taps: Mapping[str, Tap],
+        heads: Mapping[str, Head] = MappingProxyType({}),
         content: Tensor | None = None,
         style: Tensor | None = None,
         recall: Recall | None = None,
@@ -74,6 +77,8 @@ class Objective:
             layers: all layers that the terms use, but for the pixels.
             terms: at least one.
             taps: geometry of the layers.
+            heads: of the layers whose maps the network returns as they are before their heads; only losses that see
+                through heads may use these layers.
             content: ``(1, 3, H, W)`` in [0, 1], or ``None`` where no term needs it.
             style: ``(1, 3, H', W')`` in [0, 1], or ``None`` where no term needs it.
             recall: returns the targets of a term that were computed before, or calls the function given to it.
@@ -85,6 +90,7 @@ class Objective:
         self._network = network
         self._layers = tuple(layers)
         self._taps = {PIXELS: PIXEL_TAP, **taps}
+        self._heads = dict(heads)
         self._terms = tuple(terms)
         halo = max((term.loss.halo for term in terms if isinstance(term.loss, ImageLoss)), default=0)
         self.tiling = Tiling.of((self._taps[layer] for layer in layers), halo, most_pixels)
@@ -210,7 +216,7 @@ class Objective:
                 )
             maps |= dict(zip(self._layers, found, strict=True))
         height, width = image.shape[-2:]
-        return View(tile, maps, self._taps, (height, width))
+        return View(tile, maps, self._taps, (height, width), self._heads)
 
     def _judge(self, collected: Collected) -> tuple[Tensor, list[Tensor | None]]:
         """Return the losses and the gradient of the total with respect to each sum, in order."""

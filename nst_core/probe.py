@@ -72,6 +72,7 @@ class Probe:
                 made.layers,
                 bind_terms(self._job, self._registry, made.extractor),
                 taps=made.extractor.taps(),
+                heads=made.heads,
                 content=self._image(height, width, device),
                 style=self._image(height, width, device),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from nst_core.image import ImageInput, Picture, load
 from nst_core.interfaces import PIXELS, Extractor, Initializer, Optimizer, Tap
 from nst_core.job import Component, ImageRef, Job, Term
 from nst_core.objective import Objective, Recall
-from nst_core.ops import accelerated, native
+from nst_core.ops import Head, Headed, accelerated, native
 from nst_core.registry import Registry
 from nst_core.scales import enlarged
 from nst_core.shared import Shared, spelled
@@ -93,13 +93,14 @@ def resolve(
         else enlarged(start, (height, width))
     )
 
-    network = network_for(job, registry, shared, device, dtype).network
+    made = network_for(job, registry, shared, device, dtype)
     _check_weights(job, extractor)
     objective = Objective(
-        network,
+        made.network,
         layers,
         terms,
         taps=extractor.taps(),
+        heads=made.heads,
         most_pixels=most_pixels,
         content=_on(device, content_picture),
         style=_on(device, style_picture),
@@ -137,26 +138,45 @@ def _reference_noise(height: int, width: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Network:
-    """The network of a job, its layers and the extractor that it is of."""
+    """The network of a job, its layers and the extractor that it is of.
+
+    Attributes:
+        extractor: whose network it is.
+        layers: whose maps it returns, from shallow to deep.
+        network: on its device.
+        heads: those that were taken from it, by layer.
+    """
 
     extractor: Extractor
     layers: list[str]
     network: nn.Module
+    heads: Mapping[str, Head]
 
 
 def network_for(job: Job, registry: Registry, shared: Shared, device: torch.device, dtype: torch.dtype) -> Network:
     """Return the network that a job needs, from what is shared if it is there."""
     extractor = shared.extractor(registry, job.extractor)
     layers = layers_used(job, extractor)
-    key = (spelled(job.extractor), tuple(layers), device, dtype)
-    return Network(extractor, layers, shared.network(key, lambda: network_on(extractor, layers, device, dtype)))
+    terms = bind_terms(job, registry, extractor)
+    whole = {layer for term in terms if not term.sees_through_heads for layer in term.term.layers}
+    bare = tuple(layer for layer in layers if layer not in whole)
+    key = (spelled(job.extractor), tuple(layers), bare, device, dtype)
+    network, heads = shared.network(key, lambda: network_on(extractor, layers, device, dtype, bare))
+    return Network(extractor, layers, network, heads)
 
 
-def network_on(extractor: Extractor, layers: Sequence[str], device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """Build the network of ``layers`` on a device, on the native kernels where there are some."""
+def network_on(
+    extractor: Extractor, layers: Sequence[str], device: torch.device, dtype: torch.dtype, bare: Collection[str] = ()
+) -> tuple[nn.Module, Mapping[str, Head]]:
+    """Build the network of ``layers`` on a device, on the native kernels where there are some.
+
+    Returns:
+        The network, and the heads of the ``bare`` layers, whose maps it returns as they are before these.
+    """
     network = extractor.network(layers) if layers else nn.Identity()
     network = network.to(device=device, dtype=dtype).to(memory_format=memory_format(device))
-    return accelerated(network)  # and let go of the original's weights
+    heads = network.take_heads(bare) if isinstance(network, Headed) else {}
+    return accelerated(network), heads  # and let go of the original's weights
 
 
 def _initial(

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from nst_core.interfaces import FeatureLoss, ImageLoss, Loss, PointwiseLoss, Statistic, StatisticLoss, Tap
 from nst_core.job import Term
+from nst_core.ops import Head
 from nst_core.view import View
 
 __all__ = ["BoundTerm", "bind"]
@@ -33,9 +34,11 @@ class BoundTerm(ABC):
         parts: layers it reports a number for.
         targets: by layer; empty before, and for a loss on pixels. A mapping that is there does not change.
         tileable: whether its sums may be added up over tiles.
+        sees_through_heads: whether it takes maps from before a head without computing what the head makes of them.
     """
 
     targets: Targets = MappingProxyType({})
+    sees_through_heads: bool = False
     tileable: ClassVar[bool] = True
 
     def __init__(self, label: str, loss: Any, term: Term, taps: Mapping[str, Tap]) -> None:
@@ -65,13 +68,20 @@ class _StatisticTerm(BoundTerm):
     loss: StatisticLoss
     targets: Mapping[str, Statistic]
 
+    @property
+    def sees_through_heads(self) -> bool:  # type: ignore[override]
+        return self.loss.sees_through_heads
+
     def aim(self, view: View) -> None:
         found = dict(zip(self.parts, self.collect(view), strict=True))
         before = self.targets
         self.targets = {layer: before[layer] + new if layer in before else new for layer, new in found.items()}
 
     def collect(self, view: View) -> list[Statistic]:
-        return [self.loss.statistic(view.own(layer)) for layer in self.parts]
+        return [self._statistic(view.own(layer), view.heads.get(layer)) for layer in self.parts]
+
+    def _statistic(self, feature: Tensor, head: Head | None) -> Statistic:
+        return self.loss.statistic_through(head, feature) if head else self.loss.statistic(feature)
 
     def judge(self, collected: Sequence[Statistic]) -> list[Tensor]:
         return [

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from nst_core.interfaces import PIXELS, Tap
+from nst_core.ops import Head
 from nst_core.tiles import Tile
 
 __all__ = ["PIXEL_TAP", "View"]
@@ -24,12 +25,14 @@ class View:
         maps: by layer, of all pixels that were computed, the margin included; ``pixels`` are these pixels.
         taps: geometry of the layers.
         image_size: height and width of the whole image.
+        heads: by layer, where the maps are those before a head.
     """
 
     tile: Tile
     maps: Mapping[str, Tensor]
     taps: Mapping[str, Tap]
     image_size: tuple[int, int]
+    heads: Mapping[str, Head]
 
     @property
     def image(self) -> Tensor:

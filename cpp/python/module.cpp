@@ -9,6 +9,7 @@
 #include "nst/build_info.h"
 #include "nst/conv_stack.h"
 #include "nst/gram.h"
+#include "nst/head.h"
 
 namespace py = pybind11;
 
@@ -40,10 +41,17 @@ void return_large_blocks() {
 }
 
 using Tensors = std::vector<at::Tensor>;
+using OptionalTensors = std::vector<std::optional<at::Tensor>>;
+
+Tensors or_undefined(const OptionalTensors& given) {
+  Tensors result;
+  for (const auto& tensor : given) result.push_back(tensor.value_or(at::Tensor()));
+  return result;
+}
 
 std::shared_ptr<nst::ConvStack> make_stack(const std::vector<int64_t>& kinds, const Tensors& weights,
                                            const Tensors& biases, const std::vector<int64_t>& taps,
-                                           const Tensors& head_weights, const Tensors& head_biases,
+                                           const OptionalTensors& head_weights, const OptionalTensors& head_biases,
                                            const std::vector<float>& mean, const std::vector<float>& std) {
   std::vector<nst::LayerKind> layers;
   for (const auto kind : kinds) {
@@ -52,7 +60,7 @@ std::shared_ptr<nst::ConvStack> make_stack(const std::vector<int64_t>& kinds, co
     layers.push_back(static_cast<nst::LayerKind>(kind));
   }
   return std::make_shared<nst::ConvStack>(
-      nst::StackParts{layers, weights, biases, taps, head_weights, head_biases, mean, std});
+      nst::StackParts{layers, weights, biases, taps, or_undefined(head_weights), or_undefined(head_biases), mean, std});
 }
 
 }  // namespace
@@ -69,6 +77,22 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
       },
       py::arg("feature"), py::arg("weight") = py::none(),
       "Sum F F^T over positions: (B, N, H, W) to (B, N, N). Without a graph; torch.ops.nst.gram has one.");
+  module.def(
+      "gram_with_one",
+      [](const at::Tensor& feature, const std::optional<at::Tensor>& weight) {
+        const at::AutoDispatchBelowAutograd no_graph;
+        return nst::gram_with_one(feature, weight);
+      },
+      py::arg("feature"), py::arg("weight"), py::call_guard<py::gil_scoped_release>(),
+      "gram(feature, weight) with one more channel that is one everywhere. Without a graph.");
+  module.def(
+      "map_positions",
+      [](const at::Tensor& feature, const at::Tensor& weight, const at::Tensor& bias) {
+        const at::AutoDispatchBelowAutograd no_graph;
+        return nst::map_positions(feature, weight, bias);
+      },
+      py::arg("feature"), py::arg("weight"), py::arg("bias"), py::call_guard<py::gil_scoped_release>(),
+      "weight x + bias at every position: (B, N, H, W) to (B, K, H, W). Without a graph.");
   module.def(
       "release_buffers", [] { nst::Buffers::shared().release(); }, "Give back memory that is kept for the next evaluation.");
   py::class_<nst::ConvStack, std::shared_ptr<nst::ConvStack>>(module, "ConvStack",

@@ -59,9 +59,11 @@ ConvStack::ConvStack(const StackParts& parts)
   TORCH_CHECK(head_weights.size() == head_biases.size() && (head_weights.empty() || head_weights.size() == taps.size()),
               "nst::ConvStack: every tap needs a head, with a weight and a bias, or none has one");
   for (size_t i = 0; i < head_weights.size(); ++i) {
+    heads_.emplace_back();
+    if (!head_weights[i].defined()) continue;
     TORCH_CHECK(head_weights[i].scalar_type() == type_, "nst::ConvStack: all weights must be of one dtype");
-    heads_.emplace_back(head_weights[i], head_biases[i]);
-    TORCH_CHECK(heads_[i].inputs() == tap_channels[i], "nst::ConvStack: head ", i, " reads ", heads_[i].inputs(),
+    heads_[i].emplace(head_weights[i], head_biases[i]);
+    TORCH_CHECK(heads_[i]->inputs() == tap_channels[i], "nst::ConvStack: head ", i, " reads ", heads_[i]->inputs(),
                 " channels, but tap ", i, " has ", tap_channels[i]);
   }
 }
@@ -94,7 +96,10 @@ ConvStack::Maps ConvStack::forward(const at::Tensor& input, bool keep) const {
       current = maps.kept[i] = output;
       relu = false;
     }
-    if (tapped_[i]) maps.taps.push_back(heads_.empty() ? current : heads_[maps.taps.size()].forward(current, buffers_));
+    if (tapped_[i]) {
+      const auto* head = head_of(maps.taps.size());
+      maps.taps.push_back(head ? head->forward(current, buffers_) : current);
+    }
     if (!keep && i > 0) maps.kept[i - 1].reset();
   }
   if (!keep) maps = {{}, {}, std::move(maps.taps)};
@@ -112,7 +117,7 @@ at::Tensor ConvStack::backward(const Maps& maps, const std::vector<at::Tensor>& 
     const auto tap = next++;
     if (!gradients[tap].defined()) continue;
     given[i] = gradients[tap].to(type_).contiguous(at::MemoryFormat::ChannelsLast);
-    if (!heads_.empty()) given[i] = heads_[tap].backward(given[i], buffers_);
+    if (const auto* head = head_of(tap)) given[i] = head->backward(given[i], buffers_);
   }
   at::Tensor current;  // gradient of the output of layer i, its own tap included
   for (size_t i = kinds_.size(); i-- > 0;) {

@@ -87,52 +87,60 @@ bool fits_loops(const at::Tensor& feature) {
          has_products(feature.scalar_type(), feature.size(1));
 }
 
-// One image, channels-last: every thread sums its share of the positions.
+// One image, channels-last: every thread sums its share of the positions. `plain`, if defined, gets the sums of F.
 template <typename T>
-void loop_gram(const T* feature, const float* factors, int64_t positions, int64_t channels, at::Tensor& out) {
+void loop_gram(const T* feature, const float* factors, int64_t positions, int64_t channels, at::Tensor& out,
+               const at::Tensor& plain) {
   const auto& kernel = loops<T>().products;
   const int64_t threads = std::clamp<int64_t>(positions / kChunk, 1, at::get_num_threads());
   const int64_t share = (positions + threads - 1) / threads;
-  auto sums = at::zeros({threads, channels, channels}, out.options());
+  // A row more for the sums of F.
+  const int64_t size = channels * (channels + 1);
+  auto sums = at::zeros({threads, channels + 1, channels}, out.options());
   auto* const all = sums.mutable_data_ptr<float>();
   at::parallel_for(0, threads, 1, [&](int64_t thread, int64_t end) {
-    std::vector<float> block(channels * channels);
+    std::vector<float> block(size);
     std::vector<T> packed(kChunk * channels * (factors ? 2 : 1));
-    T *plain = packed.data(), *weighted = factors ? plain + kChunk * channels : plain;
+    T *left = packed.data(), *right = factors ? left + kChunk * channels : left;
     for (; thread < end; ++thread) {
       const int64_t begin = thread * share, last = std::min(positions, begin + share);
       for (int64_t p = begin; p < last; p += kChunk) {
         const int64_t count = std::min(kChunk, last - p), depth = (count + kernel.step - 1) / kernel.step * kernel.step;
-        kernel.pack(feature + p * channels, nullptr, count, channels, plain);
-        if (factors) kernel.pack(feature + p * channels, factors + p, count, channels, weighted);
-        kernel.add_gram(plain, weighted, depth, channels, block.data());
+        kernel.pack(feature + p * channels, nullptr, count, channels, left);
+        if (factors) kernel.pack(feature + p * channels, factors + p, count, channels, right);
+        kernel.add_gram(left, right, depth, channels, block.data());
+        if (plain.defined())
+          loops<T>().add_positions(feature + p * channels, factors ? factors + p : nullptr, count, channels,
+                                   block.data() + channels * channels);
         if ((p - begin + kChunk) % kBlock != 0 && p + kChunk < last) continue;
-        float* sum = all + thread * channels * channels;
-        for (int64_t i = 0; i < channels * channels; ++i) sum[i] += std::exchange(block[i], 0.0f);
+        float* sum = all + thread * size;
+        for (int64_t i = 0; i < size; ++i) sum[i] += std::exchange(block[i], 0.0f);
       }
     }
   });
-  out.copy_(sums.sum(0));
+  const auto total = sums.sum(0);
+  out.copy_(total.narrow(0, 0, channels));
+  if (plain.defined()) plain.copy_(total[channels]);
 }
 
-}  // namespace
-
-at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weight) {
-  check(feature, weight);
+// Add Σ F Fᵀ to `products` (B, N, N), and Σ F to `sums` (B, N), unless that is undefined.
+void sum_products(const at::Tensor& feature, const std::optional<at::Tensor>& weight, const at::Tensor& products,
+                  const at::Tensor& sums) {
   const int64_t batch = feature.size(0), channels = feature.size(1), positions = feature.size(2) * feature.size(3);
-  auto result = at::zeros({batch, channels, channels}, feature.options().dtype(wide(feature)));
-  const bool few = feature.scalar_type() == at::kBFloat16 && positions < kFewPositions && !fits_loops(feature);
-  if (few) return gram(feature.to(at::kFloat), weight);
-  const bool exact = feature.scalar_type() == result.scalar_type();
+  const auto type = products.scalar_type();
+  const bool own = fits_loops(feature), exact = feature.scalar_type() == type;
+  if (!exact && positions < kFewPositions && !own) return sum_products(feature.to(type), weight, products, sums);
+  if (sums.defined() && !own) sums.add_((weight ? feature.to(type) * *weight : feature.to(type)).sum({2, 3}));
   const int64_t block = std::clamp<int64_t>(positions / kFewestBlocks, 1, exact ? positions + 1 : kMostPositions);
   for (int64_t n = 0; n < batch && feature.numel() > 0; ++n) {
     const auto matrix = positions_by_channels(feature.select(0, n));
-    auto out = result.select(0, n);
-    if (fits_loops(feature)) {
+    auto out = products.select(0, n);
+    if (own) {
       const auto factors = weight ? column(*weight, n, at::kFloat).contiguous() : at::Tensor();
       by_type(feature, [&](auto number) {
         using T = decltype(number);
-        loop_gram(data<T>(feature) + n * positions * channels, data<float>(factors), positions, channels, out);
+        loop_gram(data<T>(feature) + n * positions * channels, data<float>(factors), positions, channels, out,
+                  sums.defined() ? sums[n] : sums);
       });
       mirror(out);
       continue;
@@ -141,7 +149,7 @@ at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weig
       const int64_t count = exact ? positions : std::min(block, positions - first);
       const auto part = matrix.narrow(0, first, count);
       if (weight) {
-        const auto factors = column(*weight, n, result.scalar_type()).narrow(0, first, count);
+        const auto factors = column(*weight, n, type).narrow(0, first, count);
         add_symmetric_product(part, (part * factors).to(part.scalar_type()), out);
       } else {
         add_symmetric_product(part, part, out);
@@ -150,6 +158,30 @@ at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weig
     }
     mirror(out);
   }
+}
+
+}  // namespace
+
+at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weight) {
+  check(feature, weight);
+  const int64_t batch = feature.size(0), channels = feature.size(1);
+  auto result = at::zeros({batch, channels, channels}, feature.options().dtype(wide(feature)));
+  sum_products(feature, weight, result, {});
+  return result;
+}
+
+at::Tensor gram_with_one(const at::Tensor& feature, const std::optional<at::Tensor>& weight) {
+  check(feature, weight);
+  const int64_t batch = feature.size(0), channels = feature.size(1);
+  auto result = at::zeros({batch, channels + 1, channels + 1}, feature.options().dtype(wide(feature)));
+  const auto sums = result.select(1, channels).narrow(1, 0, channels);
+  sum_products(feature, weight, result.narrow(1, 0, channels).narrow(2, 0, channels), sums);
+  result.select(2, channels).narrow(1, 0, channels).copy_(sums);
+  auto total = result.select(1, channels).select(1, channels);
+  if (weight)
+    total.copy_(weight->sum({1, 2, 3}));
+  else
+    total.fill_(feature.size(2) * feature.size(3));
   return result;
 }
 

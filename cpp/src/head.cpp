@@ -14,15 +14,19 @@ at::Tensor product(const at::Tensor& map, const at::Tensor& matrix, const at::Te
   return result;
 }
 
+// Whether our loops can multiply maps by such a matrix (K, C): it must be square.
+bool fits_loops(const at::Tensor& matrix) {
+  return matrix.size(0) == matrix.size(1) && has_products(matrix.scalar_type(), matrix.size(1));
+}
+
 }  // namespace
 
 Head::Head(const at::Tensor& weight, const at::Tensor& bias) {
   check_parameters("head", weight, bias, 1);
   weight_ = weight.detach().clone();
   bias_ = bias.detach().clone();
-  // The loops multiply by square matrices.
-  if (weight.size(0) != weight.size(1) || !has_products(weight.scalar_type(), weight.size(1))) return;
   const auto matrix = weight_.flatten(1).contiguous();
+  if (!fits_loops(matrix)) return;
   forward_ = packed(matrix.t().contiguous());
   backward_ = packed(matrix);
   bias_ = bias_.to(at::kFloat);
@@ -36,6 +40,18 @@ at::Tensor Head::forward(const at::Tensor& map, Buffers& buffers) const {
 at::Tensor Head::backward(const at::Tensor& gradient, Buffers& buffers) const {
   if (backward_.defined()) return product(gradient, backward_, {}, buffers);
   return at::conv2d(gradient, weight_.transpose(0, 1)).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+at::Tensor map_positions(const at::Tensor& feature, const at::Tensor& weight, const at::Tensor& bias) {
+  TORCH_CHECK(feature.dim() == 4 && weight.dim() == 2 && feature.size(1) == weight.size(1) && bias.dim() == 1 &&
+                  bias.size(0) == weight.size(0),
+              "nst::map_positions: a feature (B, N, H, W), a weight (K, N) and a bias (K) are needed, not ",
+              feature.sizes(), ", ", weight.sizes(), " and ", bias.sizes());
+  TORCH_CHECK(weight.scalar_type() == feature.scalar_type(), "nst::map_positions: feature is ", feature.scalar_type(),
+              ", weight ", weight.scalar_type());
+  if (feature.device().is_cpu() && feature.is_contiguous(at::MemoryFormat::ChannelsLast) && fits_loops(weight))
+    return product(feature, packed(weight.t().contiguous()), bias.to(at::kFloat).contiguous(), Buffers::shared());
+  return at::conv2d(feature, weight.unsqueeze(-1).unsqueeze(-1), bias.to(feature.scalar_type()));
 }
 
 }  // namespace nst

@@ -54,6 +54,10 @@ using SquaredError = double (*)(const T* a, const T* b, int64_t count);
 template <typename T>
 using ScaledDifference = void (*)(const T* a, const T* b, int64_t count, float factor, T* out);
 
+/// sums (channels) += every one of `count` positions, each times its factor, unless that is null.
+template <typename T>
+using AddPositions = void (*)(const T* map, const float* factors, int64_t count, int64_t channels, float* sums);
+
 /// Adds the inner products of a row with each of the others to `sums`, all of `count` numbers.
 using RowProducts = void (*)(const float* row, const float* const* other, int64_t others, int64_t count, double* sums);
 
@@ -78,8 +82,8 @@ using NarrowGather = void (*)(const float* const* rows, int64_t width, int64_t i
 template <typename T>
 struct ProductKernels {
   int64_t step;  ///< rows that pack() interleaves
-  /// One panel of weights (inputs, 9, panel) to 36 matrices (inputs / step, panel, step) with a gap behind each. In every
-  /// `panel` of inputs, those whose index leaves the same rest when divided by the step are neighbours.
+  /// One panel of weights (inputs, 9, panel) to 36 matrices (inputs / step, panel, step) with a gap behind each. In
+  /// every `panel` of inputs, those whose index leaves the same rest when divided by the step are neighbours.
   void (*transform_weights)(const T* weight, int64_t inputs, T* packed);
   WinogradTiles<T> winograd;
   /// (rows, width) to panels (width / panel, rows / step, panel, step), each row times its factor, unless that is null.
@@ -102,6 +106,7 @@ struct MapKernels {
   MaskAdd<T> mask_add;
   SquaredError<T> squared_error;
   ScaledDifference<T> scaled_difference;
+  AddPositions<T> add_positions;
 };
 
 struct Kernels {

@@ -1,7 +1,6 @@
 #include "nst/narrow.h"
 
 #include <ATen/Functions.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <array>
@@ -9,13 +8,15 @@
 
 #include "numbers.h"
 #include "products.h"
+#include "shares.h"
 
 namespace nst {
 namespace {
 
 constexpr int64_t kMostInputs = 4;
-// Rows that a thread takes at once.
-constexpr int64_t kRows = 16;
+// Rows that a thread takes at once. Of gradients more, where there are many: the first and the last row's neighbours are
+// computed twice.
+constexpr int64_t kRows = 8, kMostRows = 32;
 
 }  // namespace
 
@@ -42,7 +43,7 @@ void Narrow::forward(const at::Tensor& input, bool relu, at::Tensor& output) con
   const int64_t height = input.size(2), width = input.size(3);
   by_type(input, [&](auto number) {
     using T = decltype(number);
-    at::parallel_for(0, input.size(0) * height, kRows, [&](int64_t row, int64_t end) {
+    in_shares(input.size(0) * height, kRows, [&](int64_t row, int64_t end) {
       std::vector<float> lines(3 * (width + 2) * inputs_);
       for (; row < end; ++row)
         loops<T>().narrow_row(data<T>(input) + row / height * height * width * inputs_, height, width, inputs_,
@@ -58,7 +59,8 @@ at::Tensor Narrow::backward(const at::Tensor& gradient) const {
                           at::TensorOptions(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
   by_type(gradient, [&](auto number) {
     using T = decltype(number);
-    at::parallel_for(0, gradient.size(0) * height, kRows, [&](int64_t first, int64_t end) {
+    const int64_t all = gradient.size(0) * height;
+    in_shares(all, std::clamp(all / (2 * at::get_num_threads()), kRows, kMostRows), [&](int64_t first, int64_t end) {
       // The parts of row r are kept in one of three places; a row of the result needs those of its neighbours.
       std::vector<float> wide(width * outputs_), parts(3 * line), nothing(line);
       int64_t made = first - 2;

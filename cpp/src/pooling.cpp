@@ -5,10 +5,13 @@
 #include <algorithm>
 
 #include "numbers.h"
+#include "shares.h"
 
 namespace nst {
 namespace {
 
+// Rows of a pooled map that a thread takes at once.
+constexpr int64_t kRows = 4;
 // Elements of a map that one task of mask_add() goes over.
 constexpr int64_t kGrain = 1 << 16;
 
@@ -29,7 +32,7 @@ void pool(const at::Tensor& input, bool average, bool relu, at::Tensor& output) 
     using T = decltype(number);
     const T* in = data<T>(input);
     T* out = data<T>(output);
-    at::parallel_for(0, input.size(0) * rows, 1, [&](int64_t row, int64_t end) {
+    in_shares(input.size(0) * rows, kRows, [&](int64_t row, int64_t end) {
       for (; row < end; ++row) {
         const T* above = in + (row / rows * height + row % rows * 2) * line;
         loops<T>().pool_row(above, above + line, columns, channels, average, relu, out + row * columns * channels);
@@ -47,7 +50,7 @@ void pool_backward(const at::Tensor& gradient, const at::Tensor& input, bool ave
     const T *from = data<T>(gradient), *in = data<T>(input), *plus = data<T>(add);
     T* out = data<T>(output);
     // One more row than the pooled map has, for the line that an odd height leaves over.
-    at::parallel_for(0, input.size(0) * (rows + 1), 1, [&](int64_t row, int64_t end) {
+    in_shares(input.size(0) * (rows + 1), kRows, [&](int64_t row, int64_t end) {
       for (; row < end; ++row) {
         const int64_t n = row / (rows + 1), r = row % (rows + 1), at = (n * height + 2 * r) * line;
         const T* extra = plus ? plus + at : nullptr;

@@ -1,17 +1,16 @@
 #include "products.h"
 
 #include <ATen/Functions.h>
-#include <ATen/Parallel.h>
-
-#include <algorithm>
 
 #include "numbers.h"
+#include "shares.h"
 
 namespace nst {
 namespace {
 
-// Positions whose features lie in the second-level cache together.
-constexpr int64_t kChunk = 120;
+// Positions that a thread takes at once: their features lie in its second-level cache while panels of the matrix follow
+// each other. A multiple of the rows of a product.
+constexpr int64_t kChunk = 240;
 
 }  // namespace
 
@@ -36,10 +35,9 @@ void multiply_positions(const at::Tensor& map, const at::Tensor& matrix, const a
     using T = decltype(number);
     const T* from = data<T>(map);
     T* to = data<T>(out);
-    at::parallel_for(0, positions, kChunk, [&](int64_t first, int64_t end) {
-      for (int64_t p = first; p < end; p += kChunk)
-        loops<T>().products.product(from + p * channels, std::min(kChunk, end - p), channels, data<T>(matrix), channels,
-                                    data<float>(bias), to + p * channels);
+    in_shares(positions, kChunk, [&](int64_t first, int64_t end) {
+      loops<T>().products.product(from + first * channels, end - first, channels, data<T>(matrix), channels,
+                                  data<float>(bias), to + first * channels);
     });
   });
 }

@@ -4,32 +4,32 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <atomic>
 #include <vector>
 
 #include "numbers.h"
+#include "shares.h"
 
 namespace nst {
 namespace {
 
-// Tiles that a thread works on at once: while the panels of the kernel are read over and over, they are all that has to
-// stay in its second-level cache.
-constexpr int64_t kTiles = 48;
+// Tiles that a thread works on at once, at most: while the panels of the kernel are read over and over, they are all
+// that has to stay in its second-level cache.
+constexpr int64_t kMostTiles = 48;
+// Fewer where there are few, so that every thread has several turns; but a multiple of the rows of a product.
+constexpr int64_t kTurns = 4;
+constexpr int64_t kRows = 12;
 
 template <typename T>
 void convolve(const WinogradProblem<T>& problem) {
   const int64_t panel = kernels().panel, gap = kernels().gap;
-  const int64_t all = (problem.height + 3) / 4 * problem.across, threads = at::get_num_threads();
-  const int64_t tiles = std::min(kTiles, (all + threads - 1) / threads);
-  // Every thread takes the next tiles when it is ready: one that is held up leaves more to the others.
-  std::atomic<int64_t> next = 0;
-  at::parallel_for(0, std::min(threads, (all + tiles - 1) / tiles), 1, [&](int64_t, int64_t) {
+  const int64_t all = (problem.height + 3) / 4 * problem.across, turns = kTurns * at::get_num_threads();
+  const int64_t tiles = std::clamp((all / turns + kRows - 1) / kRows * kRows, kRows, kMostTiles);
+  in_shares(all, tiles, [&](int64_t first, int64_t end) {
     thread_local std::vector<T> rows;
     thread_local std::vector<float> products;
     rows.resize(std::max<size_t>(rows.size(), tiles * (36 * problem.inputs + gap)));
     products.resize(std::max<size_t>(products.size(), tiles * (36 * panel + gap)));
-    for (int64_t first; (first = next.fetch_add(tiles)) < all;)
-      loops<T>().products.winograd(problem, first, std::min(tiles, all - first), rows.data(), products.data());
+    loops<T>().products.winograd(problem, first, end - first, rows.data(), products.data());
   });
 }
 
@@ -65,10 +65,9 @@ void Winograd::operator()(const at::Tensor& input, const at::Tensor& bias, bool 
   auto packed = buffers.scratch(outputs_ / panel * apart, weight_.scalar_type());
   by_type(weight_, [&](auto number) {
     using T = decltype(number);
-    at::parallel_for(0, outputs_ / panel, 1, [&](int64_t k, int64_t end) {
-      for (; k < end; ++k)
-        loops<T>().products.transform_weights(data<T>(weight_) + k * inputs_ * 9 * panel, inputs_,
-                                              data<T>(packed) + k * apart);
+    in_shares(outputs_ / panel, 1, [&](int64_t k, int64_t) {
+      loops<T>().products.transform_weights(data<T>(weight_) + k * inputs_ * 9 * panel, inputs_,
+                                            data<T>(packed) + k * apart);
     });
     const int64_t height = input.size(2), width = input.size(3), pixels = height * width;
     const auto image = [pixels](const at::Tensor& map, int64_t n, int64_t channels) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nst_core.ops.head import Head
 from nst_core.ops.loading import native
 
-__all__ = ["ConvStack", "LayerKind", "ReferenceStack", "Stacked", "accelerated", "conv_stack"]
+__all__ = ["ConvStack", "Headed", "LayerKind", "ReferenceStack", "Stacked", "accelerated", "conv_stack"]
 
 LayerKind = Literal["conv", "relu", "max-pool", "average-pool"]
 # In the order of the native enumeration.
@@ -29,7 +30,7 @@ class ConvStack:
         biases: likewise, ``(K,)``.
         taps: indices of the layers whose outputs are wanted, ascending.
         heads: what every position of each tap is mapped by before it is returned, weight ``(K, C, 1, 1)`` and bias
-            ``(K,)``; empty for the outputs themselves.
+            ``(K,)``; ``None`` for a tap that is returned itself, empty where all are.
         mean: of every channel; the first layer sees ``(input - mean) / std``, computed in float32.
         std: likewise; both empty leave the input as it is.
     """
@@ -38,19 +39,19 @@ class ConvStack:
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor, ...]
     taps: tuple[int, ...]
-    heads: tuple[tuple[Tensor, Tensor], ...] = ()
+    heads: tuple[tuple[Tensor, Tensor] | None, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
 
     @property
     def head_weights(self) -> list[Tensor]:
-        """The weights of the heads."""
-        return [weight for weight, _ in self.heads]
+        """The weights of the heads that there are."""
+        return [head[0] for head in self.heads if head]
 
     @property
     def head_biases(self) -> list[Tensor]:
-        """The biases of the heads."""
-        return [bias for _, bias in self.heads]
+        """The biases of the heads that there are."""
+        return [head[1] for head in self.heads if head]
 
 
 class ReferenceStack(nn.Module):
@@ -80,7 +81,7 @@ class ReferenceStack(nn.Module):
                 found.append(x)
         if not stack.heads:
             return found
-        return [F.conv2d(tap, weight, bias) for tap, (weight, bias) in zip(found, stack.heads, strict=True)]
+        return [F.conv2d(tap, *head) if head else tap for tap, head in zip(found, stack.heads, strict=True)]
 
 
 class NativeStack(nn.Module):
@@ -95,8 +96,8 @@ class NativeStack(nn.Module):
             list(stack.weights),
             list(stack.biases),
             list(stack.taps),
-            stack.head_weights,
-            stack.head_biases,
+            [head and head[0] for head in stack.heads],
+            [head and head[1] for head in stack.heads],
             stack.mean,
             stack.std,
         )
@@ -131,6 +132,14 @@ class Stacked(Protocol):
 
     def order(self) -> Sequence[int]:
         """Say which of the stack's taps each of the wanted layers is."""
+
+
+@runtime_checkable
+class Headed(Protocol):
+    """A network whose layers end in heads that may be left to the losses."""
+
+    def take_heads(self, layers: Collection[str]) -> dict[str, Head]:
+        """Take the heads of layers away, so that the network returns what comes before them; return them by layer."""
 
 
 class StackedNetwork(nn.Module):

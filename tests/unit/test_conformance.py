@@ -22,6 +22,7 @@ from nst_core import (
     Tap,
     save_image,
 )
+from nst_core.ops import Head
 from nst_core.testing import ConformanceError, NotApplicable, conformance, run_checks
 from nst_plugins.extractors.vgg19 import Vgg19
 from nst_plugins.initializers.image import ImageStart
@@ -78,6 +79,11 @@ class NarrowSums(GramStyle):
     def statistic(self, feature, weight=None):
         found = super().statistic(feature, weight)
         return Statistic(tuple(s.to(feature.dtype) for s in found.sums), found.weight)
+
+
+class ForgetsTheBias(GramStyle):
+    def statistic_through(self, head, feature, weight=None):
+        return super().statistic_through(Head(head.weight, torch.zeros_like(head.bias)), feature, weight)
 
 
 class UsesItsOwnChannels(GramStyle):
@@ -197,6 +203,7 @@ class Training(TinyExtractor):
 @pytest.mark.parametrize(
     ("component", "noticed"),
     [
+        (ForgetsTheBias, {"sees-through-heads"}),
         (Averages, {"sums-over-positions", "is-the-same-in-tiles"}),
         (IgnoresWeight, {"splits-weights", "carries-its-weight"}),
         (NarrowSums, {"sums-in-float32"}),

@@ -63,8 +63,8 @@ def test_content_loss_is_the_formula(shape, reduction):
     taps = {"l": Tap(shape[0], 1, 1)}
     term = bind("c", MseContent(reduction), Term("c", 1.0, ("l",)), taps)
     (whole,) = Tiling().tiles(*shape[1:])
-    term.aim(View(whole, {"l": content}, taps, shape[1:]))
-    (found,) = term.judge(term.collect(View(whole, {"l": pastiche}, taps, shape[1:])))
+    term.aim(View(whole, {"l": content}, taps, shape[1:], {}))
+    (found,) = term.judge(term.collect(View(whole, {"l": pastiche}, taps, shape[1:], {})))
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "nst/buffers.h"
@@ -23,7 +24,7 @@ struct StackParts {
   std::vector<at::Tensor> biases;        ///< likewise, (K)
   std::vector<int64_t> taps;             ///< indices of layers whose output is wanted, ascending
   std::vector<at::Tensor> head_weights;  ///< of the map that each tap goes through before it is returned, (K, C, 1, 1);
-                                         ///< the next layer does not. Empty for none
+                                         ///< the next layer does not. Undefined for a tap without, empty for none
   std::vector<at::Tensor> head_biases;   ///< likewise, (K)
   std::vector<float> mean, std;          ///< the first layer sees (input - mean) / std; empty: the input itself
 };
@@ -57,6 +58,7 @@ class ConvStack {
   static std::vector<at::Tensor> apply(const std::shared_ptr<const ConvStack>& stack, const at::Tensor& input);
 
  private:
+  const Head* head_of(size_t tap) const { return tap < heads_.size() && heads_[tap] ? &*heads_[tap] : nullptr; }
   bool is(size_t layer, LayerKind kind) const { return layer < kinds_.size() && kinds_[layer] == kind; }
   at::Tensor gradient_through(size_t layer, const at::Tensor& gradient, const at::Tensor& source, bool relu,
                               const at::Tensor& add) const;
@@ -64,7 +66,7 @@ class ConvStack {
   std::vector<LayerKind> kinds_;
   std::vector<std::unique_ptr<Convolution>> convolutions_;  // by layer; null for the others
   std::vector<bool> tapped_;
-  std::vector<Head> heads_;  // by tap, or none
+  std::vector<std::optional<Head>> heads_;  // by tap, or none at all
   at::ScalarType type_;
   int64_t inputs_;
   Normalization normalization_;

@@ -15,6 +15,9 @@ namespace nst {
 /// positions that are summed in float32, so that the rounding of partial sums does not build up.
 at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weight = {});
 
+/// gram() of the feature with one more channel that is one everywhere, (B, N + 1, N + 1): its last row is Σ F, and Σ 1.
+at::Tensor gram_with_one(const at::Tensor& feature, const std::optional<at::Tensor>& weight = {});
+
 /// The gradient of gram() with respect to the feature: (G + Gᵀ) F, times the weight; in the feature's dtype.
 at::Tensor gram_backward(const at::Tensor& gradient, const at::Tensor& feature,
                          const std::optional<at::Tensor>& weight = {});

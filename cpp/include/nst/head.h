@@ -26,4 +26,10 @@ class Head {
   at::Tensor forward_, backward_;  // packed for the loops; undefined where these do not fit
 };
 
+/// weight x + bias at every position.
+///
+/// feature: (B, N, H, W). weight: (K, N), of its dtype. bias: (K), of its dtype or float32.
+/// Returns (B, K, H, W); nothing here has a graph.
+at::Tensor map_positions(const at::Tensor& feature, const at::Tensor& weight, const at::Tensor& bias);
+
 }  // namespace nst

@@ -1,13 +1,13 @@
 """The part of VGG-19 that a job needs, as a frozen module that TorchScript and torch.export understand."""
 
 # No `from __future__ import annotations` here: TorchScript reads the types of buffers and cannot read texts.
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
 
-from nst_core.ops import ConvStack, LayerKind
+from nst_core.ops import ConvStack, Head, LayerKind
 from nst_core.weights import InputConvention
 from nst_plugins.extractors.vgg19_layout import STEPS, Step
 
@@ -88,9 +88,9 @@ class Vgg19Network(nn.Module):
             else:
                 self.steps.append(nn.MaxPool2d(2) if pooling == "max" else nn.AvgPool2d(2))
         self.tapped = [step.name in layers for step in steps]
-        names = [step.name for step in steps if step.name in layers]
-        self.wanted = [names.index(layer) for layer in layers]
-        self.heads = nn.ModuleList(_head(*heads[name]) for name in names) if heads else None
+        self.names = [step.name for step in steps if step.name in layers]
+        self.wanted = [self.names.index(layer) for layer in layers]
+        self.heads = nn.ModuleList(_head(*heads[name]) for name in self.names) if heads else None
         self.eval()
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -121,12 +121,21 @@ class Vgg19Network(nn.Module):
             weights=tuple(c.weight for c in convolutions),
             biases=tuple(c.bias for c in convolutions if c.bias is not None),
             taps=tuple(i for i, tapped in enumerate(self.tapped) if tapped),
-            heads=tuple(
-                (h.weight, h.bias) for h in self.heads or () if isinstance(h, nn.Conv2d) and h.bias is not None
-            ),
+            heads=tuple(_parts(head) for head in self.heads or ()),
             mean=tuple(self.normalize.mean.flatten().tolist()),
             std=tuple(self.normalize.std.flatten().tolist()),
         )
+
+    def take_heads(self, layers: Collection[str]) -> dict[str, Head]:
+        """Return the heads of layers, and return the layers' own outputs from now on."""
+        taken: dict[str, Head] = {}
+        if self.heads is not None:
+            for i, (name, head) in enumerate(zip(self.names, self.heads, strict=True)):
+                parts = _parts(head)
+                if parts and name in layers:
+                    taken[name] = Head(parts[0].flatten(1), parts[1])
+                    self.heads[i] = nn.Identity()
+        return taken
 
     def order(self) -> list[int]:
         """Say which of the stack's taps each of the layers asked for is."""
@@ -141,6 +150,11 @@ def _kind(step: nn.Module) -> LayerKind:
         nn.AvgPool2d: "average-pool",
     }
     return kinds[type(step)]
+
+
+def _parts(head: nn.Module) -> tuple[Tensor, Tensor] | None:
+    """Return weight and bias of a head, ``None`` where it was taken away."""
+    return (head.weight, head.bias) if isinstance(head, nn.Conv2d) and head.bias is not None else None
 
 
 def _head(weight: Tensor, bias: Tensor) -> nn.Conv2d:

@@ -31,6 +31,10 @@ class GramStyle(StatisticLoss):
         """Sum F Fᵀ over positions: ``(B, N, N)``."""
         return Statistic((ops.gram(feature, weight),), ops.total_weight(feature, weight))
 
+    def statistic_through(self, head: ops.Head, feature: Tensor, weight: Tensor | None = None) -> Statistic:
+        """Sum F Fᵀ of what the head makes of the feature."""
+        return Statistic((ops.gram_through(head, feature, weight),), ops.total_weight(feature, weight))
+
     def criterion(self, statistic: Statistic, target: Statistic, channels: int) -> Tensor:
         """Compare the averaged Gram matrices."""
         (pastiche,), (style,) = statistic.means(), target.means()

@@ -1,0 +1,42 @@
+"""Heads: frozen linear maps between a layer of a network and the losses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nst_core.ops.loading import native
+from nst_core.ops.positions import wide
+
+__all__ = ["Head"]
+
+
+@dataclass(frozen=True)
+class Head:
+    """What every position of a feature map is mapped by before a loss sees it.
+
+    Attributes:
+        weight: ``(K, N)``.
+        bias: ``(K,)``, of the same dtype or float32.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    @cached_property
+    def both(self) -> Tensor:
+        """``(K, N + 1)``, the bias as the last column, float32 or wider."""
+        return wide(torch.cat([self.weight, self.bias[:, None].to(self.weight.dtype)], dim=1))
+
+    def __call__(self, feature: Tensor) -> Tensor:
+        """Map ``(B, N, H, W)``, of the same dtype, to ``(B, K, H, W)``."""
+        module = native().module
+        graph = torch.is_grad_enabled() and feature.requires_grad
+        if module is not None and feature.device.type == "cpu" and not graph:
+            result: Tensor = module.map_positions(feature, self.weight, self.bias)
+            return result
+        return F.conv2d(feature, self.weight[:, :, None, None], self.bias.to(feature.dtype))
