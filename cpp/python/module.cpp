@@ -9,7 +9,6 @@
 #include "nst/build_info.h"
 #include "nst/conv_stack.h"
 #include "nst/gram.h"
-#include "nst/head.h"
 
 namespace py = pybind11;
 
@@ -77,22 +76,6 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
       },
       py::arg("feature"), py::arg("weight") = py::none(),
       "Sum F F^T over positions: (B, N, H, W) to (B, N, N). Without a graph; torch.ops.nst.gram has one.");
-  module.def(
-      "gram_with_one",
-      [](const at::Tensor& feature, const std::optional<at::Tensor>& weight) {
-        const at::AutoDispatchBelowAutograd no_graph;
-        return nst::gram_with_one(feature, weight);
-      },
-      py::arg("feature"), py::arg("weight"), py::call_guard<py::gil_scoped_release>(),
-      "gram(feature, weight) with one more channel that is one everywhere. Without a graph.");
-  module.def(
-      "map_positions",
-      [](const at::Tensor& feature, const at::Tensor& weight, const at::Tensor& bias) {
-        const at::AutoDispatchBelowAutograd no_graph;
-        return nst::map_positions(feature, weight, bias);
-      },
-      py::arg("feature"), py::arg("weight"), py::arg("bias"), py::call_guard<py::gil_scoped_release>(),
-      "weight x + bias at every position: (B, N, H, W) to (B, K, H, W). Without a graph.");
   module.def(
       "release_buffers", [] { nst::Buffers::shared().release(); }, "Give back memory that is kept for the next evaluation.");
   py::class_<nst::ConvStack, std::shared_ptr<nst::ConvStack>>(module, "ConvStack",

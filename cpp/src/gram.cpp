@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "nst/buffers.h"
+#include "nst/head.h"
 #include "numbers.h"
 #include "products.h"
 
@@ -160,18 +161,8 @@ void sum_products(const at::Tensor& feature, const std::optional<at::Tensor>& we
   }
 }
 
-}  // namespace
-
-at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weight) {
-  check(feature, weight);
-  const int64_t batch = feature.size(0), channels = feature.size(1);
-  auto result = at::zeros({batch, channels, channels}, feature.options().dtype(wide(feature)));
-  sum_products(feature, weight, result, {});
-  return result;
-}
-
+// gram() of the feature with one more channel that is one everywhere, (B, N + 1, N + 1).
 at::Tensor gram_with_one(const at::Tensor& feature, const std::optional<at::Tensor>& weight) {
-  check(feature, weight);
   const int64_t batch = feature.size(0), channels = feature.size(1);
   auto result = at::zeros({batch, channels + 1, channels + 1}, feature.options().dtype(wide(feature)));
   const auto sums = result.select(1, channels).narrow(1, 0, channels);
@@ -182,6 +173,24 @@ at::Tensor gram_with_one(const at::Tensor& feature, const std::optional<at::Tens
     total.copy_(weight->sum({1, 2, 3}));
   else
     total.fill_(feature.size(2) * feature.size(3));
+  return result;
+}
+
+// What the head (K, N + 1) of a feature must be; returns it in `type`.
+at::Tensor checked_head(const at::Tensor& head, const at::Tensor& feature, at::ScalarType type) {
+  TORCH_CHECK(head.dim() == 2 && head.size(1) == feature.size(1) + 1 && head.device() == feature.device(),
+              "nst::gram_through: the head for a feature of shape ", feature.sizes(), " on ", feature.device(),
+              " must be (K, ", feature.size(1) + 1, "), not ", head.sizes(), " on ", head.device());
+  return head.to(type);
+}
+
+}  // namespace
+
+at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weight) {
+  check(feature, weight);
+  const int64_t batch = feature.size(0), channels = feature.size(1);
+  auto result = at::zeros({batch, channels, channels}, feature.options().dtype(wide(feature)));
+  sum_products(feature, weight, result, {});
   return result;
 }
 
@@ -208,6 +217,30 @@ at::Tensor gram_backward(const at::Tensor& gradient, const at::Tensor& feature,
     if (!direct) image.copy_(out.t().reshape(image.sizes()));
   }
   return result;
+}
+
+at::Tensor gram_through(const at::Tensor& feature, const std::optional<at::Tensor>& weight, const at::Tensor& head) {
+  check(feature, weight);
+  const auto both = checked_head(head, feature, wide(feature));
+  return at::matmul(at::matmul(both, gram_with_one(feature, weight)), both.t());
+}
+
+at::Tensor gram_through_backward(const at::Tensor& gradient, const at::Tensor& feature,
+                                 const std::optional<at::Tensor>& weight, const at::Tensor& head) {
+  check(feature, weight);
+  const auto both = checked_head(head, feature, wide(feature));
+  TORCH_CHECK(gradient.sizes() == at::IntArrayRef({feature.size(0), both.size(0), both.size(0)}),
+              "nst::gram_through_backward: the gradient for a feature of shape ", feature.sizes(), " and a head of shape ",
+              head.sizes(), " cannot be ", gradient.sizes());
+  const int64_t channels = feature.size(1);
+  const auto map = at::matmul(both.t(), at::matmul(gradient + gradient.transpose(1, 2), both)).narrow(1, 0, channels);
+  std::vector<at::Tensor> parts;
+  for (int64_t n = 0; n < feature.size(0); ++n)
+    parts.push_back(map_positions(feature.narrow(0, n, 1), map[n].narrow(1, 0, channels).to(feature.scalar_type()),
+                                  map[n].select(1, channels)));
+  if (parts.empty()) return at::empty_like(feature);
+  const auto result = parts.size() == 1 ? parts[0] : at::cat(parts);
+  return weight ? (result * *weight).to(feature.scalar_type()) : result;
 }
 
 at::Tensor gram_backward_weight(const at::Tensor& gradient, const at::Tensor& feature) {

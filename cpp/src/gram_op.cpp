@@ -52,6 +52,61 @@ at::Tensor gram_autograd(const at::Tensor& feature, const std::optional<at::Tens
   return Gram::apply(feature, weight);
 }
 
+at::Tensor call_gram_through(const at::Tensor& feature, const std::optional<at::Tensor>& weight,
+                             const at::Tensor& head) {
+  static const auto op =
+      c10::Dispatcher::singleton()
+          .findSchemaOrThrow("nst::gram_through", "")
+          .typed<at::Tensor(const at::Tensor&, const std::optional<at::Tensor>&, const at::Tensor&)>();
+  return op.call(feature, weight, head);
+}
+
+at::Tensor call_gram_through_backward(const at::Tensor& gradient, const at::Tensor& feature,
+                                      const std::optional<at::Tensor>& weight, const at::Tensor& head) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("nst::gram_through_backward", "")
+                             .typed<at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                                               const at::Tensor&)>();
+  return op.call(gradient, feature, weight, head);
+}
+
+class GramThrough : public torch::autograd::Function<GramThrough> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& feature,
+                            const std::optional<at::Tensor>& weight, const at::Tensor& head) {
+    TORCH_CHECK(!head.requires_grad() && !(weight && weight->requires_grad()),
+                "nst::gram_through: there are gradients of the feature only");
+    const at::AutoDispatchBelowADInplaceOrView below;
+    context->save_for_backward({feature, weight.value_or(at::Tensor()), head});
+    return call_gram_through(feature, weight, head);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const auto saved = context->get_saved_variables();
+    const auto given = saved[1].defined() ? std::optional<at::Tensor>(saved[1]) : std::nullopt;
+    return {call_gram_through_backward(gradients[0], saved[0], given, saved[2]), at::Tensor(), at::Tensor()};
+  }
+};
+
+at::Tensor gram_through_autograd(const at::Tensor& feature, const std::optional<at::Tensor>& weight,
+                                 const at::Tensor& head) {
+  return GramThrough::apply(feature, weight, head);
+}
+
+at::Tensor gram_through_meta(const at::Tensor& feature, const std::optional<at::Tensor>& /*weight*/,
+                             const at::Tensor& head) {
+  TORCH_CHECK(feature.dim() == 4, "nst::gram_through: feature must have the shape (B, N, H, W), not ",
+              feature.sym_sizes());
+  const auto type = feature.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const auto outputs = head.sym_size(0);
+  return at::empty_symint({feature.sym_size(0), outputs, outputs}, feature.options().dtype(type));
+}
+
+at::Tensor gram_through_backward_meta(const at::Tensor& /*gradient*/, const at::Tensor& feature,
+                                      const std::optional<at::Tensor>& /*weight*/, const at::Tensor& /*head*/) {
+  return at::empty_like(feature);
+}
+
 at::Tensor gram_meta(const at::Tensor& feature, const std::optional<at::Tensor>& /*weight*/) {
   TORCH_CHECK(feature.dim() == 4, "nst::gram: feature must have the shape (B, N, H, W), not ", feature.sym_sizes());
   const auto type = feature.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
@@ -76,18 +131,27 @@ at::Tensor gram_backward_cpu(const at::Tensor& gradient, const at::Tensor& featu
 TORCH_LIBRARY_FRAGMENT(nst, library) {
   library.def("gram(Tensor feature, Tensor? weight=None) -> Tensor");
   library.def("gram_backward(Tensor gradient, Tensor feature, Tensor? weight=None) -> Tensor");
+  library.def("gram_through(Tensor feature, Tensor? weight, Tensor head) -> Tensor");
+  library.def("gram_through_backward(Tensor gradient, Tensor feature, Tensor? weight, Tensor head) -> Tensor");
 }
 
 TORCH_LIBRARY_IMPL(nst, CPU, library) {
   library.impl("gram", &gram_cpu);
   library.impl("gram_backward", &gram_backward_cpu);
+  library.impl("gram_through", &gram_through);
+  library.impl("gram_through_backward", &gram_through_backward);
 }
 
 TORCH_LIBRARY_IMPL(nst, Meta, library) {
   library.impl("gram", &gram_meta);
   library.impl("gram_backward", &gram_backward_meta);
+  library.impl("gram_through", &gram_through_meta);
+  library.impl("gram_through_backward", &gram_through_backward_meta);
 }
 
-TORCH_LIBRARY_IMPL(nst, Autograd, library) { library.impl("gram", &gram_autograd); }
+TORCH_LIBRARY_IMPL(nst, Autograd, library) {
+  library.impl("gram", &gram_autograd);
+  library.impl("gram_through", &gram_through_autograd);
+}
 
 }  // namespace nst

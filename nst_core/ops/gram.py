@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from nst_core.ops.head import Head
 from nst_core.ops.loading import native
@@ -42,10 +39,10 @@ def gram_reference(feature: Tensor, weight: Tensor | None = None) -> Tensor:
 
 
 def gram_through(head: Head, feature: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Compute the :func:`gram` of ``head(feature)`` without that map.
+    """Compute the :func:`gram` of ``head(feature)``, by the native kernel without that map.
 
     With z = (x, 1) and y = V z at every position, V = (W, b): Σ y yᵀ = V (Σ z zᵀ) Vᵀ, and the gradient of x is a linear
-    map of x again. The result is exact where the map itself would be rounded to bfloat16. First derivatives only.
+    map of x again. So the kernel is exact where the map itself would be rounded to bfloat16.
 
     Args:
         head: from N to K channels; it gets no gradient.
@@ -54,34 +51,11 @@ def gram_through(head: Head, feature: Tensor, weight: Tensor | None = None) -> T
 
     Returns:
         ``(B, K, K)``, in the dtype of :func:`gram`.
+
+    Raises:
+        RuntimeError: wrong rank, dtype, shape or device.
     """
-    result: Tensor = _GramThrough.apply(feature, head, weight)
-    return result
-
-
-class _GramThrough(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, feature: Tensor, head: Head, weight: Tensor | None) -> Tensor:
-        products = _gram_with_one(feature, weight)
-        both = head.both.to(products.dtype)
-        ctx.save_for_backward(feature, both, weight)
-        return both @ products @ both.T
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        feature, both, weight = ctx.saved_tensors
-        back = (both.T @ (gradient + gradient.transpose(1, 2)) @ both)[:, :-1]
-        parts = [
-            Head(b[:, :-1].to(feature.dtype), b[:, -1])(x) for b, x in zip(back, feature.detach().split(1), strict=True)
-        ]
-        result = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return result if weight is None else (result * weight).to(feature.dtype), None, None
-
-
-def _gram_with_one(feature: Tensor, weight: Tensor | None) -> Tensor:
-    module = native().module
-    if feature.device.type == "cpu" and module is not None:
-        found: Tensor = module.gram_with_one(feature, weight)
-        return found
-    return gram_reference(torch.cat([feature, torch.ones_like(feature[:, :1])], dim=1), weight)
+    if feature.device.type == "cpu" and native().module is not None:
+        result: Tensor = torch.ops.nst.gram_through(feature, weight, head.both)
+        return result
+    return gram_reference(head(feature), weight)

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst_core.ops.loading import native
 from nst_core.ops.positions import wide
 
 __all__ = ["Head"]
@@ -21,7 +20,7 @@ class Head:
 
     Attributes:
         weight: ``(K, N)``.
-        bias: ``(K,)``, of the same dtype or float32.
+        bias: ``(K,)``, of the same dtype.
     """
 
     weight: Tensor
@@ -30,13 +29,8 @@ class Head:
     @cached_property
     def both(self) -> Tensor:
         """``(K, N + 1)``, the bias as the last column, float32 or wider."""
-        return wide(torch.cat([self.weight, self.bias[:, None].to(self.weight.dtype)], dim=1))
+        return wide(torch.cat([self.weight, self.bias[:, None]], dim=1))
 
     def __call__(self, feature: Tensor) -> Tensor:
         """Map ``(B, N, H, W)``, of the same dtype, to ``(B, K, H, W)``."""
-        module = native().module
-        graph = torch.is_grad_enabled() and feature.requires_grad
-        if module is not None and feature.device.type == "cpu" and not graph:
-            result: Tensor = module.map_positions(feature, self.weight, self.bias)
-            return result
-        return F.conv2d(feature, self.weight[:, :, None, None], self.bias.to(feature.dtype))
+        return F.conv2d(feature, self.weight[:, :, None, None], self.bias)

@@ -15,6 +15,7 @@ from nst_core.shared import Shared
 from nst_plugins.extractors.vgg19_lite import Vgg19Lite
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.mean_std_style import MeanStdStyle
+from tests.compiled_forms import check_compiled_forms
 
 CPU = torch.device("cpu")
 
@@ -63,26 +64,35 @@ def test_it_is_additive_over_positions(outputs, inputs, width, seed):
     assert distance(parts, gram_through(head, x)) < 1e-5
 
 
+NATIVE = pytest.mark.skipif(native().module is None, reason=f"native kernels needed: {native().reason}")
+
+
+@NATIVE
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_head_maps_positions_with_and_without_a_graph(dtype):
-    x = random(2, 64, 5, 7, dtype=dtype).contiguous(memory_format=torch.channels_last)
-    for outputs in (64, 24):
-        head = head_of(outputs, 64, dtype)
-        found = head(x)
-        expected = torch.einsum("kc,bchw->bkhw", head.weight.double(), x.double()) + head.bias.double()[:, None, None]
-        assert found.dtype == dtype
-        assert distance(found, expected) < 1e-2
-        assert distance(head(x.clone().requires_grad_()), expected) < 1e-2
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # of torch's own check
+def test_opcheck(dtype):
+    x = torch.randn(2, 32, 3, 4).to(dtype).requires_grad_()
+    for weight in (None, torch.rand(2, 1, 3, 4)):
+        torch.library.opcheck(torch.ops.nst.gram_through.default, (x, weight, torch.randn(5, 33)))
 
 
-@pytest.mark.skipif(native().module is None, reason=f"native kernels needed: {native().reason}")
-def test_wrong_shapes_are_errors():
-    with pytest.raises(
-        RuntimeError, match=r"a weight \(K, N\) and a bias \(K\) are needed, not \[1, 3, 2, 2\], \[5, 4\]"
-    ):
-        head_of(5, 4)(random(1, 3, 2, 2))
-    with pytest.raises(RuntimeError, match="feature is BFloat16, weight Double"):
-        head_of(5, 3)(random(1, 3, 2, 2).bfloat16())
+@NATIVE
+def test_it_works_in_compiled_forms(tmp_path):
+    def style(x: torch.Tensor, head: torch.Tensor) -> torch.Tensor:
+        return torch.ops.nst.gram_through(x, None, head).square().sum()
+
+    check_compiled_forms(style, (torch.randn(1, 8, 5, 6), torch.randn(3, 9)), tmp_path)
+
+
+@NATIVE
+def test_errors_say_what_is_wrong():
+    x = torch.zeros(1, 3, 4, 4)
+    with pytest.raises(RuntimeError, match=r"must be \(K, 4\), not \[5, 3\]"):
+        torch.ops.nst.gram_through(x, None, torch.zeros(5, 3))
+    with pytest.raises(RuntimeError, match="gradients of the feature only"):
+        torch.ops.nst.gram_through(x, None, torch.zeros(5, 4, requires_grad=True))
+    with pytest.raises(RuntimeError, match=r"a head of shape \[5, 4\] cannot be \[1, 3, 3\]"):
+        torch.ops.nst.gram_through_backward(torch.zeros(1, 3, 3), x, None, torch.zeros(5, 4))
 
 
 def test_a_stack_may_have_heads_for_some_taps_only():

@@ -15,14 +15,21 @@ namespace nst {
 /// positions that are summed in float32, so that the rounding of partial sums does not build up.
 at::Tensor gram(const at::Tensor& feature, const std::optional<at::Tensor>& weight = {});
 
-/// gram() of the feature with one more channel that is one everywhere, (B, N + 1, N + 1): its last row is Σ F, and Σ 1.
-at::Tensor gram_with_one(const at::Tensor& feature, const std::optional<at::Tensor>& weight = {});
-
 /// The gradient of gram() with respect to the feature: (G + Gᵀ) F, times the weight; in the feature's dtype.
 at::Tensor gram_backward(const at::Tensor& gradient, const at::Tensor& feature,
                          const std::optional<at::Tensor>& weight = {});
 
 /// The gradient of gram() with respect to the weight: fᵀ G f at every position, (B, 1, H, W).
 at::Tensor gram_backward_weight(const at::Tensor& gradient, const at::Tensor& feature);
+
+/// gram() of the features W f + b, from f: V A Vᵀ with V = (W, b) and A = gram() of (f, 1).
+///
+/// head: V, (K, N + 1), float32 or float64.
+/// Returns (B, K, K), as gram() does.
+at::Tensor gram_through(const at::Tensor& feature, const std::optional<at::Tensor>& weight, const at::Tensor& head);
+
+/// The gradient of gram_through() with respect to the feature, which is a linear map of the feature; in its dtype.
+at::Tensor gram_through_backward(const at::Tensor& gradient, const at::Tensor& feature,
+                                 const std::optional<at::Tensor>& weight, const at::Tensor& head);
 
 }  // namespace nst
