@@ -232,13 +232,13 @@ at::Tensor gram_through_backward(const at::Tensor& gradient, const at::Tensor& f
   TORCH_CHECK(gradient.sizes() == at::IntArrayRef({feature.size(0), both.size(0), both.size(0)}),
               "nst::gram_through_backward: the gradient for a feature of shape ", feature.sizes(), " and a head of shape ",
               head.sizes(), " cannot be ", gradient.sizes());
+  if (feature.numel() == 0) return at::empty_like(feature);
   const int64_t channels = feature.size(1);
   const auto map = at::matmul(both.t(), at::matmul(gradient + gradient.transpose(1, 2), both)).narrow(1, 0, channels);
   std::vector<at::Tensor> parts;
   for (int64_t n = 0; n < feature.size(0); ++n)
     parts.push_back(map_positions(feature.narrow(0, n, 1), map[n].narrow(1, 0, channels).to(feature.scalar_type()),
                                   map[n].select(1, channels)));
-  if (parts.empty()) return at::empty_like(feature);
   const auto result = parts.size() == 1 ? parts[0] : at::cat(parts);
   return weight ? (result * *weight).to(feature.scalar_type()) : result;
 }

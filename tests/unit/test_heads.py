@@ -85,6 +85,25 @@ def test_it_works_in_compiled_forms(tmp_path):
 
 
 @NATIVE
+@pytest.mark.parametrize("shape", [(0, 3, 4, 4), (2, 3, 0, 4), (1, 32, 4, 0), (1, 32, 1, 1)])
+def test_empty_maps(shape):
+    x, head = torch.zeros(shape, requires_grad=True), head_of(5, shape[1], torch.float32)
+    found = gram_through(head, x)
+    assert found.shape == (shape[0], 5, 5)
+    assert torch.equal(found != 0, torch.full_like(found, x.numel() > 0, dtype=torch.bool))
+    (gradient,) = torch.autograd.grad(found.sum(), x)
+    assert gradient.shape == shape
+
+
+@NATIVE
+def test_no_channels():
+    x = torch.zeros(2, 0, 4, 4, requires_grad=True)
+    found = torch.ops.nst.gram_through(x, None, torch.ones(1, 1))
+    torch.testing.assert_close(found, torch.full((2, 1, 1), 16.0))
+    assert torch.autograd.grad(found.sum(), x)[0].shape == x.shape
+
+
+@NATIVE
 def test_errors_say_what_is_wrong():
     x = torch.zeros(1, 3, 4, 4)
     with pytest.raises(RuntimeError, match=r"must be \(K, 4\), not \[5, 3\]"):
