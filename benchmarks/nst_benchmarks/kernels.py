@@ -1,4 +1,4 @@
-"""The parts by themselves: Gram products at every tap, and the optimizer's share of a step."""
+"""The parts by themselves: Gram products at every tap, the network's forms, and the optimizer's share of a step."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nst_benchmarks.problem import Problem
 from nst_benchmarks.textbook import gram as textbook_gram
 from nst_benchmarks.timing import alternating
+from nst_core.device import choose_dtype, memory_format
 from nst_core.engine import evaluate
 from nst_core.ops import gram
 from nst_core.parametrization import Pixels
+from nst_core.resolve import network_on
+from nst_core.torchscript import script
 
 __all__ = ["Kernels", "measure"]
 
@@ -27,6 +30,9 @@ class Kernels:
         textbook_gram: forward and backward of F Fᵀ at all style taps, float32 and NCHW.
         gram_fp32: the framework's, float32.
         gram_bf16: the framework's, bfloat16.
+        network_eager: forward and backward of the network alone, by torch's layers, in the precision `auto`.
+        network_scripted: the same compiled by TorchScript.
+        network_native: the same by our kernels.
         evaluation: one evaluation in the precision `auto`.
         optimizer: one step of L-BFGS with a full memory.
     """
@@ -34,6 +40,9 @@ class Kernels:
     textbook_gram: float
     gram_fp32: float
     gram_bf16: float
+    network_eager: float
+    network_scripted: float
+    network_native: float
     evaluation: float
     optimizer: float
 
@@ -57,10 +66,20 @@ def _round_trip(product: Callable[[Tensor], Tensor], maps: list[Tensor]) -> Call
     return run
 
 
+def _there_and_back(network: nn.Module, image: Tensor) -> Callable[[], None]:
+    leaf = image.clone().requires_grad_()
+    directions = [torch.rand_like(tap) for tap in network(image)]
+
+    def run() -> None:
+        torch.autograd.grad(network(leaf), leaf, directions)
+
+    return run
+
+
 def measure(width: int, weights: str = "", rounds: int = 9, tell: Callable[[str], None] = lambda _: None) -> Kernels:
     """Measure the parts at one size."""
     problem = Problem.generated(width, weights)
-    extractor, _ = problem.layers()
+    extractor, layers = problem.layers()
     taps = [extractor.taps()[layer] for layer in problem.job("fp32").terms[1].layers]
     height = problem.content.shape[-2]
     generator = torch.Generator().manual_seed(0)
@@ -77,6 +96,11 @@ def measure(width: int, weights: str = "", rounds: int = 9, tell: Callable[[str]
         optimizer.step(1.0, gradient * (1 - 0.01 * i))
     count = 25
 
+    cpu = torch.device("cpu")
+    dtype = choose_dtype("auto", cpu)
+    eager = extractor.network(layers).to(dtype).to(memory_format=memory_format(cpu))
+    native, _ = network_on(extractor, layers, cpu, dtype)
+
     def step() -> None:
         nonlocal count
         count += 1
@@ -87,6 +111,9 @@ def measure(width: int, weights: str = "", rounds: int = 9, tell: Callable[[str]
             "textbook_gram": _round_trip(textbook_gram, [m.clone() for m in maps]),
             "gram_fp32": _round_trip(gram, laid(torch.float32)),
             "gram_bf16": _round_trip(gram, laid(torch.bfloat16)),
+            "network_eager": _there_and_back(eager, ready.initial),
+            "network_scripted": _there_and_back(script(eager), ready.initial),
+            "network_native": _there_and_back(native, ready.initial),
             "evaluation": lambda: evaluate(ready.objective, pixels, ready.initial),
             "optimizer": step,
         },

@@ -168,7 +168,8 @@ def test_the_command(nst, random_vgg19):
     assert report["machine"]["threads"] >= 1
     assert Path("speed.png").stat().st_size > 1000
     table = nst("bench", "kernels", *options)
-    assert "64x48\tgram_bf16_speedup\t" in table.out
+    for row in ("gram_bf16_speedup", "network_eager", "network_scripted", "network_native"):
+        assert f"64x48\t{row}\t" in table.out
 
 
 @pytest.mark.parametrize(
