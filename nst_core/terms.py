@@ -34,11 +34,9 @@ class BoundTerm(ABC):
         parts: layers it reports a number for.
         targets: by layer; empty before, and for a loss on pixels. A mapping that is there does not change.
         tileable: whether its sums may be added up over tiles.
-        sees_through_heads: whether it takes maps from before a head without computing what the head makes of them.
     """
 
     targets: Targets = MappingProxyType({})
-    sees_through_heads: bool = False
     tileable: ClassVar[bool] = True
 
     def __init__(self, label: str, loss: Any, term: Term, taps: Mapping[str, Tap]) -> None:
@@ -49,6 +47,11 @@ class BoundTerm(ABC):
         self.parts: tuple[str, ...] = term.layers
         factors = term.layer_weights or (1.0,) * len(term.layers)
         self.weights: tuple[float, ...] = tuple(term.weight * factor for factor in factors)
+
+    @property
+    def sees_through_heads(self) -> bool:
+        """Whether it takes maps from before a head without computing what the head makes of them."""
+        return False
 
     def aim(self, view: View) -> None:  # noqa: B027 - a loss on pixels has no target
         """Add a view of the style or content image, by role, to the targets. Without a graph."""
@@ -69,7 +72,7 @@ class _StatisticTerm(BoundTerm):
     targets: Mapping[str, Statistic]
 
     @property
-    def sees_through_heads(self) -> bool:  # type: ignore[override]
+    def sees_through_heads(self) -> bool:
         return self.loss.sees_through_heads
 
     def aim(self, view: View) -> None:

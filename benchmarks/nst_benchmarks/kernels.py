@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nst_benchmarks.problem import Problem
 from nst_benchmarks.textbook import gram as textbook_gram
@@ -55,23 +55,13 @@ class Kernels:
         }
 
 
-def _round_trip(product: Callable[[Tensor], Tensor], maps: list[Tensor]) -> Callable[[], None]:
-    leaves = [m.requires_grad_() for m in maps]
-    directions = [torch.rand_like(product(leaf).detach()) for leaf in leaves]
+def _round_trip(compute: Callable[[Tensor], list[Tensor]], inputs: list[Tensor]) -> Callable[[], None]:
+    leaves = [x.clone().requires_grad_() for x in inputs]
+    directions = [[torch.rand_like(y) for y in compute(x)] for x in inputs]
 
     def run() -> None:
         for leaf, direction in zip(leaves, directions, strict=True):
-            torch.autograd.grad(product(leaf), leaf, direction)
-
-    return run
-
-
-def _there_and_back(network: nn.Module, image: Tensor) -> Callable[[], None]:
-    leaf = image.clone().requires_grad_()
-    directions = [torch.rand_like(tap) for tap in network(image)]
-
-    def run() -> None:
-        torch.autograd.grad(network(leaf), leaf, directions)
+            torch.autograd.grad(compute(leaf), leaf, direction)
 
     return run
 
@@ -108,12 +98,12 @@ def measure(width: int, weights: str = "", rounds: int = 9, tell: Callable[[str]
 
     seconds = alternating(
         {
-            "textbook_gram": _round_trip(textbook_gram, [m.clone() for m in maps]),
-            "gram_fp32": _round_trip(gram, laid(torch.float32)),
-            "gram_bf16": _round_trip(gram, laid(torch.bfloat16)),
-            "network_eager": _there_and_back(eager, ready.initial),
-            "network_scripted": _there_and_back(script(eager), ready.initial),
-            "network_native": _there_and_back(native, ready.initial),
+            "textbook_gram": _round_trip(lambda m: [textbook_gram(m)], maps),
+            "gram_fp32": _round_trip(lambda m: [gram(m)], laid(torch.float32)),
+            "gram_bf16": _round_trip(lambda m: [gram(m)], laid(torch.bfloat16)),
+            "network_eager": _round_trip(eager, [ready.initial]),
+            "network_scripted": _round_trip(script(eager), [ready.initial]),
+            "network_native": _round_trip(native, [ready.initial]),
             "evaluation": lambda: evaluate(ready.objective, pixels, ready.initial),
             "optimizer": step,
         },

@@ -57,7 +57,7 @@ ConvStack::ConvStack(const StackParts& parts)
     if (tapped_[i]) tap_channels.push_back(channels);
   }
   TORCH_CHECK(head_weights.size() == head_biases.size() && (head_weights.empty() || head_weights.size() == taps.size()),
-              "nst::ConvStack: every tap needs a head, with a weight and a bias, or none has one");
+              "nst::ConvStack: every tap needs a weight and a bias of a head, defined or not, or none has any");
   for (size_t i = 0; i < head_weights.size(); ++i) {
     heads_.emplace_back();
     if (!head_weights[i].defined()) continue;
