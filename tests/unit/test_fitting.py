@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from tiny import plugin, tiny_registry
 
 from nst_core import FeatureLoss, JobError, Plan, make_job, plan, run
 from nst_core.memory import PeakMemory, available, parse_memory, shown, used
-from nst_core.ops import ConvStack, conv_stack
+from nst_core.ops import ConvStack, conv_stack, native
 
 CPU = torch.device("cpu")
 OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu", "scales": "off"}
@@ -38,12 +39,14 @@ def test_memory_is_what_it_should_be():
         pass
     with PeakMemory(CPU) as peak:
         block = torch.ones(60_000_000)
+        time.sleep(0.05)  # for the thread that looks, on a busy machine
         del block
     assert 200e6 < peak.bytes - before.bytes < 400e6
     assert 100e6 < available(CPU) < 1e14
     assert (shown(2_340_000_000), shown(56_000_000)) == ("2.34 GB", "56 MB")
 
 
+@pytest.mark.skipif(native().module is None, reason=f"native kernels needed: {native().reason}")
 def test_memory_that_is_kept_for_the_next_evaluation_counts():
     layers = conv_stack(ConvStack(("conv", "relu"), (torch.zeros(64, 3, 3, 3),), (torch.zeros(64),), (1,)))
 
