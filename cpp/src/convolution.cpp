@@ -4,6 +4,7 @@
 #include <ATen/Functions.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include "multiplied.h"
 #include "nst/pooling.h"
 #include "parameters.h"
 
@@ -58,6 +59,10 @@ Convolution::Convolution(const at::Tensor& weight, const at::Tensor& bias) {
     winograd_back_ = std::make_unique<Winograd>(frozen, true);
     return;
   }
+  if (multiplied_as(frozen) != frozen.scalar_type()) {
+    wide_ = std::make_unique<Convolution>(frozen.to(multiplied_as(frozen)), bias_);
+    return;
+  }
   direct_ = direct(frozen, bias.detach().clone());
   direct_back_ = direct(frozen.flip({2, 3}).transpose(0, 1), {});
 }
@@ -88,6 +93,7 @@ at::Tensor Convolution::forward(const at::Tensor& input, bool relu, Buffers& buf
     narrow_->forward(input, relu, output);
     return output;
   }
+  if (wide_) return wide_->forward(input.to(at::kFloat), relu, buffers).to(input.scalar_type());
   if (!winograd_) return direct_(input, relu);
   auto output = new_map(input, winograd_->outputs(), buffers);
   (*winograd_)(input, bias_, relu, {}, {}, buffers, output);
@@ -97,7 +103,9 @@ at::Tensor Convolution::forward(const at::Tensor& input, bool relu, Buffers& buf
 at::Tensor Convolution::backward(const at::Tensor& gradient, const at::Tensor& mask, const at::Tensor& add,
                                  Buffers& buffers) const {
   if (!winograd_) {
-    auto result = narrow_ ? narrow_->backward(gradient) : direct_back_(gradient, false);
+    auto result = narrow_ ? narrow_->backward(gradient)
+                  : wide_ ? wide_->backward(gradient.to(at::kFloat), {}, {}, buffers)
+                          : direct_back_(gradient, false);
     if (!mask.defined() && !add.defined()) return result;
     result = result.to(gradient.scalar_type());
     mask_add(mask, add, result);

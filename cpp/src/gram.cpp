@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "multiplied.h"
 #include "nst/buffers.h"
 #include "nst/head.h"
 #include "numbers.h"
@@ -130,7 +131,8 @@ void sum_products(const at::Tensor& feature, const std::optional<at::Tensor>& we
   const int64_t batch = feature.size(0), channels = feature.size(1), positions = feature.size(2) * feature.size(3);
   const auto type = products.scalar_type();
   const bool own = fits_loops(feature), exact = feature.scalar_type() == type;
-  if (!exact && positions < kFewPositions && !own) return sum_products(feature.to(type), weight, products, sums);
+  if (!exact && !own && (positions < kFewPositions || multiplied_as(feature) == type))
+    return sum_products(feature.to(type), weight, products, sums);
   if (sums.defined() && !own) sums.add_((weight ? feature.to(type) * *weight : feature.to(type)).sum({2, 3}));
   const int64_t block = std::clamp<int64_t>(positions / kFewestBlocks, 1, exact ? positions + 1 : kMostPositions);
   for (int64_t n = 0; n < batch && feature.numel() > 0; ++n) {
@@ -200,6 +202,7 @@ at::Tensor gram_backward(const at::Tensor& gradient, const at::Tensor& feature,
   check_gradient(gradient, feature);
   if (feature.numel() == 0) return at::empty_like(feature);
   const bool own = fits_loops(feature);
+  const auto multiplied = multiplied_as(feature);
   // A large gradient each evaluation: memory that was used before spares the system clearing its pages.
   auto result = own ? Buffers::shared().map(feature.sizes(), feature.scalar_type()) : at::empty_like(feature);
   const auto both = (gradient + gradient.transpose(1, 2)).to(feature.scalar_type()).contiguous();
@@ -211,8 +214,10 @@ at::Tensor gram_backward(const at::Tensor& gradient, const at::Tensor& feature,
     if (!direct) out = at::empty_like(out);
     if (own)
       multiply_positions(feature.narrow(0, n, 1), packed(both.select(0, n)), {}, part);
-    else
+    else if (multiplied == out.scalar_type())
       at::mm_out(out, positions_by_channels(feature.select(0, n)), both.select(0, n));
+    else
+      out.copy_(at::mm(positions_by_channels(feature.select(0, n)).to(multiplied), both.select(0, n).to(multiplied)));
     if (weight) out.mul_(column(*weight, n, out.scalar_type()));
     if (!direct) image.copy_(out.t().reshape(image.sizes()));
   }

@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 
+#include "multiplied.h"
 #include "parameters.h"
 #include "products.h"
 
@@ -19,6 +20,13 @@ bool fits_loops(const at::Tensor& matrix) {
   return matrix.size(0) == matrix.size(1) && has_products(matrix.scalar_type(), matrix.size(1));
 }
 
+// A map of which every position is multiplied by a matrix (K, C, 1, 1), by torch.
+at::Tensor convolved(const at::Tensor& map, const at::Tensor& matrix, const at::Tensor& bias) {
+  const auto type = multiplied_as(map);
+  const auto sum = bias.defined() ? bias.to(type) : bias;
+  return at::conv2d(map.to(type), matrix.to(type), sum).to(map.scalar_type());
+}
+
 }  // namespace
 
 Head::Head(const at::Tensor& weight, const at::Tensor& bias) {
@@ -34,12 +42,12 @@ Head::Head(const at::Tensor& weight, const at::Tensor& bias) {
 
 at::Tensor Head::forward(const at::Tensor& map, Buffers& buffers) const {
   if (forward_.defined()) return product(map, forward_, bias_, buffers);
-  return at::conv2d(map, weight_, bias_).contiguous(at::MemoryFormat::ChannelsLast);
+  return convolved(map, weight_, bias_).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 at::Tensor Head::backward(const at::Tensor& gradient, Buffers& buffers) const {
   if (backward_.defined()) return product(gradient, backward_, {}, buffers);
-  return at::conv2d(gradient, weight_.transpose(0, 1)).contiguous(at::MemoryFormat::ChannelsLast);
+  return convolved(gradient, weight_.transpose(0, 1), {}).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 at::Tensor map_positions(const at::Tensor& feature, const at::Tensor& weight, const at::Tensor& bias) {
@@ -51,7 +59,7 @@ at::Tensor map_positions(const at::Tensor& feature, const at::Tensor& weight, co
               ", weight ", weight.scalar_type());
   if (feature.device().is_cpu() && feature.is_contiguous(at::MemoryFormat::ChannelsLast) && fits_loops(weight))
     return product(feature, packed(weight.t().contiguous()), bias.to(at::kFloat).contiguous(), Buffers::shared());
-  return at::conv2d(feature, weight.unsqueeze(-1).unsqueeze(-1), bias.to(feature.scalar_type()));
+  return convolved(feature, weight.unsqueeze(-1).unsqueeze(-1), bias.to(feature.scalar_type()));
 }
 
 }  // namespace nst

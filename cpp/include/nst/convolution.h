@@ -12,7 +12,8 @@
 namespace nst {
 
 /// By Winograd where the processor and the numbers of channels favour it; by loops of its own for the few channels of an
-/// image; in bfloat16 by oneDNN with its weights laid out once; by torch's convolution else.
+/// image; in bfloat16 by oneDNN with its weights laid out once, or in float32 where oneDNN has no bfloat16; by torch's
+/// convolution else.
 class Convolution {
  public:
   /// weight (K, C, 3, 3) and bias (K), of one dtype, float32 or bfloat16.
@@ -37,6 +38,7 @@ class Convolution {
 
   std::unique_ptr<Winograd> winograd_, winograd_back_;
   std::unique_ptr<Narrow> narrow_;
+  std::unique_ptr<Convolution> wide_;
   at::Tensor bias_;
   Direct direct_, direct_back_;
 };
