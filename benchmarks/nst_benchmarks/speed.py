@@ -23,8 +23,6 @@ from nst_core.parametrization import Pixels
 
 __all__ = ["Row", "measure", "peak_memory", "runner"]
 
-VARIANTS = ("textbook", "fp32", "bf16", "auto")
-
 
 @dataclass(frozen=True)
 class Row:

@@ -17,7 +17,7 @@ import torch
 from nst_benchmarks.convergence import race
 from nst_benchmarks.pacing import Paced
 from nst_benchmarks.problem import Problem
-from nst_benchmarks.speed import VARIANTS, Row, runner
+from nst_benchmarks.speed import Row, runner
 from nst_benchmarks.textbook import Textbook
 from nst_benchmarks.timing import alternating
 from nst_benchmarks.worker import Worker
@@ -43,7 +43,7 @@ def test_the_textbook_has_the_objective_of_the_framework(problem):
 
 
 def test_every_variant_can_be_measured(problem):
-    runs = {variant: runner(problem, variant) for variant in VARIANTS}
+    runs = {variant: runner(problem, variant) for variant in ("textbook", "fp32", "bf16", "auto")}
     assert runs["textbook"][1] == runs["fp32"][1] == "fp32"
     assert runs["bf16"][1] == "bf16"
     seconds = alternating({name: run for name, (run, _) in runs.items()}, 1)
