@@ -12,7 +12,6 @@ from typing import Any
 
 from nst_core.device import choose_device
 from nst_core.errors import JobError
-from nst_core.interfaces import Optimizer
 from nst_core.job import Component, Job
 from nst_core.memory import available, shown
 from nst_core.probe import Probe
@@ -29,6 +28,7 @@ PLENTY = 8000
 SHARE = 0.85
 # Tiles that cost more than this, for their overlaps, are a reason to shorten the optimizer's memory.
 COSTLY = 1.4
+LEAST_HISTORY = 3
 HISTORY = "history"
 
 
@@ -257,14 +257,14 @@ def _advice(probe: Probe, layout: _Layout, size: tuple[int, int], limit: int, re
 
 
 def _shorter_and_shorter(job: Job, registry: Registry) -> list[Component]:
-    """Return the optimizer, and with less and less history where it has one that nobody chose and can do with less."""
+    """Return the optimizer, and with half its history again and again where it has one that nobody chose."""
     component = job.optimizer
     found = [component]
-    if HISTORY in component.params or all(
-        p.name != HISTORY for p in registry.get("optimizer", component.name).parameters
-    ):
+    parameter = next((p for p in registry.get("optimizer", component.name).parameters if p.name == HISTORY), None)
+    if parameter is None or HISTORY in component.params:
         return found
-    optimizer: Optimizer = registry.create("optimizer", component)
-    while optimizer.remember_less():
-        found.append(Component(component.name, {**component.params, HISTORY: getattr(optimizer, HISTORY)}))
+    length = int(parameter.default) // 2
+    while length >= LEAST_HISTORY:
+        found.append(Component(component.name, {**component.params, HISTORY: length}))
+        length //= 2
     return found

@@ -331,8 +331,7 @@ class Optimizer(ABC):
     def remember_less(self) -> bool:
         """Forget everything and keep less from the next :meth:`start` on; ``False`` where that is not possible.
 
-        The engine calls it when memory has run out, and starts again at the best point. Where memory is planned for, it
-        is called before the first start, to learn what less there is of a parameter ``history``.
+        The engine calls it when memory has run out, and starts again at the best point.
         """
         return False
 
