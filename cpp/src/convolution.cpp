@@ -1,11 +1,10 @@
 #include "nst/convolution.h"
 
-#include <ATen/Context.h>
 #include <ATen/Functions.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 
 #include "multiplied.h"
 #include "nst/pooling.h"
+#include "onednn.h"
 #include "parameters.h"
 
 namespace nst {
@@ -17,22 +16,14 @@ using Pointwise = at::Tensor(const at::Tensor&, const at::Tensor&, const std::op
 using Reorder = at::Tensor(const at::Tensor&, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t,
                            at::OptionalIntArrayRef);
 
-// The operators that torch.compile uses for convolutions with a fused ReLU, where this torch has them.
-template <typename Signature>
-std::optional<c10::TypedOperatorHandle<Signature>> found(const char* name) {
-  if (!at::globalContext().hasMKLDNN() || !at::globalContext().userEnabledMkldnn()) return {};
-  const auto op = c10::Dispatcher::singleton().findSchema({name, ""});
-  if (!op) return {};
-  return op->typed<Signature>();
-}
-
+// The operators that torch.compile uses for convolutions with a fused ReLU.
 const auto& pointwise() {
-  static const auto op = found<Pointwise>("mkldnn::_convolution_pointwise");
+  static const auto op = onednn<Pointwise>("mkldnn::_convolution_pointwise");
   return op;
 }
 
 const auto& reorder() {
-  static const auto op = found<Reorder>("mkldnn::_reorder_convolution_weight");
+  static const auto op = onednn<Reorder>("mkldnn::_reorder_convolution_weight");
   return op;
 }
 

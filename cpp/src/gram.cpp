@@ -203,6 +203,8 @@ at::Tensor gram_backward(const at::Tensor& gradient, const at::Tensor& feature,
   if (feature.numel() == 0) return at::empty_like(feature);
   const bool own = fits_loops(feature);
   const auto multiplied = multiplied_as(feature);
+  if (!own && multiplied != feature.scalar_type())
+    return gram_backward(gradient, feature.to(multiplied), weight).to(feature.scalar_type());
   // A large gradient each evaluation: memory that was used before spares the system clearing its pages.
   auto result = own ? Buffers::shared().map(feature.sizes(), feature.scalar_type()) : at::empty_like(feature);
   const auto both = (gradient + gradient.transpose(1, 2)).to(feature.scalar_type()).contiguous();
@@ -214,10 +216,8 @@ at::Tensor gram_backward(const at::Tensor& gradient, const at::Tensor& feature,
     if (!direct) out = at::empty_like(out);
     if (own)
       multiply_positions(feature.narrow(0, n, 1), packed(both.select(0, n)), {}, part);
-    else if (multiplied == out.scalar_type())
-      at::mm_out(out, positions_by_channels(feature.select(0, n)), both.select(0, n));
     else
-      out.copy_(at::mm(positions_by_channels(feature.select(0, n)).to(multiplied), both.select(0, n).to(multiplied)));
+      at::mm_out(out, positions_by_channels(feature.select(0, n)), both.select(0, n));
     if (weight) out.mul_(column(*weight, n, out.scalar_type()));
     if (!direct) image.copy_(out.t().reshape(image.sizes()));
   }

@@ -1,18 +1,14 @@
 #include "multiplied.h"
 
-#include <ATen/Context.h>
-#include <ATen/core/dispatch/Dispatcher.h>
+#include "onednn.h"
 
 namespace nst {
 namespace {
 
 bool has_bfloat16() {
-  static const bool result = [] {
-    if (!at::globalContext().hasMKLDNN()) return false;
-    const auto op = c10::Dispatcher::singleton().findSchema({"mkldnn::_is_mkldnn_bf16_supported", ""});
-    return op && op->typed<bool()>().call();
-  }();
-  return result && at::globalContext().userEnabledMkldnn();
+  static const auto op = onednn<bool()>("mkldnn::_is_mkldnn_bf16_supported");
+  static const bool result = op && op->call();
+  return result;
 }
 
 }  // namespace
