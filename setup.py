@@ -13,7 +13,7 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 CHOICES = ("auto", "1", "0")
 SETTING = os.environ.get("NST_BUILD_CPP", "auto")
@@ -70,33 +70,25 @@ def native() -> dict[str, Any]:
     return {"ext_modules": [extension], "cmdclass": {"build_ext": Build}}
 
 
+FOLDERS = {"nst_core": "nst_core", "nst_plugins": "plugins/nst_plugins", "nst_cli": "cli/nst_cli"}
+FOLDERS["nst_benchmarks"] = "benchmarks/nst_benchmarks"
+PACKAGES = [
+    package
+    for name, folder in FOLDERS.items()
+    for package in [name, *(f"{name}.{inner}" for inner in find_packages(folder))]
+]
+
 setup(
-    packages=[
-        "nst_core",
-        "nst_core.export",
-        "nst_core.image",
-        "nst_core.ops",
-        "nst_core.samples",
-        "nst_core.testing",
-        "nst_core.weights",
-        "nst_plugins",
-        "nst_plugins.extractors",
-        "nst_plugins.initializers",
-        "nst_plugins.losses",
-        "nst_plugins.optimizers",
-        "nst_cli",
-        "nst_cli.report",
-        "nst_benchmarks",
-    ],
+    packages=PACKAGES,
     package_dir={
         "nst_plugins": "plugins/nst_plugins",
         "nst_cli": "cli/nst_cli",
         "nst_benchmarks": "benchmarks/nst_benchmarks",
     },
     package_data={
-        "nst_cli": ["templates/*.txt"],
+        "nst_cli.scaffolding": ["templates/*.txt"],
         "nst_core": ["py.typed"],
-        "nst_core.samples": ["*.jpg"],
+        "nst_core.images.samples": ["*.jpg"],
         "nst_plugins": ["py.typed", "data/*.safetensors"],
         "nst_cli.report": ["*.css"],
     },

@@ -10,10 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nst_core.api import Options, make_job, preview, reconstruct, stylize, synthesize
-    from nst_core.calibration import dead_leaves, tap_rms
-    from nst_core.checkpoint import Checkpoint
-    from nst_core.destination import Destination
-    from nst_core.engine import Observer, plan, run
+    from nst_core.components import (
+        Extractor,
+        FeatureLoss,
+        ImageLoss,
+        Initializer,
+        Optimizer,
+        PointwiseLoss,
+        Statistic,
+        StatisticLoss,
+        Tap,
+    )
+    from nst_core.components.registry import Registry
+    from nst_core.engine.checkpoint import Checkpoint
+    from nst_core.engine.destination import Destination
+    from nst_core.engine.result import Result, Stage, Step
+    from nst_core.engine.run import Observer, plan, run
     from nst_core.errors import (
         BrokenContractError,
         CheckpointError,
@@ -29,27 +41,15 @@ if TYPE_CHECKING:
         unknown_name,
     )
     from nst_core.export import Exported, export_extractor
-    from nst_core.fitting import Plan
-    from nst_core.hookspecs import Register, hookimpl
-    from nst_core.image import ImageInput, Picture, read_recipe
-    from nst_core.image import load as load_image
-    from nst_core.image import save as save_image
-    from nst_core.interfaces import (
-        Extractor,
-        FeatureLoss,
-        ImageLoss,
-        Initializer,
-        Optimizer,
-        PointwiseLoss,
-        Statistic,
-        StatisticLoss,
-        Tap,
-    )
-    from nst_core.job import Component, ImageRef, Job, ParamValue, Term
-    from nst_core.objective import Evaluation, Objective
-    from nst_core.plugins import default_registry, load_registry
-    from nst_core.registry import Registry
-    from nst_core.result import Result, Stage, Step
+    from nst_core.images import ImageInput, Picture, read_recipe
+    from nst_core.images import load as load_image
+    from nst_core.images import save as save_image
+    from nst_core.job.schema import Component, ImageRef, Job, ParamValue, Term
+    from nst_core.objective.objective import Evaluation, Objective
+    from nst_core.planning.memory_plan import Plan
+    from nst_core.plugins.discovery import default_registry, load_registry
+    from nst_core.plugins.hookspecs import Register, hookimpl
+    from nst_core.weights.calibration import dead_leaves, tap_rms
 
 __all__ = [
     "BrokenContractError",
@@ -120,13 +120,13 @@ _MODULES = {
         "stylize",
         "synthesize",
     ),
-    "calibration": (
+    "weights.calibration": (
         "dead_leaves",
         "tap_rms",
     ),
-    "checkpoint": ("Checkpoint",),
-    "destination": ("Destination",),
-    "engine": (
+    "engine.checkpoint": ("Checkpoint",),
+    "engine.destination": ("Destination",),
+    "engine.run": (
         "Observer",
         "plan",
         "run",
@@ -145,23 +145,23 @@ _MODULES = {
         "WeightsError",
         "unknown_name",
     ),
-    "fitting": ("Plan",),
+    "planning.memory_plan": ("Plan",),
     "export": (
         "Exported",
         "export_extractor",
     ),
-    "hookspecs": (
+    "plugins.hookspecs": (
         "Register",
         "hookimpl",
     ),
-    "image": (
+    "images": (
         "ImageInput",
         "Picture",
         "load_image",
         "read_recipe",
         "save_image",
     ),
-    "interfaces": (
+    "components": (
         "Extractor",
         "FeatureLoss",
         "ImageLoss",
@@ -172,23 +172,23 @@ _MODULES = {
         "StatisticLoss",
         "Tap",
     ),
-    "job": (
+    "job.schema": (
         "Component",
         "ImageRef",
         "Job",
         "ParamValue",
         "Term",
     ),
-    "objective": (
+    "objective.objective": (
         "Evaluation",
         "Objective",
     ),
-    "plugins": (
+    "plugins.discovery": (
         "default_registry",
         "load_registry",
     ),
-    "registry": ("Registry",),
-    "result": (
+    "components.registry": ("Registry",),
+    "engine.result": (
         "Result",
         "Stage",
         "Step",

@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Unpack
 
-from nst_core.amend import Options, amend, default_job
-from nst_core.engine import Observer, run
-from nst_core.image import ImageInput
-from nst_core.job import ImageRef, Job
-from nst_core.plugins import default_registry
-from nst_core.presets import CONTENT_LOSS, STYLE_LOSS
-from nst_core.registry import Registry
-from nst_core.resolve import pastiche_size
-from nst_core.result import Result
-from nst_core.scales import preview_of
+from nst_core.components.registry import Registry
+from nst_core.engine.prepare import pastiche_size
+from nst_core.engine.result import Result
+from nst_core.engine.run import Observer, run
+from nst_core.images import ImageInput
+from nst_core.job.schedule import preview_of
+from nst_core.job.schema import ImageRef, Job
+from nst_core.options.build import Options, amend, default_job
+from nst_core.options.presets import CONTENT_LOSS, STYLE_LOSS
+from nst_core.plugins.discovery import default_registry
 
 __all__ = ["Options", "make_job", "preview", "reconstruct", "stylize", "synthesize"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nst_core import torchscript
+from nst_core.export import torchscript
 
 __all__ = ["check_compiled_forms"]
 

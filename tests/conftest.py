@@ -17,7 +17,7 @@ from tiny import tiny_registry
 
 from nst_cli.main import main
 from nst_core import Registry, save_image
-from nst_core.plugins import default_registry
+from nst_core.plugins.discovery import default_registry
 from nst_core.weights import TORCHVISION
 from nst_plugins.extractors.vgg19 import Vgg19
 

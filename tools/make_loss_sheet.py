@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 
 import nst_core as nst
-from nst_core.engine import evaluate
-from nst_core.parametrization import Pixels
-from nst_core.plugins import default_registry
-from nst_core.resolve import Ready, resolve
+from nst_core.components.parametrization import Pixels
+from nst_core.engine.prepare import Ready, resolve
+from nst_core.engine.run import evaluate
+from nst_core.plugins.discovery import default_registry
 
 ROOT = Path(__file__).resolve().parent.parent
 PAIRS = (("tubingen", "starry_night"), ("hoovertowernight", "shipwreck"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from samples.brushwork import brushwork
 from samples.landscape import landscape
 
-FOLDER = Path(__file__).resolve().parent.parent / "nst_core" / "samples"
+FOLDER = Path(__file__).resolve().parent.parent / "nst_core" / "images" / "samples"
 
 
 def main() -> None:

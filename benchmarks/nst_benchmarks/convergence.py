@@ -13,7 +13,7 @@ from nst_benchmarks.pacing import Paced
 from nst_benchmarks.problem import Problem, have_weights
 from nst_benchmarks.textbook import Textbook
 from nst_benchmarks.worker import Worker
-from nst_core.engine import optimize
+from nst_core.engine.run import optimize
 
 __all__ = ["Race", "race"]
 

@@ -12,12 +12,12 @@ from torch import Tensor
 from nst_benchmarks.problem import Problem
 from nst_benchmarks.textbook import gram as textbook_gram
 from nst_benchmarks.timing import alternating
-from nst_core.device import choose_dtype, memory_format
-from nst_core.engine import evaluate
+from nst_core.components.parametrization import Pixels
+from nst_core.engine.prepare import network_on
+from nst_core.engine.run import evaluate
+from nst_core.export.torchscript import script
 from nst_core.ops import gram
-from nst_core.parametrization import Pixels
-from nst_core.resolve import network_on
-from nst_core.torchscript import script
+from nst_core.runtime.device import choose_dtype, memory_format
 
 __all__ = ["Kernels", "measure"]
 

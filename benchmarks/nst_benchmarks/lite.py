@@ -25,10 +25,10 @@ from torch import Tensor
 from nst_benchmarks.problem import Problem
 from nst_benchmarks.timing import alternating
 from nst_core import Component, Extractor, Options, default_registry, load_image, make_job, stylize
-from nst_core.engine import evaluate
-from nst_core.job import Precision
-from nst_core.parametrization import Pixels
-from nst_core.resolve import resolve
+from nst_core.components.parametrization import Pixels
+from nst_core.engine.prepare import resolve
+from nst_core.engine.run import evaluate
+from nst_core.job.schema import Precision
 from nst_plugins.losses.gram_style import GramStyle
 
 __all__ = ["Comparison", "Judge", "compare"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nst_benchmarks.problem import PRECISIONS, Problem
 from nst_benchmarks.textbook import Textbook
-from nst_core.engine import optimize
+from nst_core.engine.run import optimize
 
 __all__ = ["main", "peak"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from nst_benchmarks.memory import peak
 from nst_core import make_job, plan, run
-from nst_core.memory import parse_memory
+from nst_core.runtime.memory import parse_memory
 
 __all__ = ["main"]
 

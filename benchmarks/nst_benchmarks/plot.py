@@ -8,7 +8,7 @@ from typing import Any
 
 from nst_benchmarks.speed import Row
 from nst_core.errors import NstError
-from nst_core.replacing import check_place
+from nst_core.files import check_place
 
 __all__ = ["check_plot", "plot"]
 

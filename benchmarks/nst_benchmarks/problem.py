@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from nst_core import dead_leaves, default_registry, make_job
-from nst_core.interfaces import Extractor
-from nst_core.job import Component, Job, Precision
+from nst_core.components import Extractor
+from nst_core.engine.prepare import Ready, layers_used, resolve
+from nst_core.job.schema import Component, Job, Precision
 from nst_core.ops import ConvStack
-from nst_core.resolve import Ready, layers_used, resolve
 from nst_plugins.extractors.vgg19_network import Vgg19Network
 
 __all__ = ["Problem", "have_weights"]

@@ -17,9 +17,9 @@ from nst_benchmarks.problem import PRECISIONS, Problem, have_weights
 from nst_benchmarks.textbook import Textbook
 from nst_benchmarks.timing import alternating
 from nst_benchmarks.worker import Worker
-from nst_core.device import choose_dtype
-from nst_core.engine import evaluate
-from nst_core.parametrization import Pixels
+from nst_core.components.parametrization import Pixels
+from nst_core.engine.run import evaluate
+from nst_core.runtime.device import choose_dtype
 
 __all__ = ["Row", "measure", "peak_memory", "runner"]
 

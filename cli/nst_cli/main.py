@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from nst_cli import (
+from nst_cli import console
+from nst_cli.commands import (
     bench,
-    console,
     doctor,
     evaluate,
     export,
@@ -27,7 +27,7 @@ from nst_cli import (
     texture,
     weights,
 )
-from nst_cli.lists import ManyValues
+from nst_cli.options.lists import ManyValues
 
 __all__ = ["app", "main"]
 

@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 import torch
 
+from nst_core.components import Extractor
+from nst_core.components.registry import Registry
 from nst_core.errors import ExportError, unknown_name
 from nst_core.export.comparison import Difference, compare
 from nst_core.export.formats import Format, format_for
 from nst_core.export.metadata import describe
-from nst_core.interfaces import Extractor
-from nst_core.plugins import default_registry
-from nst_core.registry import Registry
-from nst_core.replacing import check_place, replacing
+from nst_core.files import check_place, replacing
+from nst_core.plugins.discovery import default_registry
 
 __all__ = ["Exported", "check_target", "export_extractor"]
 

@@ -11,8 +11,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from nst_core import torchscript
 from nst_core.errors import ExportError, unknown_name
+from nst_core.export import torchscript
 from nst_core.export.metadata import METADATA_NAME
 
 __all__ = ["FORMATS", "Format", "Network", "format_for"]

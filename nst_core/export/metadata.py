@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nst_core.interfaces import Extractor
+from nst_core.components import Extractor
 from nst_core.ops import Stacked
 from nst_core.weights import WeightSet
 

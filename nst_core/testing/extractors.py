@@ -8,12 +8,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from nst_core import torchscript
+from nst_core.components import Extractor
 from nst_core.errors import UnknownNameError
-from nst_core.interfaces import Extractor
+from nst_core.export import torchscript
+from nst_core.objective.tiling import Tiling
 from nst_core.testing.check import NotApplicable, close, require
 from nst_core.testing.samples import image
-from nst_core.tiles import Tiling
 
 __all__ = ["LAWS"]
 

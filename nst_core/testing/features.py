@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from nst_core.interfaces import FeatureLoss
+from nst_core.components import FeatureLoss
 from nst_core.testing.check import require
 from nst_core.testing.samples import feature_map
 from nst_core.testing.values import COMMON, ON_POSITIONS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from nst_core.interfaces import ImageLoss
+from nst_core.components import ImageLoss
 from nst_core.testing.check import close, require
 from nst_core.testing.samples import SIZES, image
 

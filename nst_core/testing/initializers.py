@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from nst_core.components import Initializer
 from nst_core.errors import NstError
-from nst_core.interfaces import Initializer
 from nst_core.testing.check import NotApplicable, require
 from nst_core.testing.samples import image
 

@@ -7,8 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from nst_core.errors import PluginError
-from nst_core.interfaces import (
+from nst_core.components import (
     Extractor,
     FeatureLoss,
     ImageLoss,
@@ -18,8 +17,9 @@ from nst_core.interfaces import (
     PointwiseLoss,
     StatisticLoss,
 )
-from nst_core.job import ParamValue
-from nst_core.parameters import parameters_of
+from nst_core.components.parameters import parameters_of
+from nst_core.errors import PluginError
+from nst_core.job.schema import ParamValue
 from nst_core.testing.check import Check
 
 __all__ = ["conformance"]

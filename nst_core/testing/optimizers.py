@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nst_core.interfaces import Optimizer
+from nst_core.components import Optimizer
 from nst_core.testing.check import fail, require
 
 __all__ = ["LAWS"]

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nst_core.interfaces import PointwiseLoss
+from nst_core.components import PointwiseLoss
 from nst_core.testing.check import close
 from nst_core.testing.samples import CHANNELS, Cut, cuts, feature_map, quietly, weights_of
 from nst_core.testing.values import COMMON, value_of

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nst_core.interfaces import Statistic, StatisticLoss
+from nst_core.components import Statistic, StatisticLoss
 from nst_core.ops import Head
 from nst_core.testing.check import NotApplicable, close, require
 from nst_core.testing.samples import CHANNELS, Cut, cuts, feature_map, quietly, weights_of

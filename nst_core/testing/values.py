@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nst_core.interfaces import FeatureLoss, PointwiseLoss, StatisticLoss
+from nst_core.components import FeatureLoss, PointwiseLoss, StatisticLoss
 from nst_core.testing.check import close, require
 from nst_core.testing.samples import CHANNELS, SIZES, feature_map
 

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nst_core.errors import WeightsError
-from nst_core.replacing import replacing
+from nst_core.files import replacing
 
 __all__ = [
     "digest",

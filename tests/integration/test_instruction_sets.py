@@ -39,7 +39,7 @@ def test_older_processors_are_not_given_instructions_that_they_do_not_have(proce
     if native().module is None:
         pytest.skip(f"native kernels needed: {native().reason}")
     program = (
-        "import torch; from nst_core.diagnosis import checks; from nst_core.ops import gram, native; "
+        "import torch; from nst_core.diagnostics import checks; from nst_core.ops import gram, native; "
         "print(native().module.build_info()['isa']); "
         "print(float(gram(torch.ones(1, 64, 3, 5).contiguous(memory_format=torch.channels_last))[0, 7, 50])); "
         "print([name for name, wrong in checks().items() if wrong])"

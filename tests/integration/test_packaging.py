@@ -63,7 +63,7 @@ def test_a_wheel_holds_the_packages_and_their_data(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert top == {"nst_core", "nst_plugins", "nst_cli", "nst_benchmarks"}
-    for needed in ("nst_core/py.typed", "nst_plugins/py.typed", "nst_core/samples/landscape.jpg"):
+    for needed in ("nst_core/py.typed", "nst_plugins/py.typed", "nst_core/images/samples/landscape.jpg"):
         assert needed in names
     packaged = {n for n in names if n.endswith(".py")}
     sources = {

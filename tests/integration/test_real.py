@@ -17,10 +17,10 @@ import torch
 
 import nst_core as nst
 from nst_core import load_image
-from nst_core.device import native_bfloat16
+from nst_core.engine.prepare import resolve
 from nst_core.ops import native
-from nst_core.plugins import default_registry
-from nst_core.resolve import resolve
+from nst_core.plugins.discovery import default_registry
+from nst_core.runtime.device import native_bfloat16
 
 NST = str(Path(sys.executable).with_name("nst"))
 EMULATED = native().module is None and not native_bfloat16(torch.device("cpu"))[0]

@@ -23,9 +23,9 @@ from nst_core import (
     Optimizer,
     PointwiseLoss,
     StatisticLoss,
-    hookspecs,
 )
-from nst_core.interfaces import Loss
+from nst_core.components import Loss
+from nst_core.plugins import hookspecs
 
 ROOT = Path(__file__).resolve().parents[2]
 

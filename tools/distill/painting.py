@@ -9,15 +9,15 @@ from batches import crop
 from folding import fold
 from torch import Tensor, nn
 
-from nst_core.calibration import dead_leaves
-from nst_core.engine import evaluate
-from nst_core.job import Term
-from nst_core.objective import Objective
+from nst_core.components.parametrization import Pixels
+from nst_core.engine.run import evaluate
+from nst_core.job.schema import Term
+from nst_core.objective.objective import Objective
+from nst_core.objective.terms import bind
 from nst_core.ops import ConvStack, conv_stack
-from nst_core.parametrization import Pixels
-from nst_core.presets import PRESETS
-from nst_core.terms import bind
+from nst_core.options.presets import PRESETS
 from nst_core.weights import TORCHVISION
+from nst_core.weights.calibration import dead_leaves
 from nst_plugins.extractors.vgg19 import Vgg19
 from nst_plugins.extractors.vgg19_layout import STEPS, taps
 from nst_plugins.losses.gram_style import GramStyle

@@ -23,8 +23,8 @@ from painting import Snapshot, iterates
 from student import Average, Student
 from torch import Tensor, nn
 
+from nst_core.files import replacing
 from nst_core.ops import accelerated
-from nst_core.replacing import replacing
 from nst_plugins.extractors.vgg19 import Vgg19
 from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS
 

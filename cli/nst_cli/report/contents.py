@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nst_core.batch import CellResult
-    from nst_core.plan import Sheet
+    from nst_core.experiments.batch import CellResult
+    from nst_core.experiments.layout import Sheet
 
 __all__ = ["Report", "ShownCell", "ShownSheet", "arrange"]
 
@@ -62,7 +62,7 @@ class Report:
         title: of the report.
         command: what was typed.
         sheets: in order.
-        machine: versions, processor and so on, see ``nst_core.diagnosis.machine``.
+        machine: versions, processor and so on, see ``nst_core.diagnostics.machine``.
     """
 
     title: str

@@ -6,7 +6,7 @@ from PIL import Image
 
 from nst_cli.report.contents import Report
 from nst_core.errors import ImageError
-from nst_core.image import load, to_pil
+from nst_core.images import load, to_pil
 
 __all__ = ["source_thumbnails"]
 

@@ -9,7 +9,7 @@ from nst_cli.report.contents import Report
 from nst_cli.report.curves import curves, curves_possible
 from nst_cli.report.markdown import markdown_page
 from nst_cli.report.page import html_page
-from nst_core.replacing import replacing
+from nst_core.files import replacing
 
 __all__ = ["write_report"]
 

@@ -1,0 +1,54 @@
+"""``nst doctor``: what this installation is, and whether it works, on one screen."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from nst_cli import console
+
+__all__ = ["doctor"]
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show versions, device, precision, kernels, weights, and whether everything works. Exit code 1 if not."""
+    from nst_core.diagnostics import diagnose
+
+    report = diagnose()
+    broken = {name: wrong for name, wrong in report["checks"].items() if wrong}
+    if as_json:
+        console.out(json.dumps(report, indent=2))
+    else:
+        for line in _lines(report):
+            console.out(line)
+    if broken:
+        raise typer.Exit(1)
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
+    build = report["build"]
+    kernels = (
+        f"native ({build['isa']}, {build['compiler']}, torch {build['torch']})"
+        if build
+        else f"reference, slower: {report['kernels_reason']}"
+    )
+    sets = [f"{s['name']} ({s['architecture']}: {s['source']})" for s in report["weights"]] or [
+        f"none yet; looked in {report['weights_folder']} and {report['torch_hub']}"
+    ]
+    lines = [
+        f"versions    {versions}",
+        f"device      {report['device']} ({report['processor']}), {report['threads']} threads",
+        f"precision   auto is {report['precision']}: {report['precision_reason']}",
+        f"kernels     {kernels}",
+        *(f"{'weights' if i == 0 else '':<12}{text}" for i, text in enumerate(sets)),
+        *(f"            not usable: {text}" for text in report["weights_failures"]),
+        f"extractor   {report['extractor']}",
+        f"plugins     {report['plugins']} components",
+        *(f"            failed: {text}" for text in report["plugin_failures"]),
+    ]
+    for name, wrong in report["checks"].items():
+        lines.append(f"check       {name}: {wrong or 'works'}")
+    return lines

@@ -1,0 +1,68 @@
+"""``nst eval``: the figures of the reports for any picture, made by any tool."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from nst_cli import console
+from nst_cli.options import declarations as options
+from nst_core.job.schema import Job
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="The picture to measure.")],
+    content: Annotated[str | None, typer.Option(metavar="FILE", help="Content image to compare with.")] = None,
+    style: Annotated[str | None, typer.Option(metavar="FILE", help="Style image to compare with.")] = None,
+    style_size: Annotated[
+        int | None, typer.Option(help="Longest side of the style image.", show_default="that of IMAGE")
+    ] = None,
+    layers: Annotated[
+        str | None, typer.Option(metavar="A,B,…|all", help="Layers.", show_default="those of the presets")
+    ] = None,
+    extractor: options.Extractor = None,
+    weights: options.Weights = None,
+    device: options.Device = None,
+    as_json: options.Json = False,
+) -> None:
+    """Measure IMAGE: relative distance of its feature maps to CONTENT, of its Gram matrices to STYLE; total variation.
+
+    Always in float32; 0 is the same. CONTENT is brought to IMAGE's size.
+
+    Examples:
+
+    nst eval sample:landscape --content sample:landscape --style sample:brushwork
+    """
+    from nst_core.api import make_job
+    from nst_core.experiments.metrics import evaluate_image
+    from nst_core.plugins.discovery import default_registry
+
+    registry = default_registry()
+    chosen = options.chosen_options(extractor=extractor, weights=weights)
+    component = make_job(registry=registry, **chosen).extractor
+    metrics = evaluate_image(
+        image,
+        registry,
+        component,
+        content=content,
+        style=style,
+        style_size=style_size,
+        layers=layers.split(",") if layers else (),
+        device=device or Job.device,
+    )
+    if as_json:
+        console.out(json.dumps({"image": image, **metrics.to_dict()}, indent=2))
+        return
+    for name, values, mean in (
+        ("content", metrics.content, metrics.content_mean),
+        ("style", metrics.style, metrics.style_mean),
+    ):
+        for layer, value in values.items():
+            console.out(f"{name:8} {layer:10} {value:.4f}")
+        if mean is not None:
+            console.out(f"{name:8} {'mean':10} {mean:.4f}")
+    console.out(f"{'tv':8} {'image':10} {metrics.total_variation:.6f}")

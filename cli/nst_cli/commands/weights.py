@@ -1,0 +1,148 @@
+"""``nst weights``: what weight sets there are, and how more get there."""
+
+from __future__ import annotations
+
+import enum
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nst_cli import console
+
+if TYPE_CHECKING:
+    from nst_core.weights import Architecture, WeightSet
+
+__all__ = ["app"]
+
+app = typer.Typer(help="List, fetch, import and verify the weights of networks.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Convention(enum.StrEnum):
+    """What numbers the first layer of an imported network sees."""
+
+    auto = "auto"
+    torchvision = "torchvision"
+    caffe = "caffe"
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the weight sets in the store."""
+    from nst_core.weights import scan
+
+    sets, failures = scan()
+    for failure in failures:
+        console.say(f"not usable: {failure}")
+    if as_json:
+        console.out(json.dumps([_described(s) for s in sets], indent=2))
+        return
+    for weight_set in sets:
+        console.out(f"{weight_set.name}\t{weight_set.architecture}\t{weight_set.source}")
+    if not sets:
+        console.say("there are no weight sets yet; see 'nst weights fetch --help' and 'nst weights import --help'")
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Architecture, for example vgg19.")],
+    overwrite: Annotated[bool, typer.Option(help="Get the weights again and replace those that are there.")] = False,
+) -> None:
+    """Get the official weights of an architecture: from torch's own cache, else by download."""
+    from nst_core import weights
+
+    console.out(str(weights.fetch(_architecture(name), overwrite=overwrite, notify=console.say).path))
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="PyTorch state dict (.pth) or safetensors file.")],
+    name: Annotated[str | None, typer.Option(help="Name of the new set; by default the file's.")] = None,
+    input_convention: Annotated[
+        Convention, typer.Option(help="What the network sees; caffe: BGR in 0–255, as with neural-style-pt.")
+    ] = Convention.auto,
+    architecture: Annotated[
+        str, typer.Option(help="What the file holds; needed only where its tensors do not tell.")
+    ] = "",
+    overwrite: Annotated[bool, typer.Option(help="Replace a set of the same name.")] = False,
+) -> None:
+    """Take a weight file into the store."""
+    from nst_core.weights import guess, import_file
+
+    chosen = _architecture(architecture) if architecture else guess(file.expanduser(), _architectures())
+    console.say(f"importing {file} as {chosen.name}; without a stated scale its layers are measured (some seconds)")
+    imported = import_file(file, chosen, name, input_convention.value, overwrite=overwrite)
+    console.out(str(imported.path))
+
+
+@app.command()
+def verify(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Set or file; all sets without it.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Check weight sets in full: header, shapes, values and content."""
+    from nst_core import weights
+    from nst_core.errors import NstError, WeightsError
+
+    known = _architectures()
+    names = [name] if name else sorted(p.stem for p in weights.folder().glob("*.safetensors"))
+    report, failures = [], []
+    for each in names:
+        try:
+            found = weights.verify(each, known)
+            report.append({"name": each, "ok": True, "sha256": found.sha256, "error": ""})
+        except NstError as error:
+            failures.append(error)
+            report.append({"name": each, "ok": False, "sha256": "", "error": str(error)})
+    if as_json:
+        console.out(json.dumps(report, indent=2))
+    else:
+        for line in report:
+            if line["ok"]:
+                console.out(f"{line['name']}\tok\t{line['sha256']}")
+    if not names:
+        console.say("there are no weight sets to verify")
+    if failures:
+        raise WeightsError("\n".join(map(str, failures)))
+
+
+@app.command()
+def path(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Set; without it, the folder of all.")] = "",
+) -> None:
+    """Print where the weight sets, or one of them, lie."""
+    from nst_core.weights import folder, locate
+
+    console.out(str(locate(name) if name else folder()))
+
+
+def _architectures() -> dict[str, Architecture]:
+    from nst_core.plugins.discovery import load_registry
+    from nst_core.weights import architectures
+
+    return architectures(entry.cls for entry in load_registry().entries("extractor"))
+
+
+def _architecture(name: str) -> Architecture:
+    from nst_core.errors import unknown_name
+
+    known = _architectures()
+    if name not in known:
+        raise unknown_name("architecture", name, known)
+    return known[name]
+
+
+def _described(weight_set: WeightSet) -> dict[str, object]:
+    return {
+        "name": weight_set.name,
+        "architecture": weight_set.architecture,
+        "path": str(weight_set.path),
+        "sha256": weight_set.sha256,
+        "input": str(weight_set.input),
+        "source": weight_set.source,
+        "license": weight_set.license,
+        "layer_rms": weight_set.layer_rms,
+    }

@@ -1,0 +1,1 @@
+"""Carrying jobs out for a command: progress, files, exit codes."""

@@ -1,0 +1,70 @@
+"""Recipes as files: reading one to start from, writing one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nst_core.errors import JobError
+from nst_core.job.schema import ImageRef, Job
+
+if TYPE_CHECKING:
+    from nst_core import Result
+
+__all__ = ["base_job", "check_recipe_target", "write_recipe"]
+
+
+def base_job(recipe: Path | None, from_image: Path | None) -> Job | None:
+    """Return the job of a recipe file or of an earlier result, or ``None`` where neither is given.
+
+    Image paths are looked up from the current folder first, then from the folder of the recipe.
+    """
+    if recipe is not None and from_image is not None:
+        raise JobError("give --recipe or --from-image, not both")
+    if recipe is not None:
+        text = _text(recipe)
+        job = Job.from_json(text) if recipe.suffix.lower() == ".json" else Job.from_toml(text)
+        return _found(job, recipe.parent)
+    if from_image is not None:
+        from nst_core.images import read_recipe
+
+        return _found(Job.from_toml(read_recipe(from_image)), from_image.parent)
+    return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise JobError(f"the recipe '{path}' cannot be read: {error}") from None
+
+
+def _found(job: Job, folder: Path) -> Job:
+    return replace(job, content=_nearby(job.content, folder), style=_nearby(job.style, folder))
+
+
+def _nearby(reference: ImageRef | None, folder: Path) -> ImageRef | None:
+    if reference is None or not reference.path or Path(reference.path).exists():
+        return reference
+    beside = folder / reference.path
+    return replace(reference, path=str(beside)) if beside.exists() else reference
+
+
+def check_recipe_target(path: Path) -> None:
+    """Check that a recipe could be written, before any work starts."""
+    if path.suffix.lower() != ".toml":
+        raise JobError(f"a recipe is written as TOML; name a file that ends in .toml, not '{path}'")
+    if path.is_dir() or not path.parent.is_dir():
+        raise JobError(f"a recipe cannot be written to '{path}': it is a folder, or its folder does not exist")
+
+
+def write_recipe(result: Result, path: Path) -> None:
+    """Write the recipe of a result as TOML, beside first and then renamed."""
+    from nst_core.files import replacing
+
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(result.recipe, encoding="utf-8")
+    except OSError as error:
+        raise JobError(f"the recipe could not be written to '{path}': {error}") from None

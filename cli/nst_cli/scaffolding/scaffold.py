@@ -1,0 +1,93 @@
+"""Writing a new plugin package from templates."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from nst_core.components.names import check_name
+from nst_core.errors import JobError, unknown_name
+
+if TYPE_CHECKING:
+    from nst_core.components.registry import Registry
+
+__all__ = ["KINDS", "write_package"]
+
+KINDS = ("loss", "extractor", "initializer", "optimizer")
+# How the README shows the component at work.
+_USE = {
+    "loss": "--plugin $name",
+    "extractor": "--extractor $name",
+    "initializer": "--init $name",
+    "optimizer": "--optimizer $name",
+}
+_HOOKS = {kind: f"nst_register_{'losses' if kind == 'loss' else kind + 's'}" for kind in KINDS}
+
+
+def write_package(name: str, kind: str, folder: Path, registry: Registry) -> None:
+    """Write a package with one component.
+
+    Args:
+        name: of the component, kebab-case; the package is called ``nst-NAME``.
+        kind: "loss", "extractor", "initializer" or "optimizer".
+        folder: to be made, or empty.
+        registry: what is installed already.
+
+    Raises:
+        JobError: the name is no name or is taken, or the folder is not empty or cannot be written.
+        UnknownNameError: there is no such kind.
+    """
+    if kind not in KINDS:
+        raise unknown_name("kind", kind, KINDS)
+    check_name(name)
+    taken = [entry for entry in registry.entries(kind) if entry.name == name]
+    if taken:
+        raise JobError(f"{taken[0]} has that name already; choose another")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise JobError(f"'{folder}' exists and is not an empty folder; name another place after the name")
+    values = _values(name, kind)
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            for path, text in _texts(kind, values):
+                target = Path(scratch, path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8")
+            shutil.copytree(scratch, folder, dirs_exist_ok=True)
+    except OSError as error:
+        raise JobError(f"'{folder}' could not be written: {error.strerror or error}") from error
+
+
+def _values(name: str, kind: str) -> dict[str, str]:
+    return {
+        "name": name,
+        "kind": kind,
+        "article": "An" if kind[0] in "aeio" else "A",
+        "package": f"nst-{name}",
+        "module": f"nst_{name.replace('-', '_')}",
+        "file": name.replace("-", "_"),
+        "cls": "".join(part.capitalize() for part in name.split("-")),
+        "hook": _HOOKS[kind],
+        "use": Template(_USE[kind]).substitute(name=name),
+        "nst": version("nst"),
+    }
+
+
+def _texts(kind: str, values: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Give the path and the text of every file."""
+    places = {
+        "pyproject.toml": "pyproject.toml.txt",
+        "README.md": "README.md.txt",
+        f"src/{values['module']}/__init__.py": "__init__.py.txt",
+        f"src/{values['module']}/{values['file']}.py": f"{kind}.py.txt",
+        f"tests/test_{values['file']}.py": f"test_{kind}.py.txt",
+    }
+    templates: Traversable = files("nst_cli.scaffolding") / "templates"
+    for path, template in places.items():
+        yield path, Template((templates / template).read_text(encoding="utf-8")).substitute(values)

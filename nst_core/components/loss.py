@@ -1,0 +1,172 @@
+"""Losses: what is minimised, by the kind of sum over positions that it is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from nst_core.ops.head import Head
+
+__all__ = ["FeatureLoss", "ImageLoss", "Loss", "PointwiseLoss", "Role", "Statistic", "StatisticLoss"]
+
+Role = Literal["content", "style", "regularizer"]
+
+
+class Loss(ABC):
+    """Base of the four kinds of loss; a plugin derives from one of the kinds, never from this class.
+
+    Attributes:
+        role: which image gives the target. Naming a plugin on the command line fills its role.
+        default_weight: α or β at which this loss looks good with the preset ``content``; ``None`` means the
+            preset's own, which suits ``mse-content`` and ``gram-style``. A loss that takes the place of another keeps
+            its emphasis: where the other had half of its default, this one gets half of its own.
+        default_layers: layers it looks at unless told otherwise, where they are not the extractor's for the role;
+            ``("pixels",)`` for the image itself.
+    """
+
+    role: ClassVar[Role]
+    default_weight: ClassVar[float | None] = None
+    default_layers: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """Sums over the positions of a feature map, and how much weight they carry.
+
+    Attributes:
+        sums: tensors ``(B, …)``, each a weighted sum over positions.
+        weight: total weight of the positions, ``(B,)``.
+    """
+
+    sums: tuple[Tensor, ...]
+    weight: Tensor
+
+    def __add__(self, other: Statistic) -> Statistic:
+        return Statistic(tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)), self.weight + other.weight)
+
+    def means(self) -> tuple[Tensor, ...]:
+        """Return the sums divided by the total weight; zero where there is no weight."""
+        safe = torch.where(self.weight > 0, self.weight, torch.ones_like(self.weight))
+        return tuple(s / safe.reshape(-1, *[1] * (s.dim() - 1)) for s in self.sums)
+
+    def detach(self) -> Statistic:
+        """Return the same statistic, cut off from the graph."""
+        return Statistic(tuple(s.detach() for s in self.sums), self.weight.detach())
+
+
+class StatisticLoss(Loss):
+    """A loss on something summed over positions: exact under tiling, masks and blends of styles."""
+
+    role: ClassVar[Role] = "style"
+
+    @abstractmethod
+    def statistic(self, feature: Tensor, weight: Tensor | None = None) -> Statistic:
+        """Sum over the positions of ``feature``.
+
+        Additive: the statistic of a map is the sum of the statistics of its parts, whatever the parts. The sums
+        are float32 or wider, whatever the dtype of the features.
+
+        Args:
+            feature: ``(B, N, H', W')``.
+            weight: ``(B, 1, H', W')`` or ``None``.
+        """
+
+    def statistic_through(self, head: Head, feature: Tensor, weight: Tensor | None = None) -> Statistic:
+        """Return the statistic of ``head(feature)``.
+
+        A loss overrides it that can tell without computing this map: networks then leave their heads to it. A class
+        that overrides :meth:`statistic` alone is given the maps, whatever its base does.
+        """
+        return self.statistic(head(feature), weight)
+
+    @property
+    def sees_through_heads(self) -> bool:
+        """Whether it overrides :meth:`statistic_through`, for the statistic that it has."""
+        order = type(self).__mro__
+        through, statistic = (
+            next(i for i, base in enumerate(order) if name in vars(base)) for name in ("statistic_through", "statistic")
+        )
+        return order[through] is not StatisticLoss and through <= statistic
+
+    @abstractmethod
+    def criterion(self, statistic: Statistic, target: Statistic, channels: int) -> Tensor:
+        """Compare two statistics.
+
+        Args:
+            statistic: of the pastiche, batch B.
+            target: of the style image, batch B or 1.
+            channels: the tap's nominal number of channels N.
+
+        Returns:
+            A scalar, summed over the batch, zero where both agree.
+        """
+
+
+class PointwiseLoss(Loss):
+    """A loss that compares every position with its own target: exact under tiling and masks."""
+
+    role: ClassVar[Role] = "content"
+
+    @abstractmethod
+    def pointwise(self, feature: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Sum over positions, as a scalar in float32 or wider; additive over parts of the map.
+
+        Args:
+            feature: ``(B, N, H', W')`` of the pastiche.
+            target: same shape, of the content image.
+            weight: ``(B, 1, H', W')`` or ``None``.
+        """
+
+    def scale(self, positions: float, channels: int) -> float:  # noqa: ARG002
+        """Return what the sum over the whole map is multiplied by, one unless overridden.
+
+        Args:
+            positions: total weight of the positions of one image, M when there are no weights.
+            channels: the tap's nominal number of channels N.
+        """
+        return 1.0
+
+
+class ImageLoss(Loss):
+    """A loss on the pixels themselves: exact under tiling, given its halo.
+
+    Attributes:
+        halo: how many pixels away from its own position a value of :meth:`density` may look.
+    """
+
+    role: ClassVar[Role] = "regularizer"
+    halo: ClassVar[int] = 0
+
+    @abstractmethod
+    def density(self, image: Tensor) -> Tensor:
+        """Return the loss of every pixel; the loss of the image is the mean over pixels, summed over the batch.
+
+        Args:
+            image: ``(B, 3, H, W)`` in [0, 1].
+
+        Returns:
+            ``(B, H, W)``.
+        """
+
+
+class FeatureLoss(Loss):
+    """Any other loss on feature maps (sorting, nearest neighbours). It sees whole maps and cannot be tiled."""
+
+    role: ClassVar[Role] = "style"
+
+    @abstractmethod
+    def forward(self, features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+        """Compare the feature maps of the pastiche with those of the target image.
+
+        Args:
+            features: layer to ``(B, N, H', W')`` of the pastiche.
+            targets: layer to ``(1, N, H'', W'')`` of the style or content image, by role.
+
+        Returns:
+            A scalar.
+        """

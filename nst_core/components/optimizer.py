@@ -1,0 +1,82 @@
+"""Optimizers: where to evaluate the objective next."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+__all__ = ["Optimizer"]
+
+
+class Optimizer(ABC):
+    """Improves a variable from values and gradients, one evaluation at a time.
+
+    The engine evaluates the objective, the optimizer says where next. All that an optimizer remembers lies in
+    its attributes, so a run can be stopped and continued between any two evaluations. The loss and gradient it
+    sees are scaled by one constant such that the first gradient has mean absolute value one: step lengths need
+    not know the magnitude of α and β.
+    """
+
+    @abstractmethod
+    def start(self, variable: Tensor, damping: float = 1.0) -> None:
+        """Forget everything and begin at ``variable``, which is the next point to be evaluated.
+
+        Args:
+            variable: any shape, float32.
+            damping: factor on the step length, at most 1; the engine lowers it after a non-finite value.
+        """
+
+    def resume_at(self, variable: Tensor, before: Optimizer) -> None:  # noqa: ARG002
+        """Begin at an enlarged ``variable``, with what may be of use from the optimizer of the smaller one.
+
+        Only :meth:`start` unless overridden: what is remembered of a smaller image seldom fits.
+
+        Args:
+            variable: as :meth:`start` has it, usually ``(1, 3, H, W)``.
+            before: another instance with the same parameters.
+        """
+        self.start(variable)
+
+    @abstractmethod
+    def step(self, loss: float, gradient: Tensor) -> Tensor | None:
+        """Take the value at the current point and return the next point to evaluate, or ``None`` to stop.
+
+        Args:
+            loss: the scaled objective at the current point.
+            gradient: its gradient, in the shape of the variable.
+
+        Returns:
+            A tensor in the shape of the variable, which the optimizer does not change later.
+        """
+
+    def remember_less(self) -> bool:
+        """Forget everything and keep less from the next :meth:`start` on; ``False`` where that is not possible.
+
+        The engine calls it when memory has run out, and starts again at the best point.
+        """
+        return False
+
+    def solution(self) -> Tensor | None:
+        """Return a point that may be better than those evaluated, such as an average of them, or ``None``.
+
+        The engine makes it the last point that it evaluates; the best one of all is the result.
+        """
+        return None
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Return tensors, numbers and strings (nested in dicts, lists and tuples) that hold all that is remembered.
+
+        The tensors need not be copies: whoever keeps them past the next step copies them.
+        """
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up where :meth:`state_dict` was called; the steps that follow are the same.
+
+        Called after :meth:`start`, on whose device the variable lives; the tensors of ``state`` may be on the CPU.
+        ``state`` stays as it is.
+        """

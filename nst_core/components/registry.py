@@ -1,0 +1,201 @@
+"""Names to components, validated at the door."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from nst_core.components import (
+    Extractor,
+    FeatureLoss,
+    ImageLoss,
+    Initializer,
+    Loss,
+    Optimizer,
+    PointwiseLoss,
+    StatisticLoss,
+)
+from nst_core.components.names import is_name
+from nst_core.components.parameters import Parameter, convert_all, parameters_of
+from nst_core.errors import JobError, NstError, PluginError, unknown_name
+from nst_core.job.schema import Component
+
+__all__ = ["KINDS", "Entry", "Failure", "Origin", "Registry"]
+
+KINDS: dict[str, type] = {
+    "extractor": Extractor,
+    "loss": Loss,
+    "initializer": Initializer,
+    "optimizer": Optimizer,
+}
+_LOSS_KINDS = (StatisticLoss, PointwiseLoss, ImageLoss, FeatureLoss)
+_ROLES = ("content", "style", "regularizer")
+# A term holds these beside the loss's own parameters, and `--plugin NAME:weight=…` sets them.
+TERM_FIELDS = ("weight", "layers")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a component comes from.
+
+    Attributes:
+        plugin: name of the entry point.
+        package: name of the distribution.
+        version: its version.
+    """
+
+    plugin: str
+    package: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"plugin '{self.plugin}' of package {self.package} {self.version}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered component."""
+
+    kind: str
+    name: str
+    cls: type[Any]
+    parameters: tuple[Parameter, ...]
+    origin: Origin
+
+    def __str__(self) -> str:
+        return f"{self.kind} '{self.name}' ({self.origin})"
+
+    @property
+    def summary(self) -> str:
+        """First line of the class's docstring."""
+        return (inspect.getdoc(self.cls) or "").partition("\n")[0]
+
+    @property
+    def role(self) -> str:
+        """Role of a loss, "" for other kinds."""
+        return str(self.cls.role) if self.kind == "loss" else ""
+
+    @property
+    def title(self) -> str:
+        """Kind in words: "style loss", "regularizer", "extractor"."""
+        return f"{self.role} loss" if self.role in ("content", "style") else self.role or self.kind
+
+    @property
+    def base(self) -> str:
+        """Name of the kind of loss it derives from, "" for other kinds."""
+        return next((kind.__name__ for kind in _LOSS_KINDS if issubclass(self.cls, kind)), "")
+
+    @property
+    def tileable(self) -> bool:
+        """Whether a loss is exact when the image is cut into tiles."""
+        return self.base not in ("", "FeatureLoss")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A plugin that was skipped: whose it is, what went wrong in one line, and the traceback."""
+
+    origin: Origin
+    error: str
+    detail: str
+
+
+@dataclass
+class Registry:
+    """All components by kind and name, and the plugins that failed."""
+
+    failures: list[Failure] = field(default_factory=list)
+    _entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
+
+    def add(self, kind: str, name: str, cls: type[Any], origin: Origin) -> None:
+        """Register a component.
+
+        Raises:
+            PluginError: bad name, wrong kind, abstract class, bad constructor, or a name that is taken.
+        """
+        try:
+            entry = self._validated(kind, name, cls, origin)
+        except PluginError as error:
+            raise PluginError(f"{origin}: {kind} '{name}': {error}") from None
+        self._entries[kind, name] = entry
+
+    def _validated(self, kind: str, name: str, cls: type[Any], origin: Origin) -> Entry:
+        if not is_name(name):
+            raise PluginError("a name must be kebab-case: small letters, digits and single hyphens")
+        if not inspect.isclass(cls):
+            raise PluginError(f"register a class, not {cls!r}; the framework makes the instances")
+        if not issubclass(cls, KINDS[kind]):
+            raise PluginError(f"{cls.__name__} is not a subclass of nst_core.{KINDS[kind].__name__}")
+        if kind == "loss":
+            _check_loss(cls)
+        missing = sorted(getattr(cls, "__abstractmethods__", ()))
+        if missing:
+            raise PluginError(f"{cls.__name__} does not implement {', '.join(missing)}")
+        try:
+            parameters = parameters_of(cls, TERM_FIELDS if kind == "loss" else ())
+        except (NameError, TypeError, ValueError) as error:
+            raise PluginError(f"the constructor of {cls.__name__} cannot be read: {error}") from None
+        taken = self._entries.get((kind, name))
+        if taken:
+            raise PluginError(f"the name is taken by {taken.origin}; choose another")
+        return Entry(kind, name, cls, parameters, origin)
+
+    def discard(self, origin: Origin) -> None:
+        """Forget everything that came from ``origin``."""
+        self._entries = {key: e for key, e in self._entries.items() if e.origin != origin}
+
+    def entries(self, kind: str | None = None) -> list[Entry]:
+        """List the components, of one kind or all, ordered by kind and name."""
+        order = list(KINDS)
+        chosen = [e for e in self._entries.values() if kind in (None, e.kind)]
+        return sorted(chosen, key=lambda e: (order.index(e.kind), e.name))
+
+    def get(self, kind: str, name: str) -> Entry:
+        """Look a component up.
+
+        Raises:
+            UnknownNameError: there is none; the message lists near names, and the kind if it is another.
+        """
+        entry = self._entries.get((kind, name))
+        if entry:
+            return entry
+        others = [e.kind for e in self.entries() if e.name == name]
+        if others:
+            hint = f"But '{name}' exists as {' and '.join(others)}."
+        else:
+            hint = "See 'nst plugins'" + (", also for the plugins that failed to load." if self.failures else ".")
+        raise unknown_name(kind, name, (e.name for e in self.entries(kind)), hint)
+
+    def checked(self, kind: str, component: Component) -> Component:
+        """Return the component with its parameters checked and of their declared types."""
+        entry = self.get(kind, component.name)
+        return Component(entry.name, convert_all(entry.parameters, component.params, f"'{entry.name}'"))
+
+    def create(self, kind: str, component: Component) -> Any:
+        """Make an instance.
+
+        Raises:
+            JobError: unknown or wrong parameters, or values that the constructor refuses with a ValueError.
+            PluginError: the constructor fails in any other way.
+        """
+        checked = self.checked(kind, component)
+        entry = self.get(kind, component.name)
+        try:
+            return entry.cls(**checked.params)
+        except NstError:
+            raise
+        except ValueError as error:
+            raise JobError(f"{kind} '{entry.name}': {error}") from error
+        except Exception as error:
+            raise PluginError(f"{entry} failed to start: {type(error).__name__}: {error}") from error
+
+
+def _check_loss(cls: type[Any]) -> None:
+    kinds: Iterable[type] = [k for k in _LOSS_KINDS if issubclass(cls, k)]
+    if len(list(kinds)) != 1:
+        names = ", ".join(k.__name__ for k in _LOSS_KINDS)
+        raise PluginError(f"{cls.__name__} must derive from exactly one of {names}")
+    if getattr(cls, "role", None) not in _ROLES:
+        raise PluginError(f"{cls.__name__}.role must be one of {', '.join(_ROLES)}")

@@ -1,0 +1,147 @@
+"""What this installation is, and whether it works: what ``nst doctor`` shows."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nst_core.api import stylize
+from nst_core.errors import NstError
+from nst_core.job.schema import Job
+from nst_core.ops import ConvStack, ReferenceStack, conv_stack, gram, gram_reference, native
+from nst_core.plugins.discovery import default_registry
+from nst_core.runtime.device import choose_device, choose_dtype, native_bfloat16
+from nst_core.weights import folder, home, scan
+
+__all__ = ["checks", "diagnose", "machine"]
+
+
+def machine() -> dict[str, Any]:
+    """Return versions, device, precision, kernels and threads."""
+    device = choose_device("auto")
+    dtype = choose_dtype("auto", device)
+    found = native()
+    return {
+        "versions": {
+            **{name: version(name) for name in ("nst", "torch", "torchvision", "pluggy", "pillow", "safetensors")},
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+        },
+        "device": str(device),
+        "processor": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
+        "threads": torch.get_num_threads(),
+        "precision": "bf16" if dtype == torch.bfloat16 else "fp32",
+        "precision_reason": native_bfloat16(device)[1],
+        "kernels": "native" if found.module else "reference",
+        "kernels_reason": found.reason,
+        "build": found.module.build_info() if found.module else None,
+    }
+
+
+def diagnose() -> dict[str, Any]:
+    """Return everything: :func:`machine`, where the weights are, plugins, and :func:`checks`."""
+    sets, failures = scan()
+    registry = default_registry()
+    return {
+        **machine(),
+        "weights_folder": str(folder()),
+        "weights": [
+            {"name": s.name, "architecture": s.architecture, "path": str(s.path), "source": s.source} for s in sets
+        ],
+        "weights_failures": [str(failure) for failure in failures],
+        "extractor": _extractor(),
+        "torch_hub": str(Path(torch.hub.get_dir()) / "checkpoints"),
+        "plugins": len(registry.entries()),
+        "plugin_failures": [f"{f.origin}: {f.error}" for f in registry.failures],
+        "checks": checks(),
+    }
+
+
+def _extractor() -> str:
+    """Say which network the default extractor is on this machine."""
+    name = Job.extractor.name
+    try:
+        extractor = default_registry().create("extractor", Job.extractor)
+        pinned = extractor.pinned()
+    except NstError as error:
+        return f"{name} does not work: {error}"
+    if pinned is None:
+        return name
+    remark = extractor.remark()
+    return f"{name} is {pinned.name}" + (f": {remark}" if remark else "")
+
+
+def checks() -> dict[str, str]:
+    """Try what a run needs; return for each "" or what is wrong."""
+    tried = {
+        "plugins": _plugins,
+        "gram": _gram,
+        "convolutions": _convolutions,
+        "store can be written": _store,
+    }
+    device = choose_device("auto")
+    if device.type != "cpu":  # the kernels above are those of the processor
+        tried[f"a small run on {device}"] = lambda: _small_run(device)
+    results = {}
+    for name, attempt in tried.items():
+        try:
+            results[name] = attempt()
+        except Exception as error:  # whatever is broken, the report goes on
+            results[name] = f"{type(error).__name__}: {error}"
+    return results
+
+
+def _plugins() -> str:
+    missing = {"extractor", "loss", "initializer", "optimizer"} - {e.kind for e in default_registry().entries()}
+    return f"there is no {' and no '.join(sorted(missing))}" if missing else ""
+
+
+def _gram() -> str:
+    x = torch.rand(1, 64, 20, 30, generator=torch.Generator().manual_seed(0)) - 0.5
+    x = x.contiguous(memory_format=torch.channels_last)
+    error = float((gram(x) - gram_reference(x)).norm() / gram_reference(x).norm())
+    return "" if error < 1e-5 else f"the kernel is off by {error:.1g}"
+
+
+def _convolutions() -> str:
+    generator = torch.Generator().manual_seed(0)
+    widths = ((64, 3), (64, 64))
+    for dtype, limit in ((torch.float32, 1e-4), (torch.bfloat16, 0.1)):
+        stack = ConvStack(
+            kinds=("conv", "relu", "conv", "max-pool"),
+            weights=tuple((torch.randn(*w, 3, 3, generator=generator) * 0.1).to(dtype) for w in widths),
+            biases=tuple(torch.zeros(w[0], dtype=dtype) for w in widths),
+            taps=(3,),
+        )
+        found = []
+        for module in (conv_stack(stack), ReferenceStack(stack)):
+            image = torch.rand(1, 3, 18, 22, generator=torch.Generator().manual_seed(1)).requires_grad_()
+            (out,) = module(image)
+            found.append(torch.autograd.grad(out.float().square().sum(), image)[0])
+        error = float((found[0] - found[1]).norm() / found[1].norm())
+        if not error < limit:
+            return f"the kernels are off by {error:.1g} in {dtype}"
+    return ""
+
+
+def _small_run(device: torch.device) -> str:
+    """Make a few evaluations of the default job on a device."""
+    generator = torch.Generator().manual_seed(0)
+    content, style = torch.rand(2, 1, 3, 64, 64, generator=generator)
+    stylize(content, style, size=64, steps=4, device=str(device))
+    return ""
+
+
+def _store() -> str:
+    place = home()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            return ""
+    except OSError as error:
+        raise NstError(f"{place}: {error.strerror}; set NST_HOME to another folder") from error

@@ -1,0 +1,1 @@
+"""From a job to a result: preparation, resolution levels, evaluations, checkpoints."""

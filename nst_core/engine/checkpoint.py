@@ -1,0 +1,281 @@
+"""A run on disk, so that a crash costs no more than the time since it was written. Reading one never runs code.
+
+A checkpoint is a safetensors file: tensors, and in its metadata a JSON text with everything else and the digest of the
+tensors. The one before is kept beside it until the next is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from nst_core.engine.destination import Destination
+from nst_core.engine.result import Result
+from nst_core.errors import CheckpointError, JobError
+from nst_core.files import check_place, replacing
+from nst_core.job.schema import Job
+from nst_core.job.serialization import flattened, from_plain, to_plain
+
+__all__ = ["Checkpoint", "Kept"]
+
+FORMAT = 2
+_DECIDING = ("nst", "torch")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a checkpoint holds.
+
+    Attributes:
+        job: of the whole run, with everything pinned.
+        stages: the scales that are done, as plain data.
+        history: losses of their evaluations.
+        state: of the current scale, see :meth:`Descent.state_dict`.
+        destination: where the result was to go.
+        versions: of what made it.
+        threads: that it was made with.
+    """
+
+    job: Job
+    stages: list[dict[str, Any]]
+    history: list[float]
+    state: dict[str, Any] = field(repr=False)
+    destination: Destination
+    versions: Mapping[str, str]
+    threads: int
+
+    def differences(self, job: Job) -> list[str]:
+        """Say what is different in another job, one line for each field."""
+        mine, other = flattened(self.job.to_dict()), flattened(job.to_dict())
+        return [
+            f"{key} was {mine.get(key, 'not set')} and is {other.get(key, 'not set')}"
+            for key in sorted(mine.keys() | other.keys())
+            if mine.get(key) != other.get(key)
+        ]
+
+
+class Checkpoint:
+    """The file that a run is kept in.
+
+    Attributes:
+        path: the file; the one before is ``path`` with ``.previous`` at its end.
+        destination: where the result is to go, for a later ``nst resume``.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        every: float = 30.0,
+        destination: Destination | None = None,
+        disposable: bool = False,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Name the file; nothing is read or written yet.
+
+        Args:
+            path: where to.
+            every: seconds between two of them, at least.
+            destination: where the result is to go, if somebody knows.
+            disposable: whether one that cannot be used is no error, but ignored.
+            say: told what the user should know.
+
+        Raises:
+            CheckpointError: ``path`` cannot be written.
+        """
+        self.path = Path(path)
+        self.destination = destination or Destination()
+        self._every = every
+        self._disposable = disposable
+        self._say = say
+        self._written = time.monotonic()
+        if not disposable:
+            check_place(self.path, CheckpointError)
+
+    @property
+    def previous(self) -> Path:
+        """The checkpoint before the last one."""
+        return self.path.with_name(f"{self.path.name}.previous")
+
+    @property
+    def partial(self) -> Path:
+        """The one that is being written; a process that was killed meanwhile leaves it."""
+        return self.path.with_name(f".{self.path.name}.partial")
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for the next one."""
+        return time.monotonic() - self._written >= self._every
+
+    def write(self, job: Job, stages: list[dict[str, Any]], history: list[float], state: Mapping[str, Any]) -> None:
+        """Replace the file; whatever happens, there is a complete one at any moment.
+
+        Raises:
+            CheckpointError: it cannot be written; the old one is as it was.
+        """
+        tensors: dict[str, Tensor] = {}
+        plain = _frozen(state, tensors)
+        document = {
+            "format": FORMAT,
+            "versions": Result.versions(),
+            "threads": torch.get_num_threads(),
+            "destination": to_plain(self.destination),
+            "job": job.to_dict(),
+            "stages": stages,
+            "history": history,
+            "state": plain,
+            "sha256": _digest(tensors),
+        }
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(self.path, at=self.partial) as temporary:
+                save_file(tensors, temporary, {"nst": json.dumps(document)})
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+                if self.path.exists():
+                    self.path.replace(self.previous)
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(
+                f"the checkpoint '{self.path}' cannot be written: {error}; "
+                "the last good one is left; 'nst resume' goes on from it once there is room"
+            ) from error
+        self._written = time.monotonic()
+
+    def read(self) -> Kept | None:
+        """Return what the last good file holds, ``None`` where there is none.
+
+        Raises:
+            CheckpointError: it was made by another version, or neither the file nor the one before can be read.
+        """
+        problems = []
+        for path in (self.path, self.previous):
+            if not path.exists():
+                continue
+            try:
+                kept = _read(path)
+            except CheckpointError as error:
+                problems.append(str(error))
+                continue
+            if problems:
+                self._say(f"{problems[0]}; going on from the one before, '{path}'")
+            return self._usable(kept, path)
+        if problems and not self._disposable:
+            raise CheckpointError(f"{'; '.join(problems)}. Remove it to begin anew")
+        return None
+
+    def _usable(self, kept: Kept, path: Path) -> Kept | None:
+        now = Result.versions()
+        changed = [
+            f"{n} was {kept.versions.get(n)} and is {now[n]}" for n in _DECIDING if kept.versions.get(n) != now[n]
+        ]
+        if changed and self._disposable:
+            return None
+        if changed:
+            raise CheckpointError(
+                f"the checkpoint '{path}' was made by another version: {'; '.join(changed)}. "
+                "Install that version to go on, or remove the file to begin anew"
+            )
+        if kept.threads != torch.get_num_threads():
+            self._say(
+                f"the checkpoint was made with {kept.threads} threads and there are {torch.get_num_threads()} now: "
+                "the pixels may differ in the last digits"
+            )
+        return kept
+
+    def same_job(self, kept: Kept, job: Job) -> bool:
+        """Say whether a checkpoint is of this job.
+
+        Raises:
+            CheckpointError: it is not, and it is not disposable; says what is different.
+        """
+        changed = kept.differences(job)
+        if changed and not self._disposable:
+            raise CheckpointError(
+                f"the checkpoint '{self.path}' is of another job: {'; '.join(changed)}. Go on with that one by "
+                f"'nst resume {self.path}', or name another file"
+            )
+        return not changed
+
+    def finished(self) -> None:
+        """Remove the files of a run whose result is saved."""
+        for path in (self.path, self.previous, self.partial):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Kept:
+    try:
+        with safe_open(path, framework="pt") as file:
+            document = json.loads((file.metadata() or {})["nst"])
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - no dict
+        if document["format"] != FORMAT:
+            raise CheckpointError(f"the checkpoint '{path}' has the format {document['format']}, not {FORMAT}")
+        if _digest(tensors) != document["sha256"]:
+            raise CheckpointError(f"the checkpoint '{path}' is damaged: its tensors are not those that were written")
+        return Kept(
+            job=Job.from_dict(document["job"]),
+            stages=document["stages"],
+            history=document["history"],
+            state=_thawed(document["state"], tensors),
+            destination=from_plain(Destination, document["destination"]),
+            versions=document["versions"],
+            threads=document["threads"],
+        )
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, JobError) as error:
+        raise CheckpointError(f"the checkpoint '{path}' is damaged or none at all ({error})") from error
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        found.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
+        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def _frozen(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """Turn nested data into JSON; tensors go into ``tensors``, by number."""
+    if isinstance(value, Tensor):
+        name = str(len(tensors))
+        # A name of its own for each: a file cannot hold one tensor twice, nor a part of another.
+        tensors[name] = value.detach().cpu().contiguous()
+        if any(t.data_ptr() == tensors[name].data_ptr() for n, t in tensors.items() if n != name):
+            tensors[name] = tensors[name].clone()
+        return {"tensor": name}
+    if isinstance(value, Mapping):  # keys may be numbers
+        return {"mapping": [[key, _frozen(v, tensors)] for key, v in value.items()]}
+    if isinstance(value, tuple):
+        return {"tuple": [_frozen(v, tensors) for v in value]}
+    if isinstance(value, list):
+        return [_frozen(v, tensors) for v in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise CheckpointError(
+        f"a checkpoint cannot hold a {type(value).__name__}; an optimizer's state may have tensors, "
+        "numbers, texts, lists, tuples and dicts"
+    )
+
+
+def _thawed(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if isinstance(value, list):
+        return [_thawed(v, tensors) for v in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, inner),) = value.items()
+    if kind == "tensor":
+        return tensors[inner]
+    if kind == "mapping":
+        return {key: _thawed(v, tensors) for key, v in inner}
+    return tuple(_thawed(v, tensors) for v in inner)

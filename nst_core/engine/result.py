@@ -1,0 +1,157 @@
+"""What a run reports while it goes, and what it leaves behind."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor
+
+from nst_core.images import save, to_pil
+from nst_core.job.schema import Job
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["Result", "Stage", "Step", "Stopped"]
+
+Stopped = Literal["finished", "converged", "interrupted"]
+Losses = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One evaluation of the objective.
+
+    Attributes:
+        number: of the evaluation, from 1, over all scales.
+        steps: how many there will be.
+        total: weighted sum of the losses; may be NaN or infinite where ``note`` says so.
+        losses: unweighted loss by term and layer.
+        weighted: what each term adds to the total.
+        seconds: since the first evaluation began.
+        best: lowest total so far, at this scale.
+        image: evaluated image, ``(1, 3, H, W)`` on the device, in [0, 1]. Copy it if you keep it.
+        note: something out of the ordinary that happened here, else "".
+    """
+
+    number: int
+    steps: int
+    total: float
+    losses: Losses
+    weighted: Mapping[str, float]
+    seconds: float
+    best: float
+    image: Tensor = field(repr=False)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A scale that was done.
+
+    Attributes:
+        size: longest side of the pastiche in pixels.
+        evaluations: made at this size.
+        seconds: that they took, with the optimizer's steps.
+        total: lowest total loss.
+    """
+
+    size: int
+    evaluations: int
+    seconds: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """The pastiche and how it came about.
+
+    Attributes:
+        image: the best one found, ``(1, 3, H, W)`` float32 on the CPU, in [0, 1].
+        total: its total loss.
+        losses: its unweighted losses by term and layer.
+        history: total loss of every evaluation, in order, over all scales; not finite where the engine rolled back.
+        seconds: time of the evaluations and optimizer steps, without loading.
+        stopped: why it ended.
+        stages: the scales, from small to large; one where there was no smaller one.
+        job: the job with hashes and weights filled in: what repeats this result.
+        device: what it ran on.
+        remarks: what the user should know about it.
+    """
+
+    image: Tensor = field(repr=False)
+    total: float
+    losses: Losses
+    history: tuple[float, ...] = field(repr=False)
+    seconds: float
+    stopped: Stopped
+    stages: tuple[Stage, ...]
+    job: Job
+    device: str
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def evaluations(self) -> int:
+        """Number of evaluations made."""
+        return len(self.history)
+
+    @property
+    def first_total(self) -> float:
+        """Total loss of the first image at the last scale."""
+        return self.history[-self.stages[-1].evaluations]
+
+    def figures(self) -> dict[str, Any]:
+        """Return what is known without the pixels, as JSON can hold it: ``None`` for what is not finite."""
+        return {
+            "total": self.total,
+            "first_total": self.first_total,
+            "losses": {term: dict(parts) for term, parts in self.losses.items()},
+            "history": [value if math.isfinite(value) else None for value in self.history],
+            "seconds": self.seconds,
+            "evaluations": self.evaluations,
+            "stopped": self.stopped,
+            "stages": [asdict(stage) for stage in self.stages],
+            "device": self.device,
+            "versions": self.versions(),
+            "remarks": list(self.remarks),
+            "job": self.job.to_dict(),
+        }
+
+    @property
+    def recipe(self) -> str:
+        """The job as TOML, under comments that say how it was run."""
+        versions = ", ".join(f"{name} {number}" for name, number in self.versions().items())
+        return (
+            f"# Made with {versions} on {self.device}.\n"
+            f"# Total loss {self.total:.6g} after {self.evaluations} evaluations in {self.seconds:.1f} s.\n"
+            f"{self.job.to_toml()}"
+        )
+
+    @staticmethod
+    def versions() -> dict[str, str]:
+        """Return the versions of what decides the pixels."""
+        return {"nst": version("nst"), "torch": torch.__version__, "python": platform.python_version()}
+
+    def save(self, path: str | os.PathLike[str], *, bits: int = 8, quality: int = 95) -> None:
+        """Write the image with its recipe; the suffix says the format.
+
+        Args:
+            path: .png, .jpg, .webp or .tif; an existing file is replaced only once the new one is complete.
+            bits: 8, or 16 for PNG and TIFF.
+            quality: of JPEG and WebP, 1 to 100.
+
+        Raises:
+            ImageError: unknown suffix, wrong bits, or the file cannot be written.
+        """
+        save(self.image, path, bits=bits, recipe=self.recipe, quality=quality)
+
+    def to_pil(self) -> Image:
+        """Return the image as an 8-bit Pillow image."""
+        return to_pil(self.image)

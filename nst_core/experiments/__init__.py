@@ -1,0 +1,1 @@
+"""Many jobs: sweeps, grids, the study, and the store of finished cells."""

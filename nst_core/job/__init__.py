@@ -1,0 +1,1 @@
+"""The job: everything that decides the pixels, as a value. Imports no torch."""

@@ -1,0 +1,1 @@
+"""The objective: tiling, feature maps, terms and their targets."""

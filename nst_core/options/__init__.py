@@ -1,0 +1,1 @@
+"""What a person chooses, and how it becomes a job."""

@@ -1,0 +1,1 @@
+"""What a job costs on this machine, and how it fits into memory."""

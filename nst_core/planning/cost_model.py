@@ -1,0 +1,135 @@
+"""What an evaluation costs on this machine: counted where that can be done, else measured on two small images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nst_core.components import Optimizer
+from nst_core.components.registry import Registry
+from nst_core.engine.prepare import bind_terms, network_for
+from nst_core.job.schema import Component, Job
+from nst_core.objective.objective import Objective
+from nst_core.runtime.cache import Shared, spelled
+from nst_core.runtime.device import choose_dtype
+from nst_core.runtime.memory import PeakMemory, used
+
+__all__ = ["Probe"]
+
+# Images that are held at once besides the optimizer's: content, initial and best one, point, picture, gradient, and
+# what a step of the optimizer makes on the way.
+IMAGES = 11
+IMAGE_BYTES = 12  # of a pixel: three float32
+PROBES = ((192, 256), (384, 512))
+PROBE_IMAGES = 6  # content, style, picture, leaf, gradient, and the gradient's sum
+
+
+class Probe:
+    """What an evaluation costs on this machine.
+
+    Attributes:
+        base: bytes in use before it.
+        tile_bytes: for every pixel of a tile.
+        seconds: of an evaluation, for every pixel.
+        forward_seconds: of the part without gradients, which most tiles do twice.
+        tiling: of the network.
+        untileable: losses that cannot be computed in tiles.
+    """
+
+    def __init__(self, job: Job, registry: Registry, shared: Shared, device: torch.device) -> None:
+        self._job, self._registry = job, registry
+        self._optimizers: dict[Hashable, float] = {}
+        self._generator = torch.Generator().manual_seed(0)
+        self._made = made = network_for(job, registry, shared, device, choose_dtype(job.precision, device))
+        deepest = max((made.extractor.taps()[layer].stride for layer in made.layers), default=1)
+        self._peak(64 + deepest, 64 + deepest, device)  # threads start, libraries make their plans
+        self.base = used(device)
+        peaks = [self._peak(height, width, device) for height, width in PROBES]
+        (small, large), objective = (h * w for h, w in PROBES), self._objective
+        self._kept = sum(map(_nbytes, objective.targets())) / large
+        growth = (peaks[1] - peaks[0]) / (large - small)
+        self.tile_bytes = max(float(IMAGE_BYTES), growth - self._kept - PROBE_IMAGES * IMAGE_BYTES)
+        self._fixed = max(0.0, peaks[0] - self.base - growth * small)
+        image = self._image(*PROBES[1], device)
+        self.seconds = _time(lambda: objective.evaluate(image), device) / large
+        with torch.no_grad():
+            self.forward_seconds = _time(lambda: objective(image), device) / large
+        self.tiling = objective.tiling
+        self.untileable = objective.untileable
+
+    def _image(self, height: int, width: int, device: torch.device) -> Tensor:
+        return torch.rand(1, 3, height, width, generator=self._generator).to(device)
+
+    def _peak(self, height: int, width: int, device: torch.device) -> int:
+        with PeakMemory(device) as peak:
+            made = self._made
+            self._objective = Objective(
+                made.network,
+                made.layers,
+                bind_terms(self._job, self._registry, made.extractor),
+                taps=made.extractor.taps(),
+                heads=made.heads,
+                content=self._image(height, width, device),
+                style=self._image(height, width, device),
+            )
+            self._objective.evaluate(self._image(height, width, device))
+        return peak.bytes
+
+    def pixel_bytes(self, optimizer: Component) -> float:
+        """Return what a pixel of the pastiche needs whatever the tiles."""
+        key = spelled(optimizer)
+        if key not in self._optimizers:
+            self._optimizers[key] = _optimizer_bytes(optimizer, self._registry)
+        return IMAGES * IMAGE_BYTES + self._kept + self._optimizers[key]
+
+    def floor(self, pixels: int, optimizer: Component) -> float:
+        """Return what a pastiche needs whatever the tiles, the process included."""
+        return self.base + self._fixed + pixels * self.pixel_bytes(optimizer)
+
+
+def _time(run: Callable[[], object], device: torch.device) -> float:
+    run()
+    _wait_for(device)
+    began = time.perf_counter()
+    run()
+    _wait_for(device)
+    return time.perf_counter() - began
+
+
+def _wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done what it was told to."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def _optimizer_bytes(component: Component, registry: Registry) -> float:
+    """Return what an optimizer remembers of every pixel, once its memory is full."""
+    optimizer: Optimizer = registry.create("optimizer", component)
+    point = torch.zeros(1, 3, 128, 128)
+    optimizer.start(point)
+    optimizer.step(1.0, torch.ones_like(point))
+    return _nbytes(optimizer.state_dict()) / (128 * 128)
+
+
+def _nbytes(value: Any) -> int:
+    """Return the bytes of all tensors in nested data, each once."""
+    found: dict[int, int] = {}
+
+    def visit(inner: Any) -> None:
+        if isinstance(inner, Tensor):
+            found[inner.data_ptr()] = inner.nbytes
+        elif isinstance(inner, Mapping):
+            for each in inner.values():
+                visit(each)
+        elif isinstance(inner, list | tuple):
+            for each in inner:
+                visit(each)
+
+    visit(value)
+    return sum(found.values())

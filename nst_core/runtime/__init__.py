@@ -1,0 +1,1 @@
+"""The machine: devices, memory, and the cache of what several jobs share."""

@@ -1,0 +1,328 @@
+"""Runs that are interrupted and go on: the same pixels, whatever happened to the file."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from installed import install
+from tiny import tiny_registry
+
+from nst_core import CheckpointError, Job, load_image, make_job, run, save_image
+from nst_core.engine.checkpoint import Checkpoint
+
+REGISTRY = tiny_registry()
+SMALL = ("photo.jpg", "painting.png", "--extractor", "tiny", "--steps", "6", "--size", "32", "--precision", "fp32")
+OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu", "steps": 14}
+
+
+@pytest.fixture
+def images(tmp_path) -> tuple[str, str]:
+    paths = []
+    for seed, name in enumerate(("content.png", "style.png")):
+        picture = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(seed))
+        save_image(picture, tmp_path / name)
+        paths.append(str(tmp_path / name))
+    return paths[0], paths[1]
+
+
+class PowerCutError(Exception):
+    """Nothing that the engine knows."""
+
+
+def at(number: int, what: type[BaseException] = PowerCutError):
+    def watch(step):
+        if step.number == number:
+            raise what
+
+    return watch
+
+
+def always(path: Path, **more) -> Checkpoint:
+    return Checkpoint(path, every=0.0, **more)
+
+
+SETTINGS = {
+    "lbfgs": {},
+    "strong-wolfe": {"optimizer": "lbfgs:line_search=strong-wolfe"},
+    "adam": {"optimizer": "adam:averaging=0.9"},
+    "noise": {"preset": "noise", "seed": 3},
+    "scales": {"scales": "20,30,56", "optimizer": "adam"},
+    "scales-lbfgs": {"scales": "28,56"},
+}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "number"),
+    [*itertools.product(SETTINGS, (2, 7)), ("scales", 19), ("scales", 25), ("scales-lbfgs", 19)],
+)
+def test_a_crashed_run_goes_on_to_the_same_pixels(chosen, number, images, tmp_path):
+    job = make_job(*images, registry=REGISTRY, **{**OPTIONS, "size": 56, **SETTINGS[chosen]})
+    whole = run(job, registry=REGISTRY)
+    kept = tmp_path / "run.ckpt"
+    with pytest.raises(PowerCutError):
+        run(job, registry=REGISTRY, observers=[at(number)], checkpoint=always(kept))
+    seen: list[int] = []
+    resumed = run(job, registry=REGISTRY, observers=[lambda step: seen.append(step.number)], checkpoint=always(kept))
+    assert seen[0] == number  # nothing that was finished is done again
+    assert torch.equal(resumed.image, whole.image)
+    assert resumed.history == whole.history
+    assert [(s.size, s.evaluations, s.total) for s in resumed.stages] == [
+        (s.size, s.evaluations, s.total) for s in whole.stages
+    ]
+    assert resumed.job == whole.job
+    always(kept).finished()  # as the command does once the picture is saved
+    assert not kept.exists()
+    assert list(tmp_path.glob("*.previous")) == []
+
+
+def test_a_run_in_tiles_goes_on_in_the_same_tiles(images, tmp_path):
+    job = make_job(*images, registry=REGISTRY, **OPTIONS, size=56)
+    whole = run(job, registry=REGISTRY, tile=45)
+    kept = tmp_path / "run.ckpt"
+    with pytest.raises(PowerCutError):
+        run(job, registry=REGISTRY, tile=45, observers=[at(5)], checkpoint=always(kept))
+    assert torch.equal(run(job, registry=REGISTRY, checkpoint=always(kept)).image, whole.image)
+
+
+@pytest.fixture
+def crashed(images, tmp_path) -> Path:
+    job = make_job(*images, registry=REGISTRY, **OPTIONS)
+    with pytest.raises(PowerCutError):
+        run(job, registry=REGISTRY, observers=[at(9)], checkpoint=always(tmp_path / "run.ckpt"))
+    return tmp_path / "run.ckpt"
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(crashed, images):
+    job = make_job(*images, registry=REGISTRY, **OPTIONS)
+    content = bytearray(crashed.read_bytes())
+    content[-100] ^= 1  # one bit of a tensor
+    crashed.write_bytes(content)
+    said: list[str] = []
+    seen: list[int] = []
+    resumed = run(
+        job,
+        registry=REGISTRY,
+        observers=[lambda step: seen.append(step.number)],
+        checkpoint=always(crashed, say=said.append),
+    )
+    assert seen[0] == 8  # one more than without the damage
+    assert re.search(r"run.ckpt' is damaged.*going on from the one before", said[0])
+    assert torch.equal(resumed.image, run(job, registry=REGISTRY).image)
+
+
+@pytest.mark.parametrize("spoil", [lambda p: p.write_bytes(p.read_bytes()[:1000]), lambda p: p.write_text("hello")])
+def test_two_damaged_checkpoints_are_an_error(spoil, crashed, images):
+    previous = crashed.with_name("run.ckpt.previous")
+    spoil(crashed)
+    spoil(previous)
+    with pytest.raises(
+        CheckpointError, match=r"run.ckpt' is damaged or none at all .*previous.*Remove it to begin anew"
+    ):
+        run(make_job(*images, registry=REGISTRY, **OPTIONS), registry=REGISTRY, checkpoint=always(crashed))
+
+
+def test_a_checkpoint_of_another_job_is_refused_with_the_difference(crashed, images):
+    other = make_job(*images, registry=REGISTRY, **OPTIONS, style_weight=3e6, optimizer="adam")
+    with pytest.raises(
+        CheckpointError, match=r"of another job: .*optimizer.name was lbfgs and is adam; .*weight was 1"
+    ):
+        run(other, registry=REGISTRY, checkpoint=always(crashed))
+    assert crashed.exists()
+
+
+def test_a_checkpoint_of_other_scales_is_refused(images, tmp_path):
+    kept = tmp_path / "run.ckpt"
+    job = make_job(*images, registry=REGISTRY, **{**OPTIONS, "scales": "20,30,56"})
+    with pytest.raises(PowerCutError):
+        run(job, registry=REGISTRY, observers=[at(23)], checkpoint=always(kept))
+    other = make_job(*images, registry=REGISTRY, **OPTIONS, size=56, scales="off")
+    with pytest.raises(CheckpointError, match=r"of another job: scales\[0\] was 20 and is not set"):
+        run(other, registry=REGISTRY, checkpoint=always(kept))
+    # One that may be thrown away is no error: the run begins anew.
+    thrown = run(other, registry=REGISTRY, checkpoint=always(kept, disposable=True))
+    assert torch.equal(thrown.image, run(other, registry=REGISTRY).image)
+
+
+def test_a_disposable_checkpoint_of_another_job_is_ignored(crashed, images):
+    other = make_job(*images, registry=REGISTRY, **OPTIONS, style_weight=3e6)
+    found = run(other, registry=REGISTRY, checkpoint=always(crashed, disposable=True))
+    assert torch.equal(found.image, run(other, registry=REGISTRY).image)
+
+
+def test_a_checkpoint_of_another_version_is_refused(crashed, images, monkeypatch):
+    from nst_core.engine.result import Result
+
+    now = Result.versions()
+    monkeypatch.setattr(Result, "versions", staticmethod(lambda: {**now, "nst": "9.9"}))
+    with pytest.raises(CheckpointError, match=rf"by another version: nst was {re.escape(now['nst'])} and is 9.9"):
+        run(make_job(*images, registry=REGISTRY, **OPTIONS), registry=REGISTRY, checkpoint=always(crashed))
+
+
+def test_a_changed_image_is_another_job(crashed, images):
+    save_image(torch.zeros(1, 3, 40, 56), Path(images[1]))
+    with pytest.raises(CheckpointError, match=r"style.sha256 was"):
+        run(make_job(*images, registry=REGISTRY, **OPTIONS), registry=REGISTRY, checkpoint=always(crashed))
+
+
+def test_a_full_disk_is_an_error_that_leaves_the_old_file(crashed, images, monkeypatch):
+    before = crashed.read_bytes()
+
+    def full(tensors, path, metadata):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nst_core.engine.checkpoint.save_file", full)
+    job = make_job(*images, registry=REGISTRY, **OPTIONS)
+    with pytest.raises(
+        CheckpointError, match=r"cannot be written: .*No space left on device; the last good one is left"
+    ):
+        run(job, registry=REGISTRY, checkpoint=always(crashed))
+    assert crashed.read_bytes() == before
+    assert sorted(path.name for path in crashed.parent.glob("*run.ckpt*")) == ["run.ckpt", "run.ckpt.previous"]
+
+
+def test_kills_while_it_is_written_leave_nothing_for_ever(crashed, images):
+    program = """
+import os, sys
+from pathlib import Path
+from nst_core.engine import checkpoint
+
+def cut(tensors, path, metadata):
+    Path(path).write_bytes(b"half")
+    os._exit(9)
+
+checkpoint.save_file = cut
+kept = checkpoint.Checkpoint(sys.argv[1]).read()
+checkpoint.Checkpoint(sys.argv[1]).write(kept.job, kept.stages, kept.history, kept.state)
+"""
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", program, str(crashed)]).returncode == 9
+    assert len(list(crashed.parent.glob("*run.ckpt*"))) == 3  # the last one, the one before, and half of one
+    run(make_job(*images, registry=REGISTRY, **OPTIONS), registry=REGISTRY, checkpoint=always(crashed))
+    always(crashed).finished()
+    assert list(crashed.parent.glob("*run.ckpt*")) == []
+
+
+def test_a_place_that_cannot_be_written_to_is_said_before_the_work(tmp_path):
+    with pytest.raises(CheckpointError, match="does not exist"):
+        Checkpoint(tmp_path / "nowhere" / "run.ckpt")
+
+
+def test_ctrl_c_keeps_the_run(images, tmp_path, monkeypatch):
+    """In the middle of an evaluation, long before a checkpoint is due."""
+    job = make_job(*images, registry=REGISTRY, **OPTIONS)
+    whole = run(job, registry=REGISTRY)
+    from nst_core.engine import loop as descent
+
+    evaluate, count = descent.evaluate, 0
+
+    def interrupted(*arguments):
+        nonlocal count
+        count += 1
+        if count == 6:
+            raise KeyboardInterrupt
+        return evaluate(*arguments)
+
+    kept = Checkpoint(tmp_path / "run.ckpt", every=1e6)
+    with monkeypatch.context() as patch:
+        patch.setattr(descent, "evaluate", interrupted)
+        assert run(job, registry=REGISTRY, checkpoint=kept).stopped == "interrupted"
+    seen: list[int] = []
+    resumed = run(job, registry=REGISTRY, observers=[lambda step: seen.append(step.number)], checkpoint=kept)
+    assert seen[0] == 6
+    assert torch.equal(resumed.image, whole.image)
+
+
+def test_the_command_resumes_after_a_kill(images, tmp_path):
+    """nst run is killed in the middle; nst resume makes the picture that it would have made."""
+    site = install(tmp_path / "site", "tiny-package", "tiny", "tiny")
+    tests = str(Path(__file__).resolve().parents[2])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(site), tests])}
+    command = [sys.executable, "-c", "from nst_cli.main import main; main()"]
+    arguments = [*images, "--extractor", "tiny", "--steps", "400", "--device", "cpu", "-q"]
+    whole, out, kept = tmp_path / "whole.png", tmp_path / "out.png", tmp_path / "run.ckpt"
+    subprocess.run([*command, "run", *arguments, "-o", str(whole)], check=True, env=environment)
+    more = ["-o", str(out), "--checkpoint", str(kept), "--checkpoint-every", "0s"]
+    with subprocess.Popen([*command, "run", *arguments, *more], env=environment) as process:
+        while not kept.exists():
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+    assert not out.exists()
+    if not kept.exists():  # killed between the two renames
+        assert kept.with_name("run.ckpt.previous").exists()
+    subprocess.run([*command, "resume", str(kept), "-q"], check=True, env=environment)
+    assert torch.equal(load_image(out).pixels, load_image(whole).pixels)
+    assert list(tmp_path.glob("*run.ckpt*")) == []  # the picture is saved, so nothing is left behind
+
+
+@pytest.fixture
+def stopped(nst, monkeypatch):
+    """`nst run` with some arguments, kept in `run.ckpt`, interrupted in the third evaluation."""
+    from nst_core.engine import loop as descent
+
+    def run(*arguments: str) -> None:
+        evaluate, calls = descent.evaluate, []
+
+        def interrupted(*given):
+            calls.append(1)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            return evaluate(*given)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(descent, "evaluate", interrupted)
+            assert nst("run", *SMALL, *arguments, "--checkpoint", "run.ckpt").code == 130
+
+    return run
+
+
+def test_a_resumed_run_leaves_what_it_would_have_left_wherever_it_is_resumed(nst, stopped, monkeypatch):
+    whole = ("--bits", "16", "--save-recipe", "r.toml")
+    assert nst("run", *SMALL, *whole, "-o", "whole.png").code == 0
+    recipe = Path("r.toml").read_text()
+    stopped(*whole, "-o", "out.png")
+    Path("r.toml").unlink()
+    work = Path.cwd()
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    done = nst("resume", "../run.ckpt", "-q")
+    assert (done.code, done.out) == (0, f"{work / 'out.png'}\n")
+    assert (work / "out.png").read_bytes()[24] == 16
+    assert torch.equal(load_image(work / "out.png").pixels, load_image(work / "whole.png").pixels)
+    assert Job.from_toml((work / "r.toml").read_text()) == Job.from_toml(recipe)
+    assert Path.cwd() == work / "elsewhere"
+    assert list(Path().iterdir()) == []
+
+
+def test_what_is_said_to_resume_comes_first(nst, stopped, monkeypatch):
+    stopped("--bits", "16", "-o", "out.png")
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert "JPEG cannot be written with 16 bits" in nst("resume", "../run.ckpt", "-o", "here.jpg").err
+    assert nst("resume", "../run.ckpt", "-o", "here.jpg", "--bits", "8").code == 0
+    assert [path.name for path in Path().iterdir()] == ["here.jpg"]
+
+
+def test_a_resumed_run_overwrites_no_picture_but_its_own(nst, stopped):
+    stopped()
+    assert nst("resume", "run.ckpt", "-q").out == f"{Path('photo-painting.png').absolute()}\n"
+    stopped()
+    Path("photo-painting-2.png").write_text("the picture of another run")
+    assert nst("resume", "run.ckpt", "-q").out == f"{Path('photo-painting-3.png').absolute()}\n"
+    assert Path("photo-painting-2.png").read_text() == "the picture of another run"
+
+
+def test_what_cannot_be_resumed(nst, tmp_path):
+    result = nst("resume", str(tmp_path / "nothing.ckpt"))
+    assert result.code == 2
+    assert "there is no checkpoint" in result.err

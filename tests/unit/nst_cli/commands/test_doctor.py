@@ -1,0 +1,62 @@
+"""`nst doctor` says what there is, and fails where something does not work."""
+
+from __future__ import annotations
+
+import json
+
+from nst_core.ops import native
+
+
+def test_one_screen_tells_everything(nst):
+    done = nst("doctor")
+    assert done.code == 0
+    lines = done.out.splitlines()
+    assert len(lines) < 25
+    words = ("torch 2.", "threads", "precision   auto is", "kernels", "none yet; looked in", "gram: works")
+    for word in (*words, "extractor   auto is vgg19-lite"):
+        assert word in done.out
+    assert done.err == ""
+
+
+def test_json_says_the_same(nst):
+    report = json.loads(nst("doctor", "--json").out)
+    assert report["kernels"] == ("native" if native().module else "reference")
+    assert (report["build"] is None) == (native().module is None)
+    assert report["extractor"].startswith("auto is vgg19-lite: ")
+    assert report["precision"] in ("fp32", "bf16")
+    assert not any(report["checks"].values())
+
+
+def test_reference_kernels_are_said_and_why(nst, monkeypatch):
+    monkeypatch.setenv("NST_NATIVE", "0")
+    assert "reference, slower: turned off by NST_NATIVE=0" in nst("doctor").out
+    monkeypatch.setenv("NST_NATIVE", "yes")
+    done = nst("doctor")
+    assert done.code == 2
+    assert "NST_NATIVE must be auto, 0 or 1, not 'yes'" in done.err
+
+
+def test_what_does_not_work_is_named_and_the_exit_code_is_one(nst, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NST_HOME", str(tmp_path / "file" / "home"))
+    done = nst("doctor")
+    assert done.code == 1
+    assert "store can be written: NstError:" in done.out
+    assert "set NST_HOME to another folder" in done.out
+
+
+def test_broken_kernels_are_noticed(nst, monkeypatch):
+    monkeypatch.setattr("nst_core.diagnostics.gram", lambda x: x.new_ones(1, 64, 64))
+    done = nst("doctor")
+    assert done.code == 1
+    assert "gram: the kernel is off by" in done.out
+
+
+def test_broken_plugins_and_weights_are_listed(nst, monkeypatch, tmp_path):
+    folder = tmp_path / "home" / "weights"
+    folder.mkdir(parents=True)
+    (folder / "bad.safetensors").write_bytes(b"nonsense")
+    monkeypatch.setenv("NST_HOME", str(tmp_path / "home"))
+    done = nst("doctor")
+    assert "not usable: " in done.out
+    assert "bad.safetensors" in done.out

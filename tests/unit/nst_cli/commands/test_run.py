@@ -1,0 +1,305 @@
+"""The command as people use it: results on standard output, the rest on standard error, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from installed import install
+
+from nst_core import ImageError, Job, Result, load_image, read_recipe
+from nst_core.plugins.discovery import default_registry
+
+SMALL = ("--extractor", "tiny", "--steps", "4", "--size", "32", "--precision", "fp32")
+
+
+def test_run_writes_a_picture_and_prints_its_path(nst):
+    done = nst("run", "photo.jpg", "painting.png", *SMALL)
+    assert (done.code, done.out) == (0, "photo-painting.png\n")
+    assert re.search(r"step 4/4  32 px  loss [\d.e+]+", done.err)
+    assert load_image("photo-painting.png").pixels.shape == (1, 3, 24, 32)
+
+
+def test_a_default_name_never_overwrites(nst):
+    names = [nst("run", "photo.jpg", "painting.png", *SMALL, "-q").out for _ in range(3)]
+    assert names == ["photo-painting.png\n", "photo-painting-2.png\n", "photo-painting-3.png\n"]
+
+
+def test_a_default_name_that_another_run_took_meanwhile_gets_a_number(nst, monkeypatch):
+    from nst_core.engine import run as engine
+
+    run = engine.run
+
+    def slower(*arguments, **options):
+        result = run(*arguments, **options)
+        Path("photo-painting.png").write_text("the picture of another run")
+        return result
+
+    monkeypatch.setattr(engine, "run", slower)
+    done = nst("run", "photo.jpg", "painting.png", *SMALL)
+    assert (done.code, done.out) == (0, "photo-painting-2.png\n")
+    assert Path("photo-painting.png").read_text() == "the picture of another run"
+    assert load_image("photo-painting-2.png").pixels.shape == (1, 3, 24, 32)
+
+
+def test_json_is_one_object_with_everything(nst):
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, "--json", "-o", "o.png", "--plugin", "tv", "--seed", "3")
+    told = json.loads(done.out)
+    assert told["output"] == "o.png"
+    assert told["evaluations"] == 4
+    assert set(told["losses"]) == {"mse-content", "gram-style", "tv"}
+    assert set(told["losses"]["gram-style"]) == {"a", "b", "c"}
+    assert told["total"] <= told["first_total"]
+    assert told["versions"]["torch"] == torch.__version__
+    assert Job.from_dict(told["job"]).seed == 3
+    assert len(told["job"]["content"]["sha256"]) == 64
+
+
+def test_without_images_the_samples_are_used(nst):
+    done = nst("run", "--plugin", "gram-style", "--optimizer", "lbfgs", *SMALL)
+    assert (done.code, done.out) == (0, "sample-landscape-sample-brushwork.png\n")
+    assert "sample pair" in done.err
+
+
+def test_quiet_says_nothing(nst):
+    assert nst("run", "photo.jpg", "painting.png", *SMALL, "--quiet").err == ""
+
+
+def _full_disk(monkeypatch, *names):
+    """Let writing fail for files of these names."""
+    from nst_core.images import write
+
+    original = write._write
+
+    def fail(array, file, *rest):
+        if any(name in Path(file.name).name for name in names):
+            raise OSError(28, "No space left on device")
+        original(array, file, *rest)
+
+    monkeypatch.setattr(write, "_write", fail)
+
+
+def test_a_result_that_cannot_be_written_is_not_lost(nst, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    _full_disk(monkeypatch, ".out.jpg.")
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "out.jpg")
+    assert done.code == 2
+    assert "No space left" in done.err
+    (rescued,) = re.findall(r"it is in '(.*)'", done.err)
+    assert load_image(rescued).pixels.shape == (1, 3, 24, 32)
+    assert not Path("out.jpg").exists()
+
+
+def test_a_name_is_not_taken_for_a_result_that_cannot_be_written(nst, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    save, places = Result.save, []
+
+    def fails_once(self, path, **options):
+        places.append(Path(path))
+        if len(places) == 1:
+            raise ImageError("no space")
+        save(self, path, **options)
+
+    monkeypatch.setattr(Result, "save", fails_once)
+    assert nst("run", "photo.jpg", "painting.png", *SMALL).code == 2
+    assert [place.exists() for place in places] == [False, True]
+
+
+def test_a_preview_that_cannot_be_written_does_not_end_the_run(nst, monkeypatch):
+    _full_disk(monkeypatch, "-step")
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "out.jpg", "--preview-every", "3")
+    assert (done.code, done.out) == (0, "out.jpg\n")
+    assert "no preview of step 3: " in done.err
+    assert sorted(p.name for p in Path().iterdir()) == ["out.jpg", "painting.png", "photo.jpg"]
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])
+def test_from_image_repeats_it(nst, suffix):
+    nst("run", "photo.jpg", "painting.png", *SMALL, "-o", f"one.{suffix}", "--init", "noise", "--seed", "5")
+    done = nst("run", "--from-image", f"one.{suffix}", "-o", f"two.{suffix}")
+    assert done.code == 0
+    assert torch.equal(load_image(f"one.{suffix}").pixels, load_image(f"two.{suffix}").pixels)
+    assert Job.from_toml(read_recipe(f"two.{suffix}")) == Job.from_toml(read_recipe(f"one.{suffix}"))
+
+
+def test_recipes_are_saved_changed_and_run(nst):
+    nst("run", "photo.jpg", "painting.png", *SMALL, "--save-recipe", "r.toml", "--optimizer", "adam:learning_rate=0.1")
+    job = Job.from_toml(Path("r.toml").read_text())
+    assert job.optimizer.params == {"learning_rate": 0.1}
+    Path("r.json").write_text(job.to_json())
+    for recipe in ("r.toml", "r.json"):
+        told = json.loads(nst("run", "--recipe", recipe, "--steps", "2", "-o", "o.png", "--json").out)
+        assert told["evaluations"] == 2
+        assert Job.from_dict(told["job"]).optimizer == job.optimizer
+    swapped = nst("run", "painting.png", "photo.jpg", "--recipe", "r.toml", "-o", "o.png", "--json")
+    assert Job.from_dict(json.loads(swapped.out)["job"]).content.path == "painting.png"
+
+
+def test_images_of_a_recipe_are_found_beside_it(nst):
+    nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "o.png")
+    Path("elsewhere").mkdir()
+    os.chdir("elsewhere")
+    assert nst("run", "--from-image", "../o.png", "-o", "again.png").code == 0
+
+
+def test_previews(nst):
+    nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "o.png", "--preview-every", "2")
+    assert sorted(p.name for p in Path().glob("o*")) == ["o-step00002.png", "o-step00004.png", "o.png"]
+
+
+def test_sixteen_bits(nst):
+    assert nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "o.png", "--bits", "16").code == 0
+    assert Path("o.png").read_bytes()[24] == 16
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("phot.jpg", "painting.png"), "content image 'phot.jpg' does not exist; did you mean 'photo.jpg'"),
+        (("photo.jpg",), "only one image is given"),
+        (("photo.jpg", "painting.png", "-o", "out.xyz"), "cannot tell the format"),
+        (("photo.jpg", "painting.png", "-o", "no/out.png"), "the folder 'no' does not exist"),
+        (("photo.jpg", "painting.png", "--preset", "nose"), "unknown preset 'nose'; did you mean 'noise'"),
+        (("photo.jpg", "painting.png", "--plugin", "gram"), "unknown loss 'gram'"),
+        (("photo.jpg", "painting.png", "--optimizer", "lbfgs:history=0"), "history must be at least 1"),
+        (("photo.jpg", "painting.png", "--init", "image"), "needs a file"),
+        (("photo.jpg", "painting.png", "--size", "0"), "size must be at least 1"),
+        (("photo.jpg", "painting.png", "--size", "3"), "needs at least 4×4"),
+        (("photo.jpg", "painting.png", "--device", "cuda"), "no device 'cuda'"),
+        (("photo.jpg", "painting.png", "--precision", "fp8"), "precision must be"),
+        (("photo.jpg", "painting.png", "--weights", "x.safetensors"), "parameter of 'tiny'"),
+        (("photo.jpg", "painting.png", "-o", "./photo.jpg"), "would overwrite the content image 'photo.jpg'"),
+        (("photo.jpg", "painting.png", "-o", "o.png", "--checkpoint", "./o.png"), "cannot both be 'o.png'"),
+        (("photo.jpg", "painting.png", "--save-recipe", "no/r.toml"), "cannot be written"),
+        (("photo.jpg", "painting.png", "--save-recipe", "photo.jpg"), "ends in .toml"),
+        (("--recipe", "none.toml"), "the recipe 'none.toml' cannot be read"),
+        (("--recipe", "photo.jpg"), "the recipe 'photo.jpg' cannot be read"),
+        (("--from-image", "photo.jpg"), "carries no recipe"),
+        (("--from-image", "photo.jpg", "--recipe", "r.toml"), "not both"),
+        (("photo.jpg", "painting.png", "--style-weight", "1e300"), "not finite at the first image"),
+    ],
+)
+def test_bad_input_is_explained_with_code_2(nst, arguments, message):
+    if "--device" in arguments and torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    before = sorted(Path().iterdir())
+    options = () if "--recipe" in arguments or "--from-image" in arguments else SMALL
+    done = nst("run", *options, *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+    assert "Traceback" not in done.err
+    assert sorted(Path().iterdir()) == before
+
+
+def test_debug_shows_the_traceback(nst):
+    done = nst("run", "none.jpg", "painting.png", *SMALL, "--debug")
+    assert done.code == 2
+    assert "Traceback" in done.err
+
+
+def test_ctrl_c_saves_the_best_image(nst, monkeypatch):
+    from nst_core.engine import loop as descent
+
+    evaluate, calls = descent.evaluate, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(descent, "evaluate", interrupted)
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "o.png")
+    assert (done.code, done.out) == (130, "o.png\n")
+    assert "interrupted after 2 evaluations" in done.err
+    assert load_image("o.png").pixels.std() > 0
+
+
+WHERE = ["nst_core.api.make_job", "nst_core.engine.prepare.load", "nst_core.engine.loop.evaluate"]
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_ctrl_c_before_there_is_a_picture_says_so(nst, monkeypatch, where):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, interrupted)
+    before = sorted(Path().iterdir())
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, "-q")
+    assert (done.code, done.out, done.err) == (130, "", "interrupted; nothing was written\n")
+    assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are texts")
+def test_names_that_are_not_utf8(nst, tmp_path):
+    """The recipe names the very file; the path of the result is printed as it is."""
+    odd = os.fsdecode(b"caf\xe9.jpg")
+    Path("photo.jpg").rename(odd)
+    command = [sys.executable, "-c", "from nst_cli.main import main; main()", "run"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        [*command, odd, "painting.png", *SMALL, "-q", "--save-recipe", "r.toml"],
+        capture_output=True,
+        check=True,
+        env=environment,
+    )
+    assert done.stdout == b"caf\xe9-painting.png\n"
+    for again in (("--recipe", "r.toml"), ("--from-image", os.fsdecode(b"caf\xe9-painting.png"))):
+        assert nst("run", *again, "-q", "-o", "again.png").out == "again.png\n"
+        assert Job.from_toml(read_recipe("again.png")).content.path == odd
+
+
+def test_defects_are_called_so(nst, monkeypatch):
+    monkeypatch.setattr("nst_core.api.make_job", lambda *_, **__: 1 / 0)
+    done = nst("run", "photo.jpg", "painting.png", *SMALL)
+    assert done.code == 1
+    assert "internal error: ZeroDivisionError" in done.err
+
+
+def test_plugins_lists_components_and_failures(nst, tmp_path):
+    install(tmp_path / "site", "broken-package", "broken", "broken_module", "raise RuntimeError('no luck')")
+    told = json.loads(nst("plugins", "--json").out)
+    components = {(c["kind"], c["name"]): c for c in told["components"]}
+    assert components["extractor", "tiny"]["package"] == "tiny-package"
+    gram = components["loss", "gram-style"]
+    assert gram["parameters"] == [
+        {"name": "normalization", "type": "str", "default": "mean", "choices": ["mean", "gatys", "relative"]}
+    ]
+    assert [(f["package"], f["error"]) for f in told["failures"]] == [("broken-package", "RuntimeError: no luck")]
+    default_registry.cache_clear()
+    table = nst("plugins")
+    assert table.code == 0
+    assert "gram-style" in table.out
+    assert "failed: plugin 'broken' of package broken-package 1.0: RuntimeError: no luck" in table.err
+
+
+def test_help_and_version(nst):
+    assert "plugins" in nst("--help").out
+    assert nst("--version").out.startswith("nst ")
+    text = nst("run", "--help").out
+    for shown in ("[default: (512)]", "[default: (300)]", "10 with preset content"):
+        assert shown in re.sub(r"[│\s]+", " ", text)
+    assert nst("run", "--no-such-option").code == 2
+
+
+def test_help_does_not_wait_for_torch():
+    program = "import sys; sys.argv = ['nst', 'run', '--help']\nfrom nst_cli.main import main\ntry: main()\n"
+    program += "finally: print('torch' in sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "False"
+
+
+def test_the_installed_command_runs_plugins_of_other_packages(tmp_path):
+    """A process of its own, as a user starts it."""
+    site = install(tmp_path / "site", "tiny-package", "tiny", "tiny")
+    tests = str(Path(__file__).resolve().parents[3])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(site), tests))}
+    command = [str(Path(sys.executable).with_name("nst")), "run", *SMALL, "-o", str(tmp_path / "o.png"), "-q"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path / 'o.png'}\n", "")

@@ -1,0 +1,124 @@
+"""`nst weights`: what a user sees of the store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from nst_core.plugins.discovery import default_registry
+from nst_core.weights import TORCHVISION
+
+
+@pytest.fixture
+def vgg19(nst):
+    """A VGG-19 weight file of random numbers, with a scale, in the current folder."""
+    del nst  # it made the folder
+    architecture = default_registry().get("extractor", "vgg19").cls.architecture
+    generator = torch.Generator().manual_seed(0)
+    tensors = {k: torch.randn(s, generator=generator) * 0.03 for k, s in architecture.shapes.items()}
+    rms = json.dumps(dict.fromkeys(architecture.layers, 1.5))
+    metadata = {"architecture": "vgg19", "input": str(TORCHVISION), "layer_rms": rms, "source": "dice"}
+    path = Path("dice.safetensors")
+    save_file(tensors, path, metadata)
+    return path
+
+
+def test_import_list_verify_path(nst, vgg19):
+    assert "there are no weight sets yet" in nst("weights", "list").err
+    folder = Path(nst("weights", "path").out.strip())
+    done = nst("weights", "import", str(vgg19), "--name", "mine")
+    assert (done.code, done.out) == (0, f"{folder / 'mine.safetensors'}\n")
+    assert nst("weights", "list").out == "mine\tvgg19\tdice\n"
+    (told,) = json.loads(nst("weights", "list", "--json").out)
+    assert (told["name"], told["license"], told["layer_rms"]["conv1_1"]) == ("mine", "unknown", 1.5)
+    assert nst("weights", "verify").out == f"mine\tok\t{told['sha256']}\n"
+    assert nst("weights", "path", "mine").out == f"{folder / 'mine.safetensors'}\n"
+    again = nst("weights", "import", str(vgg19), "--name", "mine")
+    assert again.code == 2
+    assert "--overwrite" in again.err
+    assert nst("weights", "import", str(vgg19), "--name", "mine", "--overwrite").code == 0
+
+
+def test_verify_reports_every_damaged_set(nst, vgg19):
+    for name in ("a", "b", "c"):
+        nst("weights", "import", str(vgg19), "--name", name)
+    folder = Path(nst("weights", "path").out.strip())
+    for name in ("a", "b"):
+        path = folder / f"{name}.safetensors"
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+    done = nst("weights", "verify")
+    assert done.code == 2
+    assert done.out.startswith("c\tok\t")
+    assert done.err.count("altered or damaged") == 2
+    report = json.loads(nst("weights", "verify", "--json").out)
+    assert [(r["name"], r["ok"]) for r in report] == [("a", False), ("b", False), ("c", True)]
+
+
+def test_a_run_takes_weights_from_the_store_or_a_file(nst, vgg19):
+    options = ("photo.jpg", "painting.png", "--steps", "2", "--size", "32", "--json", "--precision", "fp32")
+    nst("weights", "import", str(vgg19))
+    named = json.loads(nst("run", *options, "--weights", str(vgg19)).out)
+    stored = json.loads(nst("run", *options).out)
+    assert named["losses"] == stored["losses"]
+    assert len(stored["job"]["weights_sha256"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("import", "none.pth"), "cannot read the weight file none.pth"),
+        (("import", "photo.jpg"), "not a weight file"),
+        (("fetch", "vgg91"), "unknown architecture 'vgg91'; did you mean 'vgg19'"),
+        (("verify", "none"), "unknown weight set 'none'"),
+        (("path", "none"), "unknown weight set 'none'"),
+    ],
+)
+def test_bad_input_is_explained_with_code_2(nst, arguments, message):
+    done = nst("weights", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    import urllib.error
+
+    def unreachable(*_args, **_kwargs):
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr("torch.hub.urlopen", unreachable)
+
+
+def test_vgg19_without_weights_and_network_says_the_ways_out(nst, no_network):
+    done = nst("run", "photo.jpg", "painting.png", "--size", "32", "-o", "o.png", "--extractor", "vgg19")
+    assert (done.code, done.out) == (2, "")
+    assert "no route to host" in done.err
+    for way in ("nst weights fetch vgg19", "nst weights import FILE", "--weights PATH"):
+        assert way in done.err
+    assert not Path("o.png").exists()
+
+
+def test_a_run_without_weights_and_network_takes_the_embedded_network_and_says_so(nst, no_network):
+    done = nst("run", "photo.jpg", "painting.png", "--size", "32", "--steps", "2", "-o", "o.png")
+    assert (done.code, done.out) == (0, "o.png\n")
+    (note,) = [line for line in done.err.splitlines() if "vgg19-lite" in line]
+    assert "nst weights fetch vgg19" in note
+    assert Path("o.png").exists()
+
+
+def test_the_recipe_names_the_network_that_was_used(nst, vgg19):
+    options = ("photo.jpg", "painting.png", "--steps", "2", "--size", "32", "--json")
+    without = json.loads(nst("run", *options).out)
+    nst("weights", "import", str(vgg19))
+    stored = json.loads(nst("run", *options).out)
+    assert [r["job"]["extractor"]["name"] for r in (without, stored)] == ["vgg19-lite", "vgg19"]
+    assert [any("vgg19-lite" in remark for remark in r["remarks"]) for r in (without, stored)] == [True, False]
+    again = json.loads(nst("run", *options, "--extractor", "vgg19-lite").out)
+    assert again["job"]["weights_sha256"] == without["job"]["weights_sha256"]
+    assert again["losses"] == without["losses"]

@@ -1,0 +1,191 @@
+"""Tiles: the geometry, and the same loss and gradient as of the whole image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny import LAYERS, plugin, tiny_registry
+
+from nst_core import FeatureLoss, ImageLoss, JobError, PointwiseLoss, StatisticLoss, Step, Tap, make_job, run
+from nst_core.engine.prepare import resolve
+from nst_core.objective.tiling import Tiling
+
+OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu"}
+GEOMETRIES = [Tiling.of([Tap(4, 1, 3)], 0, 1), Tiling.of(LAYERS.values(), 0, 1), Tiling.of([Tap(8, 16, 252)], 0, 1)]
+
+
+def image(height: int, width: int, seed: int) -> torch.Tensor:
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from(GEOMETRIES), st.floats(0, 4), st.floats(0, 4), st.floats(1, 30))
+def test_tiles_cover_the_image_once_and_have_their_margins(geometry, tall, wide, factor):
+    height, width = (int(times * math.isqrt(geometry.least_pixels)) + 1 for times in (tall, wide))
+    tiling = replace(geometry, most_pixels=int(geometry.least_pixels * factor))
+    seen = torch.zeros(height, width, dtype=torch.int)
+    for tile in tiling.tiles(height, width):
+        assert tile.pixels <= tiling.most_pixels or tile.whole
+        for span, length in ((tile.rows, height), (tile.columns, width)):
+            assert span.start % tiling.stride == span.first % tiling.stride == 0
+            assert span.start == 0 or span.first - span.start == tiling.halo
+            assert span.stop == length or span.stop - span.last >= tiling.halo
+        seen[tile.rows.first : tile.rows.last, tile.columns.first : tile.columns.last] += 1
+        assert torch.equal(
+            tile.place(tile_map := torch.arange(height * width).reshape(height, width), 1),
+            tile.own(tile.cut(tile_map), 1),
+        )
+    assert (seen == 1).all()
+
+
+def test_an_image_that_fits_is_left_whole():
+    assert [tile.whole for tile in replace(GEOMETRIES[2], most_pixels=640 * 480).tiles(480, 640)] == [True]
+    assert [tile.whole for tile in replace(GEOMETRIES[2], most_pixels=None).tiles(9000, 9000)] == [True]
+
+
+def test_tiles_smaller_than_a_margin_are_an_error():
+    with pytest.raises(
+        JobError, match=r"the deepest layer sees 128 pixels on every side, so a tile needs at least 320×320"
+    ):
+        replace(GEOMETRIES[2], most_pixels=100 * 100).tiles(1000, 1000)
+
+
+def test_larger_tiles_overlap_less():
+    overlaps = []
+    for side in (420, 500, 700, 1300):
+        tiles = replace(GEOMETRIES[2], most_pixels=side * side).tiles(1500, 2000)
+        overlaps.append(sum(tile.pixels for tile in tiles))
+    assert overlaps == sorted(overlaps, reverse=True)
+    assert overlaps[-1] < 1.3 * 1500 * 2000
+
+
+BUILTIN = tiny_registry()
+TILEABLE = [e.name for e in BUILTIN.entries("loss") if issubclass(e.cls, StatisticLoss | PointwiseLoss | ImageLoss)]
+
+
+def tiled_and_whole(plugins: list[str], height: int, width: int, side: int, seed: int, precision: str = "fp32"):
+    """Return evaluations of one objective in tiles of about ``side`` pixels and as a whole."""
+    # Unlike the point, so that little is lost to cancellation.
+    content, style = image(height, width, seed), 0.3 * image(37, 41, seed + 1)
+    job = make_job(content, style, registry=BUILTIN, plugins=plugins, **{**OPTIONS, "precision": precision}, size=256)
+    point = image(height, width, seed + 2)
+    found = []
+    for most in (None, side * side):
+        ready = resolve(job, BUILTIN, content=content, style=style, most_pixels=most)
+        assert (len(ready.objective.tiling.tiles(height, width)) > 1) == (most is not None)
+        found.append(ready.objective.evaluate(point))
+    return found
+
+
+@pytest.mark.parametrize("name", TILEABLE)
+@settings(deadline=None, max_examples=6)
+@given(height=st.integers(64, 110), width=st.integers(64, 110), side=st.integers(48, 63), seed=st.integers(0, 99))
+def test_every_tileable_loss_is_the_same_in_tiles(name, height, width, side, seed):
+    """Loss and gradient to rounding in float32, for odd sizes and random tiles."""
+    compare(*tiled_and_whole([name], height, width, side, seed), 1e-5)
+
+
+@settings(deadline=None, max_examples=6)
+@given(height=st.integers(64, 110), width=st.integers(64, 110), side=st.integers(48, 63), seed=st.integers(0, 99))
+def test_all_tileable_losses_together_are_the_same_in_tiles(height, width, side, seed):
+    compare(*tiled_and_whole(TILEABLE, height, width, side, seed), 1e-5)
+
+
+def test_in_bfloat16_tiles_differ_by_its_rounding():
+    compare(*tiled_and_whole(["gram-style"], 90, 75, 50, 0, "bf16"), 2e-2)
+
+
+def compare(whole, tiled, tolerance: float) -> None:
+    torch.testing.assert_close(tiled.losses, whole.losses, rtol=tolerance, atol=tolerance * float(whole.losses.max()))
+    assert float((tiled.gradient - whole.gradient).norm()) <= tolerance * float(whole.gradient.norm())
+    assert not torch.equal(tiled.gradient, torch.zeros_like(tiled.gradient))
+
+
+def test_a_run_in_tiles_gives_the_same_picture():
+    content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
+    job = make_job(content, style, registry=BUILTIN, **OPTIONS, plugins=["tv"], size=256, steps=5)
+    whole, tiled = (run(job, content=content, style=style, registry=BUILTIN, tile=tile) for tile in ("off", 50))
+    torch.testing.assert_close(tiled.image, whole.image, atol=1e-3, rtol=0)
+    assert tiled.history == pytest.approx(whole.history, rel=1e-3)
+
+
+def test_a_loss_on_whole_maps_cannot_be_computed_in_tiles():
+    class Means(FeatureLoss):
+        def forward(self, features, targets):
+            return sum((features[k].mean((2, 3)) - targets[k].mean((2, 3))).square().sum() for k in features)
+
+    registry = tiny_registry(("means", plugin(losses={"means": Means})))
+    content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
+    job = make_job(content, style, registry=registry, **OPTIONS, plugins=["means"], size=256, steps=2)
+    with pytest.raises(JobError, match=r"'means' sees whole feature maps .* use a loss on statistics"):
+        run(job, content=content, style=style, registry=registry, tile=50)
+    assert run(job, content=content, style=style, registry=registry, tile=200).evaluations == 2  # one tile
+
+
+def test_a_gpu_that_is_full_gets_smaller_tiles(monkeypatch):
+    """Out of memory at the first evaluation: the run goes on in tiles and says so."""
+    from nst_core.objective.objective import Objective
+
+    content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
+    job = make_job(content, style, registry=BUILTIN, **OPTIONS, size=256, steps=6)
+    whole = run(job, content=content, style=style, registry=BUILTIN)
+    evaluate = Objective.evaluate
+
+    def full(self, picture):
+        if (self.tiling.most_pixels or math.inf) > 4000:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return evaluate(self, picture)
+
+    monkeypatch.setattr(Objective, "evaluate", full)
+    notes: list[str] = []
+    tiled = run(job, content=content, style=style, registry=BUILTIN, observers=[lambda step: notes.append(step.note)])
+    assert notes[0].startswith("out of memory; going on in tiles of")
+    assert notes[1:] == [""] * 5
+    torch.testing.assert_close(tiled.image, whole.image, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("where", ["start", "step"])
+def test_a_gpu_that_is_full_gets_a_shorter_history(where, monkeypatch):
+    """Out of memory in the optimizer, at its start or later: the run goes on with half the history and says so."""
+    from nst_plugins.optimizers.lbfgs import Lbfgs
+
+    content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
+    job = make_job(content, style, registry=BUILTIN, **OPTIONS, size=256, steps=12)
+    method, lengths, calls = getattr(Lbfgs, where), [], []
+
+    def full(self, *args):
+        calls.append(1)
+        lengths.append(self.history)
+        if self.history > 5 and len(calls) > (4 if where == "step" else 0):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return method(self, *args)
+
+    monkeypatch.setattr(Lbfgs, where, full)
+    steps: list[Step] = []
+    result = run(job, content=content, style=style, registry=BUILTIN, observers=[steps.append])
+    assert lengths[0] == 20
+    assert lengths[-1] == 5
+    notes = [step.note for step in steps if step.note]
+    assert notes
+    assert all("the optimizer remembers less" in note for note in notes)
+    assert result.evaluations == 12
+    assert result.total < 0.5 * result.history[0]
+    assert result.total == min(result.history)
+
+
+def test_memory_that_runs_out_with_nothing_to_give_up_is_an_error(monkeypatch):
+    from nst_plugins.optimizers.adam import Adam
+
+    def full(self, *args):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Adam, "step", full)
+    content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
+    job = make_job(content, style, registry=BUILTIN, **OPTIONS, size=256, steps=12, optimizer="adam")
+    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+        run(job, content=content, style=style, registry=BUILTIN)

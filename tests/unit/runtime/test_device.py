@@ -1,0 +1,102 @@
+"""Devices that are not here: what must hold for them is held on the CPU, by tensors that refuse what those refuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from nst_core import make_job
+from nst_core.diagnostics import checks
+from nst_core.engine.prepare import resolve
+from nst_core.engine.run import optimize
+from nst_core.planning import cost_model as probe
+from nst_plugins.optimizers.lbfgs import Lbfgs
+
+MPS = torch.device("mps")
+STYLES = [
+    "gram-style",
+    "gram-style:normalization=relative",
+    "mean-std-style",
+    "covariance-style",
+    "w2-style",
+    "w2-style:root=newton-schulz",
+    "swd-style",
+    "histogram-style",
+    "nn-style",
+]
+
+
+class Apple(Tensor):
+    """A tensor that takes itself for one of an Apple GPU; what is computed from it is one too."""
+
+
+class OnApple(TorchFunctionMode):
+    """Says that its tensors are on MPS, and refuses what there is not."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func == Tensor.device.__get__ and isinstance(args[0], Apple):
+            return MPS
+        if func is Tensor.cpu:
+            return args[0].as_subclass(Tensor)
+        if func is torch.linalg.eigh and isinstance(args[0], Apple):
+            raise NotImplementedError("eigh is not implemented for MPS")
+        moved = MPS in [a for a in (*args, *kwargs.values()) if isinstance(a, torch.device)]
+        args = [torch.device("cpu") if isinstance(a, torch.device) else a for a in args]
+        kwargs = {k: torch.device("cpu") if isinstance(a, torch.device) else a for k, a in kwargs.items()}
+        result = func(*args, **kwargs)
+        if moved:
+            result = result.as_subclass(Apple)
+        if isinstance(result, Apple) and result.dtype == torch.float64:
+            raise TypeError(f"{func.__name__} makes a float64 tensor, and MPS has none")
+        return result
+
+
+@pytest.mark.parametrize(
+    ("plugins", "optimizer"),
+    [
+        *(([style], "lbfgs") for style in STYLES),
+        (["self-similarity-content", "tv", "range"], "adam:averaging=0.5"),
+        (["laplacian"], "lbfgs:line_search=strong-wolfe"),
+    ],
+)
+def test_nothing_needs_float64_on_the_device(registry, plugins, optimizer):
+    content, style = torch.rand(2, 3, 24, 32, generator=torch.Generator().manual_seed(0)).split(1)
+    options = {"extractor": "tiny", "precision": "fp32", "device": "cpu", "steps": 6}
+    job = make_job(content, style, registry=registry, plugins=plugins, optimizer=optimizer, **options)
+    expected = optimize(resolve(job, registry, content=content, style=style))
+    ready = resolve(job, registry, content=content, style=style)
+    with OnApple():
+        found = optimize(replace(ready, initial=ready.initial.as_subclass(Apple)))
+        ready.objective.normalize(ready.initial.as_subclass(Apple))
+    assert found.history == pytest.approx(expected.history, rel=1e-3)
+
+
+def test_lbfgs_keeps_its_float64_numbers_off_the_device():
+    optimizer = Lbfgs(history=3)
+    optimizer.start(torch.zeros(1, 3, 4, 4))
+    optimizer.step(1.0, torch.ones(1, 3, 4, 4))
+    state = optimizer.state_dict()
+    elsewhere = Lbfgs(history=3)
+    elsewhere.start(torch.zeros(1, 3, 4, 4, device="meta"))
+    elsewhere.load_state_dict(state)
+    assert elsewhere.state_dict()["rows"].device.type == "meta"
+    assert torch.equal(elsewhere.state_dict()["products"], state["products"])
+
+
+def test_a_gpu_is_waited_for_before_and_after_what_is_timed(monkeypatch):
+    events: list[str] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: events.append("wait"))
+    probe._time(lambda: events.append("run"), torch.device("cuda"))
+    assert events == ["run", "wait", "run", "wait"]
+
+
+def test_the_doctor_tries_the_device_that_auto_chooses(monkeypatch):
+    assert not any(name.startswith("a small run") for name in checks())
+    monkeypatch.setattr("nst_core.diagnostics.choose_device", lambda _: torch.device("cuda:99"))
+    assert "there is no device 'cuda:99' here" in checks()["a small run on cuda:99"]
