@@ -9,25 +9,33 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nst_core.api import Options, make_job, preview, reconstruct, stylize, synthesize
+    from nst_core.api import StyleInput, make_job, plan, preview, reconstruct, run, stylize, synthesize
     from nst_core.components import (
         Extractor,
         FeatureLoss,
         ImageLoss,
+        ImageTransform,
         Initializer,
+        InitialSources,
         Optimizer,
+        Parametrization,
         PointwiseLoss,
         Statistic,
         StatisticLoss,
         Tap,
+        WeightedMaps,
     )
+    from nst_core.components.preset import Preset
     from nst_core.components.registry import Registry
     from nst_core.engine.checkpoint import Checkpoint
     from nst_core.engine.destination import Destination
-    from nst_core.engine.result import Result, Stage, Step
-    from nst_core.engine.run import Observer, plan, run
+    from nst_core.engine.prepare import PreparedJob, Problem
+    from nst_core.engine.result import LevelResult, Result, Step
+    from nst_core.engine.run import Observer, Run
+    from nst_core.engine.session import Session
     from nst_core.errors import (
         BrokenContractError,
+        CancelledError,
         CheckpointError,
         DeviceError,
         ExportError,
@@ -44,15 +52,18 @@ if TYPE_CHECKING:
     from nst_core.images import ImageInput, Picture, read_recipe
     from nst_core.images import load as load_image
     from nst_core.images import save as save_image
-    from nst_core.job.schema import Component, ImageRef, Job, ParamValue, Term
+    from nst_core.job.schema import Component, Job, Params, ParamValue, Source, Term
     from nst_core.objective.objective import Evaluation, Objective
-    from nst_core.planning.memory_plan import Plan
+    from nst_core.objective.targets import TargetImage, Targets
+    from nst_core.planning.memory_plan import MemoryPlan
+    from nst_core.planning.resources import Resources
     from nst_core.plugins.discovery import default_registry, load_registry
     from nst_core.plugins.hookspecs import Register, hookimpl
     from nst_core.weights.calibration import dead_leaves, tap_rms
 
 __all__ = [
     "BrokenContractError",
+    "CancelledError",
     "Checkpoint",
     "CheckpointError",
     "Component",
@@ -66,31 +77,44 @@ __all__ = [
     "ImageError",
     "ImageInput",
     "ImageLoss",
-    "ImageRef",
+    "ImageTransform",
+    "InitialSources",
     "Initializer",
     "Job",
     "JobError",
+    "LevelResult",
+    "MemoryPlan",
     "NonFiniteError",
     "NstError",
     "Objective",
     "Observer",
     "Optimizer",
-    "Options",
     "ParamValue",
+    "Parametrization",
+    "Params",
     "Picture",
-    "Plan",
     "PluginError",
     "PointwiseLoss",
+    "PreparedJob",
+    "Preset",
+    "Problem",
     "Register",
     "Registry",
+    "Resources",
     "Result",
-    "Stage",
+    "Run",
+    "Session",
+    "Source",
     "Statistic",
     "StatisticLoss",
     "Step",
+    "StyleInput",
     "Tap",
+    "TargetImage",
+    "Targets",
     "Term",
     "UnknownNameError",
+    "WeightedMaps",
     "WeightsError",
     "dead_leaves",
     "default_registry",
@@ -113,26 +137,51 @@ __all__ = [
 
 _MODULES = {
     "api": (
-        "Options",
         "make_job",
+        "plan",
         "preview",
         "reconstruct",
+        "run",
         "stylize",
         "synthesize",
+        "StyleInput",
     ),
-    "weights.calibration": (
-        "dead_leaves",
-        "tap_rms",
+    "components": (
+        "Extractor",
+        "FeatureLoss",
+        "ImageLoss",
+        "ImageTransform",
+        "InitialSources",
+        "Initializer",
+        "Optimizer",
+        "Parametrization",
+        "PointwiseLoss",
+        "Statistic",
+        "StatisticLoss",
+        "Tap",
+        "WeightedMaps",
     ),
+    "components.preset": ("Preset",),
+    "components.registry": ("Registry",),
     "engine.checkpoint": ("Checkpoint",),
     "engine.destination": ("Destination",),
+    "engine.prepare": (
+        "PreparedJob",
+        "Problem",
+    ),
+    "engine.result": (
+        "LevelResult",
+        "Result",
+        "Step",
+    ),
     "engine.run": (
         "Observer",
-        "plan",
-        "run",
+        "Run",
     ),
+    "engine.session": ("Session",),
     "errors": (
         "BrokenContractError",
+        "CancelledError",
         "CheckpointError",
         "DeviceError",
         "ExportError",
@@ -145,14 +194,9 @@ _MODULES = {
         "WeightsError",
         "unknown_name",
     ),
-    "planning.memory_plan": ("Plan",),
     "export": (
         "Exported",
         "export_extractor",
-    ),
-    "plugins.hookspecs": (
-        "Register",
-        "hookimpl",
     ),
     "images": (
         "ImageInput",
@@ -161,37 +205,35 @@ _MODULES = {
         "read_recipe",
         "save_image",
     ),
-    "components": (
-        "Extractor",
-        "FeatureLoss",
-        "ImageLoss",
-        "Initializer",
-        "Optimizer",
-        "PointwiseLoss",
-        "Statistic",
-        "StatisticLoss",
-        "Tap",
-    ),
     "job.schema": (
         "Component",
-        "ImageRef",
         "Job",
+        "Params",
         "ParamValue",
+        "Source",
         "Term",
     ),
     "objective.objective": (
         "Evaluation",
         "Objective",
     ),
+    "objective.targets": (
+        "TargetImage",
+        "Targets",
+    ),
+    "planning.memory_plan": ("MemoryPlan",),
+    "planning.resources": ("Resources",),
     "plugins.discovery": (
         "default_registry",
         "load_registry",
     ),
-    "components.registry": ("Registry",),
-    "engine.result": (
-        "Result",
-        "Stage",
-        "Step",
+    "plugins.hookspecs": (
+        "Register",
+        "hookimpl",
+    ),
+    "weights.calibration": (
+        "dead_leaves",
+        "tap_rms",
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

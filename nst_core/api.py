@@ -1,81 +1,91 @@
-"""The Python API: stylize, reconstruct, synthesize."""
+"""The Python API: stylize, reconstruct, synthesize, and the job and the run behind them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Unpack
+from typing import Any, TypeVar
 
-from nst_core.components.registry import Registry
-from nst_core.engine.prepare import pastiche_size
+from nst_core.engine.checkpoint import Checkpoint
+from nst_core.engine.prepare import Inputs
 from nst_core.engine.result import Result
-from nst_core.engine.run import Observer, run
+from nst_core.engine.run import Observer
+from nst_core.engine.session import Session
 from nst_core.images import ImageInput
 from nst_core.job.schedule import preview_of
-from nst_core.job.schema import ImageRef, Job
-from nst_core.options.build import Options, amend, default_job
-from nst_core.options.presets import CONTENT_LOSS, STYLE_LOSS
+from nst_core.job.schema import Job, Source
+from nst_core.options.build import default_job
+from nst_core.options.table import apply_options, describe_options
+from nst_core.planning.memory_plan import MemoryPlan
+from nst_core.planning.resources import Resources
 from nst_core.plugins.discovery import default_registry
 
-__all__ = ["Options", "make_job", "preview", "reconstruct", "stylize", "synthesize"]
+__all__ = ["StyleInput", "make_job", "plan", "preview", "reconstruct", "run", "stylize", "synthesize"]
 
-PRESET = "content"
+StyleInput = ImageInput | Sequence[ImageInput]
+"""One style image, or several that are blended."""
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
+def _with_options(function: F) -> F:
+    """List all options in a docstring, from the table."""
+    if function.__doc__:  # not under python -OO
+        function.__doc__ += f"\n    Options:\n{describe_options('        ')}\n    "
+    return function
+
+
+@_with_options
 def make_job(
     content: ImageInput | None = None,
-    style: ImageInput | None = None,
+    styles: StyleInput | None = None,
     *,
     base: Job | None = None,
-    registry: Registry | None = None,
-    **options: Unpack[Options],
+    session: Session | None = None,
+    **options: Any,
 ) -> Job:
     """Make the job that :func:`stylize` carries out.
 
     Args:
         content: content image; a path is noted in the job, an image in memory only as such.
-        style: likewise.
-        base: a job to start from, a recipe for instance; else the classic algorithm. Images given here take
-            the place of its images.
-        registry: where names are looked up; everything installed by default.
-        options: see :class:`Options`.
+        styles: style image, or several that are blended; noted like the content image.
+        base: a job to start from, a recipe for instance; else the default preset's. Images given here take the place
+            of its images.
+        session: where names of components are looked up; everything installed by default.
+        options: what differs from ``base``, by name; see below.
 
     Raises:
         JobError: an option is unknown or makes no sense.
     """
-    registry = registry or default_registry()
+    registry = session.registry if session else default_registry()
     if base is None:
-        base = default_job(registry, options.get("preset", PRESET), options.get("extractor", ""))
-    job = amend(base, registry, options)
-    return replace(
-        job,
-        content=job.content if content is None else _reference(content),
-        style=job.style if style is None else _reference(style),
-    )
+        base = default_job(registry, options.get("preset", ""), options.get("extractor", ""))
+    job = base
+    if content is not None:
+        job = replace(job, content=Source(_path_of(content)))
+    if styles is not None:
+        job = replace(job, styles=_style_sources(_listed(styles), base))
+    return apply_options(job, registry, options)
 
 
-def preview(job: Job) -> Job:
-    """Return the job of the smallest scale of ``job`` alone: its large forms in a fraction of the time."""
-    return preview_of(job, max(pastiche_size(job)))
-
-
+@_with_options
 def stylize(
     content: ImageInput,
-    style: ImageInput,
+    styles: StyleInput,
     *,
     observers: Iterable[Observer] = (),
-    registry: Registry | None = None,
-    **options: Unpack[Options],
+    session: Session | None = None,
+    **options: Any,
 ) -> Result:
-    """Paint the content image in the manner of the style image.
+    """Paint the content image in the manner of the style image, or of a blend of several.
 
     Args:
         content: a path, a Pillow image, or a tensor ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1].
-        style: likewise, of any size.
-        observers: called with every :class:`Step`.
-        registry: where names are looked up; everything installed by default.
-        options: see :class:`Options`.
+        styles: one such image, or several; of any size.
+        observers: called with every :class:`Step`; one that returns ``False`` cancels the run.
+        session: shared with other calls, so that images, networks and style statistics are made once.
+        options: see below.
 
     Returns:
         The pastiche, in the size of the content image once its longest side is at most ``size``.
@@ -88,18 +98,19 @@ def stylize(
         >>> result = nst.stylize("sample:landscape", "sample:brushwork", size=256)  # doctest: +SKIP
         >>> result.save("pastiche.png")  # doctest: +SKIP
     """
-    registry = registry or default_registry()
-    job = make_job(content, style, registry=registry, **options)
-    return run(job, content=content, style=style, observers=observers, registry=registry)
+    session = session or Session()
+    job = make_job(content, styles, session=session, **options)
+    return run(job, content=content, styles=styles, observers=observers, session=session)
 
 
+@_with_options
 def reconstruct(
     content: ImageInput,
     layer: str,
     *,
     observers: Iterable[Observer] = (),
-    registry: Registry | None = None,
-    **options: Unpack[Options],
+    session: Session | None = None,
+    **options: Any,
 ) -> Result:
     """Find, from noise, an image with the content image's features at one layer: the content loss alone.
 
@@ -109,41 +120,167 @@ def reconstruct(
         content: see :func:`stylize`.
         layer: the extractor's layer to reconstruct from.
         observers: see :func:`stylize`.
-        registry: see :func:`stylize`.
-        options: see :class:`Options`.
+        session: see :func:`stylize`.
+        options: see below.
+
+    Raises:
+        NstError: see its subclasses.
     """
-    registry = registry or default_registry()
-    chosen: Options = {"preset": "noise", **options}
-    chosen.update({"content_layers": [layer], "without": [STYLE_LOSS, *chosen.get("without", ())]})
-    job = make_job(content, registry=registry, **chosen)
-    return run(job, content=content, observers=observers, registry=registry)
+    session = session or Session()
+    job = single_loss_job("content", content, session=session, **options, content_layers=[layer])
+    return run(job, content=content, observers=observers, session=session)
 
 
+@_with_options
 def synthesize(
-    style: ImageInput,
+    styles: StyleInput,
     *,
     shape: tuple[int, int] | None = None,
     observers: Iterable[Observer] = (),
-    registry: Registry | None = None,
-    **options: Unpack[Options],
+    session: Session | None = None,
+    **options: Any,
 ) -> Result:
     """Make, from noise, a texture like the style image: the style loss alone.
 
     Source: Gatys, Ecker and Bethge, arXiv:1505.07376.
 
     Args:
-        style: see :func:`stylize`.
-        shape: height and width of the texture; those of the style image by default.
+        styles: see :func:`stylize`.
+        shape: height and width of the texture in pixels; those of the style image by default.
         observers: see :func:`stylize`.
-        registry: see :func:`stylize`.
-        options: see :class:`Options`.
+        session: see :func:`stylize`.
+        options: see below.
+
+    Raises:
+        NstError: see its subclasses.
     """
-    registry = registry or default_registry()
-    chosen: Options = {"preset": "noise", **options}
-    chosen["without"] = [CONTENT_LOSS, *chosen.get("without", ())]
-    job = replace(make_job(style=style, registry=registry, **chosen), shape=shape)
-    return run(job, style=style, observers=observers, registry=registry)
+    session = session or Session()
+    job = replace(single_loss_job("style", styles, session=session, **options), shape=shape)
+    return run(job, styles=styles, observers=observers, session=session)
 
 
-def _reference(image: ImageInput) -> ImageRef:
-    return ImageRef(os.fspath(image)) if isinstance(image, str | os.PathLike) else ImageRef()
+def single_loss_job(
+    role: str, images: StyleInput, *, base: Job | None = None, session: Session | None = None, **options: Any
+) -> Job:
+    """Make a job with losses of one role and of the regularizers alone, from a start that needs no image.
+
+    Args:
+        role: "content" for a reconstruction, "style" for a texture.
+        images: content image, or style images.
+        base: a recipe to start from; its own start is kept, but for one that is the photograph or needs what is not
+            there.
+        session: where names of components are looked up.
+        options: see :func:`make_job`.
+    """
+    registry = session.registry if session else default_registry()
+    scratch = registry.scratch_preset()
+    other = "style" if role == "content" else "content"
+    if base is None:
+        options = {"preset": scratch, **options}
+    elif {"content", other} & {*registry.get("initializer", base.initializer.name).cls.needs}:
+        options = {"init": registry.preset(scratch).initializer, **options}
+    content, styles = (images, None) if role == "content" else (None, images)
+    job = make_job(content, styles, base=base, session=session, **options)  # type: ignore[arg-type]
+    terms = tuple(term for term in job.terms if registry.get("loss", term.loss).role != other)
+    kept = {"styles": ()} if role == "content" else {"content": None}
+    return replace(job, terms=terms, **kept)
+
+
+def run(
+    job: Job,
+    *,
+    content: ImageInput | None = None,
+    styles: StyleInput | None = None,
+    observers: Iterable[Observer] = (),
+    session: Session | None = None,
+    resources: Resources | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Result:
+    """Carry out a job: all steps of :meth:`Session.run`.
+
+    Args:
+        job: the job.
+        content: the content image, where the job has no path for it.
+        styles: the style images, where the job has no paths for them.
+        observers: each is called with every :class:`Step`, in order; ``False`` cancels the run.
+        session: shared with other jobs, so that images, networks and style statistics are made once.
+        resources: what the run may use.
+        checkpoint: where the run is saved and continued from; once the result is saved, call its ``finished``.
+
+    Returns:
+        The best image found. A run that is cancelled, by Ctrl-C or an observer, returns the best image so far, of the
+        last level that has one.
+
+    Raises:
+        NonFiniteError: the objective is NaN or infinite, whatever the engine tries.
+        CheckpointError: the checkpoint is of another job or version, or cannot be written.
+        CancelledError: the run was cancelled before its first evaluation.
+        NstError: something that the job names cannot be had.
+        KeyboardInterrupt: Ctrl-C before the first evaluation was done.
+    """
+    session = session or Session()
+    inputs = _inputs(job, content, styles)
+    begun = session.run(job, content=inputs.content, styles=inputs.styles, resources=resources, checkpoint=checkpoint)
+    return begun.exhaust(observers)
+
+
+def plan(
+    job: Job,
+    *,
+    content: ImageInput | None = None,
+    styles: StyleInput | None = None,
+    session: Session | None = None,
+    resources: Resources | None = None,
+) -> MemoryPlan:
+    """Say what :func:`run` would do and need, from a few evaluations of small images; arguments as there."""
+    inputs = _inputs(job, content, styles)
+    return (session or Session()).plan(job, content=inputs.content, styles=inputs.styles, resources=resources)
+
+
+def preview(
+    job: Job,
+    *,
+    content: ImageInput | None = None,
+    styles: StyleInput | None = None,
+    session: Session | None = None,
+) -> Job:
+    """Return the job of the smallest level of ``job`` alone: its large forms in a fraction of the time.
+
+    Args:
+        job: the job.
+        content: the content image, where the job has no path for it.
+        styles: the style images, where the job has no paths for them.
+        session: shared with other calls.
+    """
+    return preview_of(job, max((session or Session()).pastiche_size(job, _inputs(job, content, styles))))
+
+
+def _listed(styles: StyleInput) -> list[ImageInput]:
+    return list(styles) if isinstance(styles, list | tuple) else [styles]  # type: ignore[list-item]
+
+
+def _path_of(image: ImageInput) -> str:
+    return os.fspath(image) if isinstance(image, str | os.PathLike) else ""
+
+
+def _style_sources(images: Sequence[ImageInput], base: Job) -> tuple[Source, ...]:
+    """Note style images in a job: they take scale and transform of the ones that the base has, and equal shares."""
+    like = base.styles[0] if base.styles else Source()
+    shares = [s.weight for s in base.styles] if len(base.styles) == len(images) else [1.0] * len(images)
+    return tuple(
+        replace(like, path=_path_of(image), sha256="", weight=share)
+        for image, share in zip(images, shares, strict=True)
+    )
+
+
+def _inputs(job: Job, content: ImageInput | None, styles: StyleInput | None) -> Inputs:
+    """Return the images that were passed beside a job; a path that the job has itself need not travel twice."""
+    if job.content is not None and content is not None and _path_of(content) == job.content.path != "":
+        content = None
+    given: list[ImageInput | None] = [] if styles is None else list(_listed(styles))
+    if len(given) == len(job.styles):
+        given = [
+            None if image is not None and _path_of(image) == source.path != "" else image
+            for image, source in zip(given, job.styles, strict=True)
+        ]
+    return Inputs(content, given)

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 from nst_core.api import stylize
+from nst_core.components import KINDS
 from nst_core.errors import NstError
-from nst_core.job.schema import Job
+from nst_core.job.schema import Component
 from nst_core.ops import ConvStack, ReferenceStack, conv_stack, gram, gram_reference, native
 from nst_core.plugins.discovery import default_registry
 from nst_core.runtime.device import choose_device, choose_dtype, native_bfloat16
@@ -64,12 +65,12 @@ def diagnose() -> dict[str, Any]:
 
 def _extractor() -> str:
     """Say which network the default extractor is on this machine."""
-    name = Job.extractor.name
     try:
-        extractor = default_registry().create("extractor", Job.extractor)
+        name = default_registry().preset().extractor
+        extractor = default_registry().create("extractor", Component(name))
         pinned = extractor.pinned()
     except NstError as error:
-        return f"{name} does not work: {error}"
+        return f"the default extractor does not work: {error}"
     if pinned is None:
         return name
     remark = extractor.remark()
@@ -97,7 +98,7 @@ def checks() -> dict[str, str]:
 
 
 def _plugins() -> str:
-    missing = {"extractor", "loss", "initializer", "optimizer"} - {e.kind for e in default_registry().entries()}
+    missing = {kind.name for kind in KINDS.values() if kind.required} - {e.kind for e in default_registry().entries()}
     return f"there is no {' and no '.join(sorted(missing))}" if missing else ""
 
 

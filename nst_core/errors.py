@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "BrokenContractError",
+    "CancelledError",
     "CheckpointError",
     "DeviceError",
     "ExportError",
@@ -67,6 +68,10 @@ class BrokenContractError(PluginError):
 
 class CheckpointError(NstError):
     """A checkpoint is damaged, of another job or version, or cannot be written."""
+
+
+class CancelledError(NstError):
+    """A run was cancelled before its first evaluation, so there is no image."""
 
 
 class DeviceError(NstError):

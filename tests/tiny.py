@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nst_core import Extractor, Register, Registry, Tap, hookimpl, load_registry, unknown_name
-from nst_core.components.registry import Origin
+from nst_core.provenance import Origin
 
 LAYERS = {"a": Tap(4, 1, 3), "b": Tap(6, 2, 8), "c": Tap(8, 4, 18)}
 

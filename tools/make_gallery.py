@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nst_core as nst
 
@@ -50,7 +51,7 @@ def pictures() -> Iterator[Picture]:
 
 def make(picture: Picture, images: Path, weights: str, folder: Path) -> dict[str, object]:
     """Make one picture, in the best JPEG quality that stays small; return its figures."""
-    options: nst.Options = {"preset": picture.preset, "size": picture.size}
+    options: dict[str, Any] = {"preset": picture.preset, "size": picture.size}
     options["steps"] = STEPS[picture.size, picture.preset]
     options["extractor"] = "vgg19"
     if weights:

@@ -16,11 +16,9 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import nst_core as nst
-from nst_core.components.parametrization import Pixels
-from nst_core.engine.prepare import Ready, resolve
-from nst_core.engine.run import evaluate
 from nst_core.plugins.discovery import default_registry
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +36,7 @@ def style_losses() -> list[str]:
 
 def job(pair: tuple[str, str], loss: str, options: argparse.Namespace) -> nst.Job:
     """Return the job of one picture: the default one, but for the style loss."""
-    chosen: nst.Options = {"plugins": [loss], "size": options.size, "steps": options.steps}
+    chosen: dict[str, Any] = {"plugins": [loss], "size": options.size, "steps": options.steps}
     if options.weights:
         chosen["weights"] = options.weights
     content, style = (options.images / f"{name}.jpg" for name in pair)
@@ -58,17 +56,18 @@ def picture(pair: tuple[str, str], loss: str, options: argparse.Namespace) -> di
     return {"first_total": result.history[0], "total": result.total, "weight": style.weight}
 
 
-def seconds(ready: Ready) -> float:
+def seconds(problem: nst.Problem) -> float:
     """Time one evaluation with its gradient."""
     began = time.perf_counter()
-    evaluate(ready.objective, Pixels(), ready.initial)
+    problem.evaluate()
     return time.perf_counter() - began
 
 
 def cost(loss: str, options: argparse.Namespace) -> float:
     """Return the time of an evaluation relative to the reference."""
-    ready = {name: resolve(job(PAIRS[0], name, options), default_registry()) for name in (loss, REFERENCE)}
-    ratios = [seconds(ready[loss]) / seconds(ready[REFERENCE]) for _ in range(options.repeats)]
+    session = nst.Session()
+    problems = {name: session.prepare(job(PAIRS[0], name, options)).problem() for name in (loss, REFERENCE)}
+    ratios = [seconds(problems[loss]) / seconds(problems[REFERENCE]) for _ in range(options.repeats)]
     return statistics.median(ratios[1:])
 
 

@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import torch
-
 from nst_benchmarks.pacing import Paced
-from nst_benchmarks.problem import Problem, have_weights
+from nst_benchmarks.pair import Pair, have_weights
 from nst_benchmarks.textbook import Textbook
 from nst_benchmarks.worker import Worker
-from nst_core.engine.run import optimize
+from nst_core import Session
 
 __all__ = ["Race", "race"]
 
@@ -29,7 +27,7 @@ class Race:
         textbook_loss: lowest loss it reached, of the clamped image.
         textbook_seconds: what that took.
         seconds: what the framework took to that loss; infinite where twice as many evaluations did not get there.
-        evaluations_needed: likewise.
+        evaluations_needed: evaluations that the framework took to that loss; 0 where it did not get there.
         speedup: ratio of the seconds.
     """
 
@@ -45,7 +43,7 @@ class Race:
         return asdict(self)
 
 
-def race(problem: Problem, evaluations: int = 200, tell: Callable[[str], None] = lambda _: None) -> Race:
+def race(pair: Pair, evaluations: int = 200, tell: Callable[[str], None] = lambda _: None) -> Race:
     """Run both from the content image, each in a process of its own, ten evaluations in turn.
 
     The textbook's L-BFGS steps outside [0, 1] and is clamped at the next evaluation, so every loss it reports is that
@@ -54,8 +52,8 @@ def race(problem: Problem, evaluations: int = 200, tell: Callable[[str], None] =
     Raises:
         WeightsError: there are no weights of VGG-19, and they cannot be downloaded.
     """
-    have_weights(problem.weights)
-    with Worker(_textbook, problem, evaluations) as textbook, Worker(_framework, problem, 2 * evaluations) as framework:
+    have_weights(pair.weights)
+    with Worker(_textbook, pair, evaluations) as textbook, Worker(_framework, pair, 2 * evaluations) as framework:
         theirs: list[tuple[float, float]] = []
         ours: list[tuple[float, float]] = []
         while len(theirs) < evaluations and _go_on("textbook", textbook, theirs, evaluations, tell):
@@ -79,14 +77,17 @@ def _go_on(name: str, worker: Worker, done: list[tuple[float, float]], most: int
     return bool(found)
 
 
-def _textbook(problem: Problem, evaluations: int) -> Paced:
-    book = Textbook(problem)
+def _textbook(pair: Pair, evaluations: int) -> Paced:
+    book = Textbook(pair)
     return Paced(lambda tell: book.optimize(evaluations, lambda _, loss, __: tell(loss)))
 
 
-def _framework(problem: Problem, evaluations: int) -> Paced:
-    ready = problem.ready("auto")
-    with torch.no_grad():
-        ready.objective(ready.initial)  # warm
-    job = replace(ready.job, steps=evaluations)
-    return Paced(lambda tell: optimize(replace(ready, job=job), [lambda step: tell(step.total)]))
+def _framework(pair: Pair, evaluations: int) -> Paced:
+    session = Session()
+    job = replace(pair.job("auto"), steps=evaluations)
+    session.prepare(job, content=pair.content, styles=[pair.style]).problem().evaluate()  # warm
+    return Paced(
+        lambda tell: session.run(job, content=pair.content, styles=[pair.style]).exhaust(
+            [lambda step: tell(step.total)]
+        )
+    )

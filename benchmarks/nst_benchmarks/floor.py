@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from nst_benchmarks.problem import Problem
+from nst_benchmarks.pair import Pair
 
 __all__ = ["Floor"]
 
@@ -13,9 +13,9 @@ __all__ = ["Floor"]
 class Floor:
     """All convolutions forward and backward, each on an input that lies ready; channels-last."""
 
-    def __init__(self, problem: Problem, dtype: torch.dtype) -> None:
-        stack = problem.stack()
-        height, width = problem.content.shape[-2:]
+    def __init__(self, pair: Pair, dtype: torch.dtype) -> None:
+        stack = pair.stack()
+        height, width = pair.content.shape[-2:]
         weights = iter(stack.weights)
         generator = torch.Generator().manual_seed(0)
         self.layers = []

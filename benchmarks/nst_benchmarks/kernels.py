@@ -9,13 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nst_benchmarks.problem import Problem
+from nst_benchmarks.pair import Pair
 from nst_benchmarks.textbook import gram as textbook_gram
 from nst_benchmarks.timing import alternating
-from nst_core.components.parametrization import Pixels
-from nst_core.engine.prepare import network_on
-from nst_core.engine.run import evaluate
 from nst_core.export.torchscript import script
+from nst_core.objective.networks import network_on
 from nst_core.ops import gram
 from nst_core.runtime.device import choose_dtype, memory_format
 
@@ -68,20 +66,20 @@ def _round_trip(compute: Callable[[Tensor], list[Tensor]], inputs: list[Tensor])
 
 def measure(width: int, weights: str = "", rounds: int = 9, tell: Callable[[str], None] = lambda _: None) -> Kernels:
     """Measure the parts at one size."""
-    problem = Problem.generated(width, weights)
-    extractor, layers = problem.layers()
-    taps = [extractor.taps()[layer] for layer in problem.job("fp32").terms[1].layers]
-    height = problem.content.shape[-2]
+    pair = Pair.generated(width, weights)
+    extractor, layers = pair.layers()
+    taps = [extractor.taps()[layer] for layer in pair.job("fp32").terms[1].layers]
+    height = pair.content.shape[-2]
     generator = torch.Generator().manual_seed(0)
     maps = [torch.randn(1, t.channels, height // t.stride, width // t.stride, generator=generator) for t in taps]
 
     def laid(dtype: torch.dtype) -> list[Tensor]:
         return [m.to(dtype).contiguous(memory_format=torch.channels_last) for m in maps]
 
-    ready = problem.ready("auto")
-    pixels, optimizer = Pixels(), ready.optimizer
-    optimizer.start(ready.initial)
-    gradient = torch.randn(ready.initial.shape, generator=generator)
+    problem = pair.problem("auto")
+    optimizer = problem.optimizer
+    optimizer.start(problem.variable)
+    gradient = torch.randn(problem.variable.shape, generator=generator)
     for i in range(25):  # until the memory is full
         optimizer.step(1.0, gradient * (1 - 0.01 * i))
     count = 25
@@ -101,10 +99,10 @@ def measure(width: int, weights: str = "", rounds: int = 9, tell: Callable[[str]
             "textbook_gram": _round_trip(lambda m: [textbook_gram(m)], maps),
             "gram_fp32": _round_trip(lambda m: [gram(m)], laid(torch.float32)),
             "gram_bf16": _round_trip(lambda m: [gram(m)], laid(torch.bfloat16)),
-            "network_eager": _round_trip(eager, [ready.initial]),
-            "network_scripted": _round_trip(script(eager), [ready.initial]),
-            "network_native": _round_trip(native, [ready.initial]),
-            "evaluation": lambda: evaluate(ready.objective, pixels, ready.initial),
+            "network_eager": _round_trip(eager, [problem.variable]),
+            "network_scripted": _round_trip(script(eager), [problem.variable]),
+            "network_native": _round_trip(native, [problem.variable]),
+            "evaluation": problem.evaluate,
             "optimizer": step,
         },
         rounds,

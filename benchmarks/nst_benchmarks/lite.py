@@ -15,19 +15,15 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from nst_benchmarks.problem import Problem
+from nst_benchmarks.pair import Pair
 from nst_benchmarks.timing import alternating
-from nst_core import Component, Extractor, Options, default_registry, load_image, make_job, stylize
-from nst_core.components.parametrization import Pixels
-from nst_core.engine.prepare import resolve
-from nst_core.engine.run import evaluate
+from nst_core import Component, Extractor, Session, default_registry, load_image, make_job, stylize
 from nst_core.job.schema import Precision
 from nst_plugins.losses.gram_style import GramStyle
 
@@ -119,7 +115,7 @@ def compare(
     for extractor, weights in ((FULL, full), (LITE, lite)):
         target = out / f"{name}-{extractor}.png"
         if extractor == LITE or not target.exists():
-            options: Options = {"extractor": extractor, "size": size, "steps": steps, "preset": "content"}
+            options: dict[str, Any] = {"extractor": extractor, "size": size, "steps": steps, "preset": "content"}
             if weights:
                 options["weights"] = weights
             stylize(photo, painting, **options).save(target)
@@ -153,15 +149,21 @@ def speed(width: int, weights: str, precision: Precision, rounds: int) -> dict[s
         precision: of the networks.
         rounds: evaluations of each.
     """
-    images = Problem.generated(width)
+    images = Pair.generated(width)
     runs: dict[str, Callable[[], object]] = {}
     for extractor in (FULL, LITE):
-        options: Options = {"extractor": extractor, "size": width, "precision": precision, "device": "cpu"}
+        options: dict[str, Any] = {
+            "extractor": extractor,
+            "size": width,
+            "precision": precision,
+            "device": "cpu",
+            "levels": "off",
+        }
         if extractor == FULL and weights:
             options["weights"] = weights
         job = make_job(images.content, images.style, **options)
-        ready = resolve(job, default_registry(), content=images.content, style=images.style)
-        runs[extractor] = partial(evaluate, ready.objective, Pixels(), ready.initial)
+        prepared = Session().prepare(job, content=images.content, styles=[images.style])
+        runs[extractor] = prepared.problem().evaluate
     found = alternating(runs, rounds)
     return found | {"ratio": found[FULL] / found[LITE]}
 

@@ -12,9 +12,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from nst_benchmarks.problem import PRECISIONS, Problem
+from nst_benchmarks.pair import PRECISIONS, Pair
 from nst_benchmarks.textbook import Textbook
-from nst_core.engine.run import optimize
+from nst_core import run
 
 __all__ = ["main", "peak"]
 
@@ -24,12 +24,12 @@ STEPS = 3
 def main() -> None:
     """Run and print."""
     variant, width, *rest = sys.argv[1:]
-    problem = Problem.generated(int(width), *rest)
+    pair = Pair.generated(int(width), *rest)
     if variant == "textbook":
-        Textbook(problem).optimize(STEPS, lambda *_: None, fill=True)
+        Textbook(pair).optimize(STEPS, lambda *_: None, fill=True)
     else:
-        ready = problem.ready(PRECISIONS[variant])
-        optimize(replace(ready, job=replace(ready.job, steps=STEPS)))
+        job = replace(pair.job(PRECISIONS[variant]), steps=STEPS)
+        run(job, content=pair.content, styles=pair.style)
     print(peak())  # noqa: T201
 
 

@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 from nst_benchmarks.memory import peak
-from nst_core import make_job, plan, run
+from nst_core import Resources, make_job, plan, run
 from nst_core.runtime.memory import parse_memory
 
 __all__ = ["main"]
@@ -41,22 +41,22 @@ def _one(content: str, style: str, weights: str, task: str, case: str) -> dict[s
     size, limit, steps = [*case.split(":"), "", ""][:3]
     most = parse_memory(limit) if limit else None
     job = make_job(
-        content, style, extractor="vgg19", weights=weights, size=int(size), scales="off", steps=int(steps or STEPS)
+        content, style, extractor="vgg19", weights=weights, size=int(size), levels="off", steps=int(steps or STEPS)
     )
     if task == "--plan":
-        return plan(job, memory_limit=most).to_dict()
-    result = run(job, memory_limit=most)
+        return plan(job, resources=Resources(memory_limit=most)).to_dict()
+    result = run(job, resources=Resources(memory_limit=most))
     return {"peak": peak() * 1024**2, "each": result.seconds / result.evaluations}
 
 
 def _line(found: dict[str, Any]) -> str:
-    (scale,) = found["scales"]
-    megapixels = scale["height"] * scale["width"] / 1e6
+    (level,) = found["levels"]
+    megapixels = level["height"] * level["width"] / 1e6
     return (
-        f"{scale['width']}×{scale['height']}  {scale['rows']}×{scale['columns']} tiles, "
-        f"overlap {scale['overlap']:.2f}  "
-        f"history {found['history'] or 'whole'}  planned {found['bytes'] / 1e9:.2f} GB, "
-        f"measured {found['peak'] / 1e9:.2f} GB  {scale['seconds'] / scale['evaluations']:.2f} s planned, "
+        f"{level['width']}×{level['height']}  {level['rows']}×{level['columns']} tiles, "
+        f"overlap {level['overlap']:.2f}  "
+        f"optimizer {'reduced' if found['optimizer_reduced'] else 'whole'}  planned {found['bytes'] / 1e9:.2f} GB, "
+        f"measured {found['peak'] / 1e9:.2f} GB  {level['seconds'] / level['evaluations']:.2f} s planned, "
         f"measured {found['each']:.2f} s each, {found['each'] / megapixels:.2f} s a megapixel"
     )
 

@@ -15,14 +15,15 @@ import sys
 import tempfile
 from itertools import product
 from pathlib import Path
+from typing import Any
 
-from nst_core import Options, stylize
+from nst_core import stylize
 
 MARKS = (25, 50, 100, 150)
 FIRST = (40, 100)
 
 
-def run(content: str, style: str, options: Options, picture: Path) -> list[tuple[float, float]]:
+def run(content: str, style: str, options: dict[str, Any], picture: Path) -> list[tuple[float, float]]:
     """Carry a job out and save its picture; return seconds and lowest total after every evaluation."""
     found: list[tuple[float, float]] = []
     stylize(content, style, observers=[lambda step: found.append((step.seconds, step.best))], **options).save(picture)
@@ -42,10 +43,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=384)
     parser.add_argument("--weights", default="", help="of VGG-19")
     asked = parser.parse_args(arguments)
-    full: Options = {"extractor": "vgg19", "size": asked.size, "scales": "off", "steps": MARKS[-1]}
+    full: dict[str, Any] = {"extractor": "vgg19", "size": asked.size, "levels": "off", "steps": MARKS[-1]}
     if asked.weights:
         full["weights"] = asked.weights
-    lite: Options = {"extractor": "vgg19-lite", "size": asked.size, "scales": "off"}
+    lite: dict[str, Any] = {"extractor": "vgg19-lite", "size": asked.size, "levels": "off"}
     ratios: dict[tuple[int, int], list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "picture.png"

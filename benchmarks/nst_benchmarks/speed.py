@@ -13,12 +13,10 @@ from typing import Any
 import torch
 
 from nst_benchmarks.floor import Floor
-from nst_benchmarks.problem import PRECISIONS, Problem, have_weights
+from nst_benchmarks.pair import PRECISIONS, Pair, have_weights
 from nst_benchmarks.textbook import Textbook
 from nst_benchmarks.timing import alternating
 from nst_benchmarks.worker import Worker
-from nst_core.components.parametrization import Pixels
-from nst_core.engine.run import evaluate
 from nst_core.runtime.device import choose_dtype
 
 __all__ = ["Row", "measure", "peak_memory", "runner"]
@@ -51,13 +49,12 @@ class Row:
         return asdict(self)
 
 
-def runner(problem: Problem, variant: str) -> tuple[Callable[[], object], str]:
+def runner(pair: Pair, variant: str) -> tuple[Callable[[], object], str]:
     """Return what evaluates a variant once, and its precision."""
     if variant == "textbook":
-        return Textbook(problem).evaluate, "fp32"
-    ready = problem.ready(PRECISIONS[variant])
-    pixels = Pixels()
-    return lambda: evaluate(ready.objective, pixels, ready.initial), ready.job.precision
+        return Textbook(pair).evaluate, "fp32"
+    problem = pair.problem(PRECISIONS[variant])
+    return problem.evaluate, "bf16" if problem.dtype == torch.bfloat16 else "fp32"
 
 
 def measure(width: int, weights: str = "", rounds: int = 7, tell: Callable[[str], None] = lambda _: None) -> list[Row]:
@@ -97,12 +94,12 @@ def measure(width: int, weights: str = "", rounds: int = 7, tell: Callable[[str]
 
 
 def _variant(width: int, weights: str, variant: str) -> Callable[[], object]:
-    return runner(Problem.generated(width, weights), variant)[0]
+    return runner(Pair.generated(width, weights), variant)[0]
 
 
 def _floor(width: int, weights: str, name: str) -> Callable[[], object]:
     dtype = {"floor fp32": torch.float32, "floor bf16": torch.bfloat16}[name]
-    return Floor(Problem.generated(width, weights), dtype).evaluate
+    return Floor(Pair.generated(width, weights), dtype).evaluate
 
 
 def peak_memory(width: int, variant: str, weights: str = "") -> float:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst_benchmarks.problem import Problem
+from nst_benchmarks.pair import Pair
 
 __all__ = ["Textbook"]
 
@@ -24,17 +24,17 @@ def gram(feature: Tensor) -> Tensor:
 class Textbook:
     """The same objective as the framework's default: the same network, weights, layers, α and β."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.stack = problem.stack()
+    def __init__(self, pair: Pair) -> None:
+        self.stack = pair.stack()
         self.mean, self.std = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (self.stack.mean, self.stack.std))
         self.parameters = [(w.contiguous(), b) for w, b in zip(self.stack.weights, self.stack.biases, strict=True)]
-        _, self.layers = problem.layers()
-        content, style = problem.job("fp32").terms
+        _, self.layers = pair.layers()
+        content, style = pair.job("fp32").terms
         self.alpha, self.beta = content.weight, style.weight
         self.content_layers, self.style_layers = content.layers, style.layers
-        self.start = problem.content
+        self.start = pair.content
         with torch.no_grad():
-            found, painted = self.features(problem.content), self.features(problem.style)
+            found, painted = self.features(pair.content), self.features(pair.style)
             self.contents = {layer: found[layer] for layer in self.content_layers}
             self.styles = {layer: gram(painted[layer]) for layer in self.style_layers}
 

@@ -27,46 +27,64 @@ from nst_cli.commands import (
     texture,
     weights,
 )
+from nst_cli.options.expansion import expand
 from nst_cli.options.lists import ManyValues
+from nst_cli.plugin_commands import plugin_commands
 
-__all__ = ["app", "main"]
+__all__ = ["build_app", "main"]
 
 # Characters of an unexpected error that are shown; torch's may hold whole tensors.
 LONGEST = 1000
 
 
 class Commands(TyperGroup):
-    """All commands; Ctrl-C ends them here where they have nothing to save. Typer would end them without a word."""
+    """All commands, those of plugins among them; Ctrl-C ends them here where they have nothing to save.
+
+    Plugins are loaded only where a command is not one of ours, or where all are listed.
+    """
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was named."""
+        """Run the command that was named. Typer would end it at Ctrl-C without a word."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             console.say("interrupted; nothing was written")
             raise typer.Exit(130) from None
 
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands, ours first."""
+        own = super().list_commands(ctx)
+        return [*own, *sorted(name for name in plugin_commands() if name not in own)]
 
-app = typer.Typer(
-    cls=Commands,
-    help="Neural style transfer: paint a photograph in the manner of a painting.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("run")(run.run)
-app.command("resume")(resume.resume)
-app.command("reconstruct")(reconstruct.reconstruct)
-app.command("texture")(texture.texture)
-app.command("sweep")(sweep.sweep)
-app.command("grid", cls=ManyValues)(grid.grid)
-app.command("study", cls=ManyValues)(study.study)
-app.command("eval")(evaluate.evaluate)
-app.command("export")(export.export)
-app.command("doctor")(doctor.doctor)
-app.command("bench")(bench.bench)
-app.add_typer(plugins.app, name="plugins")
-app.add_typer(weights.app, name="weights")
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command by name; ours come before those of plugins."""
+        return super().get_command(ctx, cmd_name) or plugin_commands().get(cmd_name)
+
+
+def build_app() -> typer.Typer:
+    """Return the command with all its subcommands."""
+    app = typer.Typer(
+        cls=Commands,
+        help="Neural style transfer: paint a photograph in the manner of a painting.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.command("run")(expand(run.run))
+    app.command("resume")(expand(resume.resume))
+    app.command("reconstruct")(expand(reconstruct.reconstruct))
+    app.command("texture")(expand(texture.texture))
+    app.command("sweep")(expand(sweep.sweep))
+    app.command("grid", cls=ManyValues)(expand(grid.grid))
+    app.command("study", cls=ManyValues)(expand(study.study))
+    app.command("eval")(expand(evaluate.evaluate))
+    app.command("export")(export.export)
+    app.command("doctor")(doctor.doctor)
+    app.command("bench")(bench.bench)
+    app.add_typer(plugins.app, name="plugins")
+    app.add_typer(weights.app, name="weights")
+    app.callback()(options)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -77,7 +95,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of errors.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback does the work
@@ -97,7 +114,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are not UTF-8 are printed as they are
     try:
-        app(args=arguments, prog_name="nst")
+        build_app()(args=arguments, prog_name="nst")
     except Exception as error:
         sys.exit(_report(error, debug))
 

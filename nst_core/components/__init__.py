@@ -11,22 +11,44 @@ negative, and ``None`` means one everywhere.
 from __future__ import annotations
 
 from nst_core.components.extractor import PIXEL_TAP, PIXELS, Extractor, Tap
-from nst_core.components.initializer import Initializer
-from nst_core.components.loss import FeatureLoss, ImageLoss, Loss, PointwiseLoss, Role, Statistic, StatisticLoss
+from nst_core.components.initializer import Initializer, InitialSources
+from nst_core.components.kinds import KINDS, LOSS_KINDS, Kind
+from nst_core.components.loss import (
+    FeatureLoss,
+    ImageLoss,
+    Loss,
+    PointwiseLoss,
+    Statistic,
+    StatisticLoss,
+    WeightedMaps,
+)
 from nst_core.components.optimizer import Optimizer
+from nst_core.components.parametrization import Parametrization
+from nst_core.components.preset import Preset
+from nst_core.components.roles import ROLES, Role
+from nst_core.components.transform import ImageTransform
 
 __all__ = [
+    "KINDS",
+    "LOSS_KINDS",
     "PIXELS",
     "PIXEL_TAP",
+    "ROLES",
     "Extractor",
     "FeatureLoss",
     "ImageLoss",
+    "ImageTransform",
+    "InitialSources",
     "Initializer",
+    "Kind",
     "Loss",
     "Optimizer",
+    "Parametrization",
     "PointwiseLoss",
+    "Preset",
     "Role",
     "Statistic",
     "StatisticLoss",
     "Tap",
+    "WeightedMaps",
 ]

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from nst_core.ops.head import Head
 
-__all__ = ["FeatureLoss", "ImageLoss", "Loss", "PointwiseLoss", "Role", "Statistic", "StatisticLoss"]
-
-Role = Literal["content", "style", "regularizer"]
+__all__ = ["FeatureLoss", "ImageLoss", "Loss", "PointwiseLoss", "Statistic", "StatisticLoss", "WeightedMaps"]
 
 
 class Loss(ABC):
     """Base of the four kinds of loss; a plugin derives from one of the kinds, never from this class.
 
     Attributes:
-        role: which image gives the target. Naming a plugin on the command line fills its role.
+        role: name of one of the :data:`~nst_core.components.roles.ROLES`: which image gives the target. Naming a
+            loss on the command line fills its role.
         default_weight: α or β at which this loss looks good with the preset ``content``; ``None`` means the
             preset's own, which suits ``mse-content`` and ``gram-style``. A loss that takes the place of another keeps
             its emphasis: where the other had half of its default, this one gets half of its own.
@@ -29,7 +29,7 @@ class Loss(ABC):
             ``("pixels",)`` for the image itself.
     """
 
-    role: ClassVar[Role]
+    role: ClassVar[str]
     default_weight: ClassVar[float | None] = None
     default_layers: ClassVar[tuple[str, ...]] = ()
 
@@ -54,6 +54,22 @@ class Statistic:
         safe = torch.where(self.weight > 0, self.weight, torch.ones_like(self.weight))
         return tuple(s / safe.reshape(-1, *[1] * (s.dim() - 1)) for s in self.sums)
 
+    @staticmethod
+    def blend(statistics: Sequence[Statistic], shares: Sequence[float]) -> Statistic:
+        """Return the statistic whose means are the weighted means of others' means, with a total weight of one.
+
+        Means are blended and not sums: a large image would win by its area. One statistic stays as it is.
+
+        Args:
+            statistics: at least one, all of the same shape.
+            shares: of each, positive, adding up to one.
+        """
+        if len(statistics) == 1:
+            return statistics[0]
+        means = zip(*(statistic.means() for statistic in statistics), strict=True)
+        sums = tuple(sum(share * m for share, m in zip(shares, values, strict=True)) for values in means)
+        return Statistic(sums, torch.ones_like(statistics[0].weight))
+
     def detach(self) -> Statistic:
         """Return the same statistic, cut off from the graph."""
         return Statistic(tuple(s.detach() for s in self.sums), self.weight.detach())
@@ -62,7 +78,7 @@ class Statistic:
 class StatisticLoss(Loss):
     """A loss on something summed over positions: exact under tiling, masks and blends of styles."""
 
-    role: ClassVar[Role] = "style"
+    role: ClassVar[str] = "style"
 
     @abstractmethod
     def statistic(self, feature: Tensor, weight: Tensor | None = None) -> Statistic:
@@ -110,7 +126,7 @@ class StatisticLoss(Loss):
 class PointwiseLoss(Loss):
     """A loss that compares every position with its own target: exact under tiling and masks."""
 
-    role: ClassVar[Role] = "content"
+    role: ClassVar[str] = "content"
 
     @abstractmethod
     def pointwise(self, feature: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -139,7 +155,7 @@ class ImageLoss(Loss):
         halo: how many pixels away from its own position a value of :meth:`density` may look.
     """
 
-    role: ClassVar[Role] = "regularizer"
+    role: ClassVar[str] = "regularizer"
     halo: ClassVar[int] = 0
 
     @abstractmethod
@@ -154,10 +170,23 @@ class ImageLoss(Loss):
         """
 
 
+@dataclass(frozen=True)
+class WeightedMaps:
+    """Feature maps of one of several target images.
+
+    Attributes:
+        maps: layer to ``(1, N, H', W')``.
+        weight: share of the image, in (0, 1].
+    """
+
+    maps: Mapping[str, Tensor]
+    weight: float
+
+
 class FeatureLoss(Loss):
     """Any other loss on feature maps (sorting, nearest neighbours). It sees whole maps and cannot be tiled."""
 
-    role: ClassVar[Role] = "style"
+    role: ClassVar[str] = "style"
 
     @abstractmethod
     def forward(self, features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
@@ -170,3 +199,16 @@ class FeatureLoss(Loss):
         Returns:
             A scalar.
         """
+
+    def forward_blend(self, features: Mapping[str, Tensor], targets: Sequence[WeightedMaps]) -> Tensor:
+        """Compare the feature maps of the pastiche with those of several style images.
+
+        Args:
+            features: see :meth:`forward`.
+            targets: feature maps of every image with its share; the shares are positive and add up to one.
+
+        Returns:
+            A scalar; the mean of :meth:`forward` over the images, weighted by their shares, unless overridden.
+        """
+        values = [target.weight * self.forward(features, target.maps) for target in targets]
+        return functools.reduce(torch.add, values)

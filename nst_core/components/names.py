@@ -23,4 +23,4 @@ def check_name(text: str) -> None:
         JobError: it is none.
     """
     if not is_name(text):
-        raise JobError(f"'{text}' is no name: use small letters, digits and single hyphens, as in warm-style")
+        raise JobError(f"invalid name '{text}': use lower-case letters, digits and single hyphens, as in warm-style")

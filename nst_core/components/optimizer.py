@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from nst_core.job.schema import ParamValue
+
 __all__ = ["Optimizer"]
 
 
@@ -29,8 +31,8 @@ class Optimizer(ABC):
             damping: factor on the step length, at most 1; the engine lowers it after a non-finite value.
         """
 
-    def resume_at(self, variable: Tensor, before: Optimizer) -> None:  # noqa: ARG002
-        """Begin at an enlarged ``variable``, with what may be of use from the optimizer of the smaller one.
+    def continue_at(self, variable: Tensor, before: Optimizer) -> None:  # noqa: ARG002
+        """Begin at the first point of a larger resolution level, with what may be of use from the smaller one.
 
         Only :meth:`start` unless overridden: what is remembered of a smaller image seldom fits.
 
@@ -52,12 +54,21 @@ class Optimizer(ABC):
             A tensor in the shape of the variable, which the optimizer does not change later.
         """
 
-    def remember_less(self) -> bool:
-        """Forget everything and keep less from the next :meth:`start` on; ``False`` where that is not possible.
+    def with_less_memory(self) -> Mapping[str, ParamValue] | None:
+        """Return parameters with which this optimizer keeps less memory, or ``None`` where it cannot.
 
-        The engine calls it when memory has run out, and starts again at the best point.
+        They are laid over the parameters that it has. The framework asks for them where a job does not fit into
+        memory, again and again until it fits, and where memory runs out during a run, which then starts again at the
+        best point.
         """
-        return False
+        return None
+
+    def objective_changed(self, variable: Tensor) -> None:
+        """Go on at ``variable`` with another objective: the weights of the losses were changed during the run.
+
+        What was learned of the curvature may mislead from here on: :meth:`start` unless overridden.
+        """
+        self.start(variable)
 
     def solution(self) -> Tensor | None:
         """Return a point that may be better than those evaluated, such as an average of them, or ``None``.

@@ -1,28 +1,59 @@
-"""What the optimizer changes, and how it becomes the picture that is saved."""
+"""Parametrizations: the variable that an optimizer changes, and how it becomes the image."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor
 
-__all__ = ["Pixels"]
+from nst_core.images.resize import resize
+
+__all__ = ["Parametrization"]
 
 
-class Pixels:
-    """The pixels themselves, kept in [0, 1] inside the objective.
+class Parametrization(ABC):
+    """A differentiable map from the optimizer's variable to the image.
 
-    The image is the variable clamped to the box, so the loss is always that of the picture that will be saved,
-    and clipping at the end changes nothing. The gradient passes the clamp unchanged: a pixel outside the box
-    can come back.
+    The objective only ever sees images in [0, 1]; what an optimizer changes may be anything from which one can be made:
+    the pixels themselves, Fourier coefficients, a pyramid, the weights of a network.
     """
 
-    def variable(self, image: Tensor) -> Tensor:
-        """Return the variable whose image is ``image``."""
-        return image.clone()
+    @abstractmethod
+    def encode(self, image: Tensor) -> Tensor:
+        """Return a variable whose image is ``image``, or the nearest one that there is.
 
-    def image(self, variable: Tensor) -> Tensor:
-        """Return the image of a variable: same shape, in [0, 1]."""
-        return variable.detach().clamp(0.0, 1.0)
+        Args:
+            image: ``(1, 3, H, W)`` float32 in [0, 1].
 
-    def gradient(self, of_image: Tensor) -> Tensor:
-        """Return the gradient with respect to the variable, given that with respect to its image."""
-        return of_image
+        Returns:
+            A tensor of any shape, float32, on the device of the image, that shares no memory with it.
+        """
+
+    @abstractmethod
+    def decode(self, variable: Tensor) -> Tensor:
+        """Return the image of a variable, ``(1, 3, H, W)`` float32 in [0, 1]; without a graph."""
+
+    @abstractmethod
+    def pull_back(self, variable: Tensor, gradient: Tensor) -> Tensor:
+        """Return the gradient with respect to the variable.
+
+        Args:
+            variable: where the image was decoded.
+            gradient: of the objective with respect to the image, ``(1, 3, H, W)``; may be overwritten and returned.
+
+        Returns:
+            A tensor of the variable's shape. Vector-Jacobian product of :meth:`decode`, but where the map has bounds:
+            there it may also be such that the optimizer can come back from outside.
+        """
+
+    def resize(self, variable: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return the variable at which the next resolution level begins.
+
+        Args:
+            variable: the best one of the level before.
+            size: height and width of the next level's image in pixels.
+
+        Returns:
+            A variable whose image is about that of ``variable``, resized; bicubic in pixels unless overridden.
+        """
+        return self.encode(resize(self.decode(variable), size))

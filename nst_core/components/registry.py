@@ -7,51 +7,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from nst_core.components import (
-    Extractor,
-    FeatureLoss,
-    ImageLoss,
-    Initializer,
-    Loss,
-    Optimizer,
-    PointwiseLoss,
-    StatisticLoss,
-)
+from nst_core.components.kinds import KINDS, LOSS_KINDS
 from nst_core.components.names import is_name
 from nst_core.components.parameters import Parameter, convert_all, parameters_of
+from nst_core.components.preset import Preset
+from nst_core.components.roles import ROLES
 from nst_core.errors import JobError, NstError, PluginError, unknown_name
 from nst_core.job.schema import Component
+from nst_core.provenance import Failure, Origin
 
-__all__ = ["KINDS", "Entry", "Failure", "Origin", "Registry"]
+__all__ = ["Entry", "Registry"]
 
-KINDS: dict[str, type] = {
-    "extractor": Extractor,
-    "loss": Loss,
-    "initializer": Initializer,
-    "optimizer": Optimizer,
-}
-_LOSS_KINDS = (StatisticLoss, PointwiseLoss, ImageLoss, FeatureLoss)
-_ROLES = ("content", "style", "regularizer")
 # A term holds these beside the loss's own parameters, and `--plugin NAME:weight=…` sets them.
 TERM_FIELDS = ("weight", "layers")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a component comes from.
-
-    Attributes:
-        plugin: name of the entry point.
-        package: name of the distribution.
-        version: its version.
-    """
-
-    plugin: str
-    package: str
-    version: str
-
-    def __str__(self) -> str:
-        return f"plugin '{self.plugin}' of package {self.package} {self.version}"
 
 
 @dataclass(frozen=True)
@@ -80,26 +48,17 @@ class Entry:
     @property
     def title(self) -> str:
         """Kind in words: "style loss", "regularizer", "extractor"."""
-        return f"{self.role} loss" if self.role in ("content", "style") else self.role or self.kind
+        return ROLES[self.role].title if self.role else self.kind
 
     @property
     def base(self) -> str:
         """Name of the kind of loss it derives from, "" for other kinds."""
-        return next((kind.__name__ for kind in _LOSS_KINDS if issubclass(self.cls, kind)), "")
+        return next((kind.__name__ for kind in LOSS_KINDS if issubclass(self.cls, kind)), "")
 
     @property
     def tileable(self) -> bool:
         """Whether a loss is exact when the image is cut into tiles."""
         return self.base not in ("", "FeatureLoss")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A plugin that was skipped: whose it is, what went wrong in one line, and the traceback."""
-
-    origin: Origin
-    error: str
-    detail: str
 
 
 @dataclass
@@ -123,13 +82,16 @@ class Registry:
 
     def _validated(self, kind: str, name: str, cls: type[Any], origin: Origin) -> Entry:
         if not is_name(name):
-            raise PluginError("a name must be kebab-case: small letters, digits and single hyphens")
+            raise PluginError("invalid name: use lower-case letters, digits and single hyphens")
         if not inspect.isclass(cls):
             raise PluginError(f"register a class, not {cls!r}; the framework makes the instances")
-        if not issubclass(cls, KINDS[kind]):
-            raise PluginError(f"{cls.__name__} is not a subclass of nst_core.{KINDS[kind].__name__}")
+        base = KINDS[kind].base
+        if not issubclass(cls, base):
+            raise PluginError(f"{cls.__name__} is not a subclass of nst_core.{base.__name__}")
         if kind == "loss":
             _check_loss(cls)
+        if kind == "preset":
+            _check_preset(cls)
         missing = sorted(getattr(cls, "__abstractmethods__", ()))
         if missing:
             raise PluginError(f"{cls.__name__} does not implement {', '.join(missing)}")
@@ -168,6 +130,36 @@ class Registry:
             hint = "See 'nst plugins'" + (", also for the plugins that failed to load." if self.failures else ".")
         raise unknown_name(kind, name, (e.name for e in self.entries(kind)), hint)
 
+    def preset(self, name: str = "") -> type[Preset]:
+        """Look a preset up; "" means the default one.
+
+        Raises:
+            UnknownNameError: there is none of this name.
+            PluginError: no plugin registers a default preset.
+        """
+        if name:
+            found: type[Preset] = self.get("preset", name).cls
+            return found
+        chosen = next((preset for preset in self.presets().values() if preset.default), None)
+        if chosen is None:
+            raise PluginError("no plugin registers a default preset; is the plugin 'builtin' of nst disabled?")
+        return chosen
+
+    def presets(self) -> dict[str, type[Preset]]:
+        """Return all presets by name, in the order in which they were registered."""
+        return {entry.name: entry.cls for entry in self._entries.values() if entry.kind == "preset"}
+
+    def scratch_preset(self) -> str:
+        """Return the name of the first preset whose start needs no image, for reconstructions and textures.
+
+        Raises:
+            PluginError: there is none.
+        """
+        for name, preset in self.presets().items():
+            if not self.get("initializer", preset.initializer).cls.needs:
+                return name
+        raise PluginError("no plugin registers a preset that starts without an image, such as noise")
+
     def checked(self, kind: str, component: Component) -> Component:
         """Return the component with its parameters checked and of their declared types."""
         entry = self.get(kind, component.name)
@@ -193,9 +185,15 @@ class Registry:
 
 
 def _check_loss(cls: type[Any]) -> None:
-    kinds: Iterable[type] = [k for k in _LOSS_KINDS if issubclass(cls, k)]
+    kinds: Iterable[type] = [k for k in LOSS_KINDS if issubclass(cls, k)]
     if len(list(kinds)) != 1:
-        names = ", ".join(k.__name__ for k in _LOSS_KINDS)
+        names = ", ".join(k.__name__ for k in LOSS_KINDS)
         raise PluginError(f"{cls.__name__} must derive from exactly one of {names}")
-    if getattr(cls, "role", None) not in _ROLES:
-        raise PluginError(f"{cls.__name__}.role must be one of {', '.join(_ROLES)}")
+    if getattr(cls, "role", None) not in ROLES:
+        raise PluginError(f"{cls.__name__}.role must be one of {', '.join(ROLES)}")
+
+
+def _check_preset(cls: type[Any]) -> None:
+    missing = [name for name in Preset.__annotations__ if not hasattr(cls, name)]
+    if missing:
+        raise PluginError(f"{cls.__name__} does not set {', '.join(missing)}")

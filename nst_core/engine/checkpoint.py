@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,34 +22,34 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nst_core.engine.destination import Destination
-from nst_core.engine.result import Result
+from nst_core.engine.result import LevelResult, versions
 from nst_core.errors import CheckpointError, JobError
 from nst_core.files import check_place, replacing
 from nst_core.job.schema import Job
 from nst_core.job.serialization import flattened, from_plain, to_plain
 
-__all__ = ["Checkpoint", "Kept"]
+__all__ = ["Checkpoint", "Saved"]
 
-FORMAT = 2
+FORMAT = 3
 _DECIDING = ("nst", "torch")
 
 
 @dataclass(frozen=True)
-class Kept:
+class Saved:
     """What a checkpoint holds.
 
     Attributes:
         job: of the whole run, with everything pinned.
-        stages: the scales that are done, as plain data.
+        levels: the resolution levels that are done.
         history: losses of their evaluations.
-        state: of the current scale, see :meth:`Descent.state_dict`.
+        state: of the current level, see :meth:`Loop.state_dict`.
         destination: where the result was to go.
         versions: of what made it.
         threads: that it was made with.
     """
 
     job: Job
-    stages: list[dict[str, Any]]
+    levels: list[LevelResult]
     history: list[float]
     state: dict[str, Any] = field(repr=False)
     destination: Destination
@@ -119,22 +119,30 @@ class Checkpoint:
         """Whether it is time for the next one."""
         return time.monotonic() - self._written >= self._every
 
-    def write(self, job: Job, stages: list[dict[str, Any]], history: list[float], state: Mapping[str, Any]) -> None:
+    def write(
+        self, job: Job, levels: Sequence[LevelResult], history: Sequence[float], state: Mapping[str, Any]
+    ) -> None:
         """Replace the file; whatever happens, there is a complete one at any moment.
+
+        Args:
+            job: prepared.
+            levels: the resolution levels that are done.
+            history: losses of their evaluations.
+            state: of the current level; tensors, numbers and texts, nested.
 
         Raises:
             CheckpointError: it cannot be written; the old one is as it was.
         """
         tensors: dict[str, Tensor] = {}
-        plain = _frozen(state, tensors)
+        plain = _flattened(state, tensors)
         document = {
             "format": FORMAT,
-            "versions": Result.versions(),
+            "versions": versions(),
             "threads": torch.get_num_threads(),
             "destination": to_plain(self.destination),
             "job": job.to_dict(),
-            "stages": stages,
-            "history": history,
+            "levels": [to_plain(level) for level in levels],
+            "history": list(history),
             "state": plain,
             "sha256": _digest(tensors),
         }
@@ -153,7 +161,7 @@ class Checkpoint:
             ) from error
         self._written = time.monotonic()
 
-    def read(self) -> Kept | None:
+    def read(self) -> Saved | None:
         """Return what the last good file holds, ``None`` where there is none.
 
         Raises:
@@ -164,43 +172,43 @@ class Checkpoint:
             if not path.exists():
                 continue
             try:
-                kept = _read(path)
+                saved = _read(path)
             except CheckpointError as error:
                 problems.append(str(error))
                 continue
             if problems:
                 self._say(f"{problems[0]}; going on from the one before, '{path}'")
-            return self._usable(kept, path)
+            return self._usable(saved, path)
         if problems and not self._disposable:
-            raise CheckpointError(f"{'; '.join(problems)}. Remove it to begin anew")
+            raise CheckpointError(f"{'; '.join(problems)}. Delete it to start over")
         return None
 
-    def _usable(self, kept: Kept, path: Path) -> Kept | None:
-        now = Result.versions()
+    def _usable(self, saved: Saved, path: Path) -> Saved | None:
+        now = versions()
         changed = [
-            f"{n} was {kept.versions.get(n)} and is {now[n]}" for n in _DECIDING if kept.versions.get(n) != now[n]
+            f"{n} was {saved.versions.get(n)} and is {now[n]}" for n in _DECIDING if saved.versions.get(n) != now[n]
         ]
         if changed and self._disposable:
             return None
         if changed:
             raise CheckpointError(
                 f"the checkpoint '{path}' was made by another version: {'; '.join(changed)}. "
-                "Install that version to go on, or remove the file to begin anew"
+                "Install that version to go on, or delete the file to start over"
             )
-        if kept.threads != torch.get_num_threads():
+        if saved.threads != torch.get_num_threads():
             self._say(
-                f"the checkpoint was made with {kept.threads} threads and there are {torch.get_num_threads()} now: "
+                f"the checkpoint was made with {saved.threads} threads and there are {torch.get_num_threads()} now: "
                 "the pixels may differ in the last digits"
             )
-        return kept
+        return saved
 
-    def same_job(self, kept: Kept, job: Job) -> bool:
-        """Say whether a checkpoint is of this job.
+    def belongs_to(self, job: Job, saved: Saved) -> bool:
+        """Say whether what was saved is of this prepared job.
 
         Raises:
             CheckpointError: it is not, and it is not disposable; says what is different.
         """
-        changed = kept.differences(job)
+        changed = saved.differences(job)
         if changed and not self._disposable:
             raise CheckpointError(
                 f"the checkpoint '{self.path}' is of another job: {'; '.join(changed)}. Go on with that one by "
@@ -215,7 +223,7 @@ class Checkpoint:
                 path.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Kept:
+def _read(path: Path) -> Saved:
     try:
         with safe_open(path, framework="pt") as file:
             document = json.loads((file.metadata() or {})["nst"])
@@ -224,17 +232,17 @@ def _read(path: Path) -> Kept:
             raise CheckpointError(f"the checkpoint '{path}' has the format {document['format']}, not {FORMAT}")
         if _digest(tensors) != document["sha256"]:
             raise CheckpointError(f"the checkpoint '{path}' is damaged: its tensors are not those that were written")
-        return Kept(
+        return Saved(
             job=Job.from_dict(document["job"]),
-            stages=document["stages"],
+            levels=[from_plain(LevelResult, level) for level in document["levels"]],
             history=document["history"],
-            state=_thawed(document["state"], tensors),
+            state=_restored(document["state"], tensors),
             destination=from_plain(Destination, document["destination"]),
             versions=document["versions"],
             threads=document["threads"],
         )
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, JobError) as error:
-        raise CheckpointError(f"the checkpoint '{path}' is damaged or none at all ({error})") from error
+        raise CheckpointError(f"'{path}' is not a valid checkpoint: {error}") from error
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:
@@ -245,7 +253,7 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
     return found.hexdigest()
 
 
-def _frozen(value: Any, tensors: dict[str, Tensor]) -> Any:
+def _flattened(value: Any, tensors: dict[str, Tensor]) -> Any:
     """Turn nested data into JSON; tensors go into ``tensors``, by number."""
     if isinstance(value, Tensor):
         name = str(len(tensors))
@@ -255,11 +263,11 @@ def _frozen(value: Any, tensors: dict[str, Tensor]) -> Any:
             tensors[name] = tensors[name].clone()
         return {"tensor": name}
     if isinstance(value, Mapping):  # keys may be numbers
-        return {"mapping": [[key, _frozen(v, tensors)] for key, v in value.items()]}
+        return {"mapping": [[key, _flattened(v, tensors)] for key, v in value.items()]}
     if isinstance(value, tuple):
-        return {"tuple": [_frozen(v, tensors) for v in value]}
+        return {"tuple": [_flattened(v, tensors) for v in value]}
     if isinstance(value, list):
-        return [_frozen(v, tensors) for v in value]
+        return [_flattened(v, tensors) for v in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise CheckpointError(
@@ -268,14 +276,14 @@ def _frozen(value: Any, tensors: dict[str, Tensor]) -> Any:
     )
 
 
-def _thawed(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+def _restored(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     if isinstance(value, list):
-        return [_thawed(v, tensors) for v in value]
+        return [_restored(v, tensors) for v in value]
     if not isinstance(value, dict):
         return value
     ((kind, inner),) = value.items()
     if kind == "tensor":
         return tensors[inner]
     if kind == "mapping":
-        return {key: _thawed(v, tensors) for key, v in inner}
-    return tuple(_thawed(v, tensors) for v in inner)
+        return {key: _restored(v, tensors) for key, v in inner}
+    return tuple(_restored(v, tensors) for v in inner)

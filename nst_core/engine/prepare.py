@@ -1,132 +1,255 @@
-"""From a job to things that can run: names to components, files to tensors."""
+"""From a job to things that can run: everything pinned once, then one problem for each resolution level."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from nst_core.components import PIXEL_TAP, PIXELS, Extractor, Initializer, Optimizer, Tap
+from nst_core.components import (
+    ROLES,
+    Extractor,
+    ImageTransform,
+    Initializer,
+    InitialSources,
+    Optimizer,
+    Parametrization,
+)
 from nst_core.components.registry import Registry
-from nst_core.errors import BrokenContractError, ImageError, JobError, WeightsError, unknown_name
-from nst_core.images import ImageInput, Picture, load
-from nst_core.images.resize import enlarged
-from nst_core.job.schema import Component, ImageRef, Job, Term
-from nst_core.objective.objective import Objective, Recall
-from nst_core.objective.terms import BoundTerm, bind
-from nst_core.ops import Head, Headed, accelerated, native
-from nst_core.runtime.cache import Shared, spelled
-from nst_core.runtime.device import choose_device, choose_dtype, memory_format
+from nst_core.errors import BrokenContractError, ImageError, JobError, WeightsError
+from nst_core.images import ImageInput, Picture
+from nst_core.images.read import Decoded
+from nst_core.images.resize import fitted
+from nst_core.images.store import ImageStore
+from nst_core.job.schedule import Level, job_at
+from nst_core.job.schema import Component, Job, Source
+from nst_core.objective.networks import check_minimum, layers_used, network_for
+from nst_core.objective.objective import Evaluation, Objective
+from nst_core.objective.targets import TargetImage, Targets
+from nst_core.objective.terms import bind_terms
+from nst_core.objective.tiling import Tiling
+from nst_core.ops import native
+from nst_core.runtime.cache import Cache
+from nst_core.runtime.device import choose_device, choose_dtype
 
-__all__ = ["Network", "Ready", "check_minimum", "layers_used", "network_for", "network_on", "pastiche_size", "resolve"]
+__all__ = [
+    "Images",
+    "Inputs",
+    "PreparedJob",
+    "Problem",
+    "check_sizes",
+    "check_terms",
+    "initial_files",
+    "open_images",
+    "pinned",
+    "remarks_on",
+    "shape_of",
+    "style_size",
+]
 
 
 @dataclass(frozen=True)
-class Ready:
-    """A job made ready to run.
+class Inputs:
+    """Images that a job has no path for, because they are only in memory.
 
     Attributes:
-        job: the job with everything filled in that was left open: hashes, weights, precision.
-        objective: on the device.
+        content: content image, or ``None``.
+        styles: style images, in the order of the job's; ``None`` for those that have a path.
+    """
+
+    content: ImageInput | None = None
+    styles: Sequence[ImageInput | None] = ()
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of a job, decoded at their own size."""
+
+    content: Decoded | None = field(repr=False)
+    styles: tuple[Decoded, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is optimised at one resolution level.
+
+    Attributes:
+        objective: image and targets to loss.
+        targets: of its terms.
+        weights: of the losses, in the objective's order.
+        tiling: how the image is cut.
+        parametrization: between variable and image.
+        variable: the first point.
+        size: height and width of the image in pixels.
+        steps: number of evaluations, at least 1.
         optimizer: not yet started.
-        initial: the first image, ``(1, 3, H, W)`` float32 on the device.
+        optimizer_component: its name and parameters.
+        dtype: of the network.
+    """
+
+    objective: Objective
+    targets: Targets = field(repr=False)
+    weights: tuple[float, ...]
+    tiling: Tiling
+    parametrization: Parametrization
+    variable: Tensor = field(repr=False)
+    size: tuple[int, int]
+    steps: int
+    optimizer: Optimizer
+    optimizer_component: Component
+    dtype: torch.dtype
+
+    def evaluate(
+        self,
+        variable: Tensor | None = None,
+        *,
+        weights: Sequence[float] | None = None,
+        tiling: Tiling | None = None,
+    ) -> tuple[Evaluation, Tensor]:
+        """Evaluate the objective once.
+
+        Args:
+            variable: where; at the first point by default.
+            weights: of the losses, in the objective's order; the problem's own by default.
+            tiling: how the image is cut; the problem's own by default.
+
+        Returns:
+            The objective, with its gradient with respect to the variable, and the image ``(1, 3, H, W)``.
+        """
+        point = self.variable if variable is None else variable
+        image = self.parametrization.decode(point)
+        found = self.objective.evaluate(
+            image,
+            self.targets,
+            weights=self.weights if weights is None else weights,
+            tiling=self.tiling if tiling is None else tiling,
+        )
+        assert found.gradient is not None  # noqa: S101 - for the type checker: evaluate gives it
+        return replace(found, gradient=self.parametrization.pull_back(point, found.gradient)), image
+
+
+@dataclass(frozen=True)
+class PreparedJob:
+    """A job with everything pinned that was left open: images and weights by content, precision, levels, tiles.
+
+    Attributes:
+        job: the pinned job: what repeats the result.
+        levels: resolution levels, from small to large.
+        size: height and width of the pastiche in pixels.
+        max_pixels: of a tile, its margin included; ``None`` computes images as a whole.
+        device: where it is computed.
         dtype: of the network.
         remarks: what the user should know, for example that an image is smaller than the size asked for.
+        registry: where its components are.
+        cache: of the session.
+        images: decoded.
+        files: images that parameters of the initializer name, decoded, by parameter.
     """
 
     job: Job
-    objective: Objective
-    optimizer: Optimizer
-    initial: Tensor
+    levels: tuple[Level, ...]
+    size: tuple[int, int]
+    max_pixels: int | None
+    device: torch.device
     dtype: torch.dtype
     remarks: tuple[str, ...]
+    registry: Registry = field(repr=False)
+    cache: Cache = field(repr=False)
+    images: Images = field(repr=False)
+    files: dict[str, Decoded] = field(repr=False)
 
+    def problem(self, number: int = -1, start: Tensor | None = None) -> Problem:
+        """Return the problem of one resolution level.
 
-def resolve(
-    job: Job,
-    registry: Registry,
-    *,
-    content: ImageInput | None = None,
-    style: ImageInput | None = None,
-    shared: Shared | None = None,
-    most_pixels: int | None = None,
-    start: Tensor | None = None,
-) -> Ready:
-    """Make a job ready.
+        Args:
+            number: of the level, from 0, the smallest; the last one by default.
+            start: variable to begin with, the best one of the level before; the initializer's image by default.
+        """
+        level = self.levels[number]
+        job = job_at(self.job, level, max(self.size))
+        content = self.images.content.at(job.size) if self.images.content else None
+        styles = [d.at(style_size(job, s)) for d, s in zip(self.images.styles, job.styles, strict=True)]
+        transformed = tuple(self._transformed(s, p, content) for s, p in zip(job.styles, styles, strict=True))
+        height, width = shape_of(job, content, styles)
 
-    Args:
-        job: what to do.
-        registry: where names are looked up.
-        content: the content image, where the job's reference has no path.
-        style: likewise the style image.
-        shared: what earlier jobs of the same run computed; this job adds to it.
-        most_pixels: of a tile, its margin included; ``None`` computes images as a whole.
-        start: an image in [0, 1] to begin with in place of the initializer's, brought to the size of the pastiche.
+        parametrization: Parametrization = self.registry.create("parametrization", job.parametrization)
+        if start is None:
+            first = self._initial(job, (height, width), content, transformed).float().to(self.device)
+            variable = parametrization.encode(first)
+        else:
+            variable = parametrization.resize(start, (height, width))
 
-    Raises:
-        NstError: anything that cannot be had, in the words of the part that noticed.
-    """
-    native()  # the kernels tell the allocator to give large blocks back, and the weights are some
-    shared = shared or Shared()
-    device = choose_device(job.device)
-    dtype = choose_dtype(job.precision, device)
-    # Everything cheap comes first, so that a slip costs no waiting.
-    optimizer: Optimizer = registry.create("optimizer", job.optimizer)
-    initializer: Initializer = registry.create("initializer", job.initializer)
-    extractor = shared.extractor(registry, job.extractor)
-    terms = bind_terms(job, registry, extractor)
-    _check_images(job, terms)
-
-    content_picture = _picture(job.content, content, job.size, "content")
-    style_picture = _picture(job.style, style, _style_size(job), "style")
-    height, width = _pastiche_size(job, content_picture, style_picture)
-    layers = layers_used(job, extractor)
-    check_minimum(layers, extractor, {"pastiche": (height, width)} | _sizes(style_picture, "style image"))
-
-    initial = (
-        _initial(job, initializer, (height, width), content_picture, style_picture)
-        if start is None
-        else enlarged(start, (height, width))
-    )
-
-    made = network_for(job, registry, shared, device, dtype)
-    _check_weights(job, extractor)
-    objective = Objective(
-        made.network,
-        layers,
-        terms,
-        taps=extractor.taps(),
-        heads=made.heads,
-        most_pixels=most_pixels,
-        content=_on(device, content_picture),
-        style=_on(device, style_picture),
-        recall=_recall(shared, (spelled(job.extractor), device, dtype), style_picture),
-    )
-    if job.normalize_gradients:
-        objective.normalize(_reference_noise(height, width).to(device))
-    resolved = replace(
-        job,
-        content=_reference(job.content, content_picture),
-        style=_reference(job.style, style_picture),
-        extractor=extractor.pinned() or job.extractor,
-        weights_sha256=extractor.fingerprint(),
-        precision="bf16" if dtype == torch.bfloat16 else "fp32",
-        initializer=Component(job.initializer.name, {**job.initializer.params, **initializer.pinned()}),
-    )
-    remarks = [
-        remark
-        for remark in (
-            extractor.remark(),
-            _smaller(content_picture, job.size, "content"),
-            _smaller(style_picture, _style_size(job), "style"),
-            _slow(device),
+        network = network_for(job, self.registry, self.cache, self.device, self.dtype)
+        objective = network.objective(bind_terms(job, self.registry, network.extractor))
+        tiling = replace(objective.geometry, max_pixels=self.max_pixels)
+        targets = objective.targets(
+            {
+                "content": [TargetImage(content.pixels.to(self.device))] if content else [],
+                "style": [
+                    TargetImage(pixels.to(self.device), share, self._style_key(source, picture, content))
+                    for source, picture, pixels, share in zip(job.styles, styles, transformed, job.blend, strict=True)
+                ],
+            },
+            tiling=tiling,
+            cache=self.cache,
         )
-        if remark
-    ]
-    return Ready(resolved, objective, optimizer, initial.float().to(device), dtype, tuple(remarks))
+        weights = objective.weights
+        if job.normalize_gradients:
+            weights = objective.normalized_weights(
+                _reference_noise(height, width).to(self.device), targets, tiling=tiling
+            )
+        return Problem(
+            objective=objective,
+            targets=targets,
+            weights=weights,
+            tiling=tiling,
+            parametrization=parametrization,
+            variable=variable,
+            size=(height, width),
+            steps=level.steps,
+            optimizer=self.registry.create("optimizer", job.optimizer),
+            optimizer_component=job.optimizer,
+            dtype=self.dtype,
+        )
+
+    def _transformed(self, source: Source, picture: Picture, content: Picture | None) -> Tensor:
+        if source.transform is None:
+            return picture.pixels
+        transform: ImageTransform = self.registry.create("transform", source.transform)
+        found = transform.transform(picture.pixels, content.pixels if content else None)
+        if found.shape != picture.pixels.shape or not torch.isfinite(found).all():
+            raise BrokenContractError(
+                "transform",
+                source.transform.name,
+                f"must give finite pixels of shape {tuple(picture.pixels.shape)}, but gave {tuple(found.shape)}",
+            )
+        return found
+
+    def _style_key(self, source: Source, picture: Picture, content: Picture | None) -> tuple[object, ...]:
+        seen = (content.sha256, content.pixels.shape) if source.transform is not None and content else None
+        network = (self.job.extractor, self.device, self.dtype)
+        return (network, picture.sha256, tuple(picture.pixels.shape), source.transform, seen)
+
+    def _initial(self, job: Job, size: tuple[int, int], content: Picture | None, styles: tuple[Tensor, ...]) -> Tensor:
+        height, width = size
+        initializer: Initializer = self.registry.create("initializer", job.initializer)
+        sources = InitialSources(
+            content=content.pixels if content else None,
+            styles=styles,
+            files={name: decoded.at().pixels for name, decoded in self.files.items()},
+        )
+        initial = initializer.initial(size, sources, torch.Generator().manual_seed(job.seed))
+        finite = bool(torch.isfinite(initial).all())
+        if initial.shape != (1, 3, height, width) or not finite:
+            raise BrokenContractError(
+                "initializer",
+                job.initializer.name,
+                f"must give finite pixels of shape (1, 3, {height}, {width}), but gave {tuple(initial.shape)}"
+                + ("" if finite else ", not all finite"),
+            )
+        return initial
 
 
 def _reference_noise(height: int, width: int) -> Tensor:
@@ -135,201 +258,184 @@ def _reference_noise(height: int, width: int) -> Tensor:
     return (0.5 + 0.05 * noise).clamp(0.0, 1.0)
 
 
-@dataclass(frozen=True)
-class Network:
-    """The network of a job, its layers and the extractor that it is of.
+def open_images(job: Job, inputs: Inputs, store: ImageStore) -> Images:
+    """Open the images of a job and check that they are those that it was made with.
 
-    Attributes:
-        extractor: whose network it is.
-        layers: whose maps it returns, from shallow to deep.
-        network: on its device.
-        heads: those that were taken from it, by layer.
+    Args:
+        job: the job.
+        inputs: images that it has no path for.
+        store: reads every file once.
+
+    Raises:
+        JobError: an image is missing, or one was passed that the job has no place for.
+        ImageError: an image cannot be read, or is not the one whose hash the job holds.
     """
-
-    extractor: Extractor
-    layers: list[str]
-    network: nn.Module
-    heads: Mapping[str, Head]
-
-
-def network_for(job: Job, registry: Registry, shared: Shared, device: torch.device, dtype: torch.dtype) -> Network:
-    """Return the network that a job needs, from what is shared if it is there."""
-    extractor = shared.extractor(registry, job.extractor)
-    layers = layers_used(job, extractor)
-    terms = bind_terms(job, registry, extractor)
-    whole = {layer for term in terms if not term.sees_through_heads for layer in term.term.layers}
-    bare = tuple(layer for layer in layers if layer not in whole)
-    key = (spelled(job.extractor), tuple(layers), bare, device, dtype)
-    network, heads = shared.network(key, lambda: network_on(extractor, layers, device, dtype, bare))
-    return Network(extractor, layers, network, heads)
-
-
-def network_on(
-    extractor: Extractor, layers: Sequence[str], device: torch.device, dtype: torch.dtype, bare: Collection[str] = ()
-) -> tuple[nn.Module, Mapping[str, Head]]:
-    """Build the network of ``layers`` on a device, on the native kernels where there are some.
-
-    Returns:
-        The network, and the heads of the ``bare`` layers, whose maps it returns as they are before these.
-    """
-    network = extractor.network(layers) if layers else nn.Identity()
-    network = network.to(device=device, dtype=dtype).to(memory_format=memory_format(device))
-    heads = network.take_heads(bare) if isinstance(network, Headed) else {}
-    return accelerated(network), heads  # and let go of the original's weights
-
-
-def _initial(
-    job: Job, initializer: Initializer, size: tuple[int, int], content: Picture | None, style: Picture | None
-) -> Tensor:
-    height, width = size
-    initial = initializer.initial(
-        size,
-        content=content.pixels if content else None,
-        style=style.pixels if style else None,
-        generator=torch.Generator().manual_seed(job.seed),
+    given = list(inputs.styles) or [None] * len(job.styles)
+    if len(given) != len(job.styles):
+        raise JobError(f"the job has {len(job.styles)} style images, but {len(given)} were passed")
+    if job.content is None and inputs.content is not None:
+        raise JobError("a content image was passed, but the job has none")
+    return Images(
+        content=_opened(job.content, inputs.content, "content", store) if job.content else None,
+        styles=tuple(_opened(s, image, "style", store) for s, image in zip(job.styles, given, strict=True)),
     )
-    if initial.shape != (1, 3, height, width) or not torch.isfinite(initial).all():
-        finite = "" if torch.isfinite(initial).all() else ", not all finite"
-        raise BrokenContractError(
-            "initializer",
-            job.initializer.name,
-            f"must give finite pixels of shape (1, 3, {height}, {width}), but gave {tuple(initial.shape)}{finite}",
+
+
+def _opened(source: Source, given: ImageInput | None, role: str, store: ImageStore) -> Decoded:
+    if source.path and given is not None and given != source.path:
+        raise JobError(
+            f"the job's {role} image is '{source.path}', but another one was passed; make a job for that image"
         )
-    return initial
-
-
-def _recall(shared: Shared, network: Hashable, style: Picture | None) -> Recall | None:
-    """Look up targets of style terms by what decides them; those of content terms change from job to job."""
-    if style is None:
-        return None
-
-    def recall(term: BoundTerm, make: Callable[[], Any]) -> Any:
-        if term.loss.role != "style":
-            return make()
-        loss = spelled(Component(term.term.loss, term.term.params))
-        return shared.targets((network, loss, term.term.layers, style.sha256, tuple(style.pixels.shape)), make)
-
-    return recall
-
-
-def bind_terms(job: Job, registry: Registry, extractor: Extractor) -> list[BoundTerm]:
-    """Make the losses of a job and bind them to the extractor's layers; equal names get a number."""
-    taps = {PIXELS: PIXEL_TAP, **extractor.taps()}
-    bound: list[BoundTerm] = []
-    for term in job.terms:
-        loss = registry.create("loss", Component(term.loss, term.params))
-        _check_layers(term, loss.role, taps)
-        same = sum(other.term.loss == term.loss for other in bound)
-        bound.append(bind(f"{term.loss}#{same + 1}" if same else term.loss, loss, term, taps))
-    return bound
-
-
-def _check_layers(term: Term, role: str, taps: Mapping[str, Tap]) -> None:
-    for layer in term.layers:
-        if layer not in taps:
-            raise unknown_name("layer", layer, taps)
-    if not term.layers and role != "regularizer":
-        raise JobError(f"'{term.loss}' has no layers; name some with --{role}-layers")
-
-
-def _check_images(job: Job, terms: list[BoundTerm]) -> None:
-    for role, reference in (("content", job.content), ("style", job.style)):
-        needy = [term.label for term in terms if term.loss.role == role]
-        if needy and reference is None:
-            raise JobError(f"'{needy[0]}' compares with a {role} image, but none is given")
-
-
-def _picture(reference: ImageRef | None, given: ImageInput | None, size: int, role: str) -> Picture | None:
-    if reference is None:
-        return None
-    source = reference.path or given
-    if source is None:
+    image = source.path or given
+    if image is None:
         raise JobError(
             f"the {role} image of this recipe was only in memory when it was made; give the {role} image again"
         )
-    picture = load(source, size=size, role=f"{role} image")
-    if reference.sha256 not in ("", picture.sha256):
+    decoded = store.open(image, f"{role} image")
+    _check_hash(source, decoded.sha256, role)
+    return decoded
+
+
+def _check_hash(source: Source, found: str, role: str) -> None:
+    if source.sha256 not in ("", found):
         raise ImageError(
-            f"{role} image '{reference.path}' is not the one the recipe was made with (its SHA-256 is "
-            f"{picture.sha256[:12]}…, the recipe says {reference.sha256[:12]}…). Put the right file there, or name "
-            "both images on the command line to use the recipe with other images."
+            f"{role} image '{source.path}' is not the one the recipe was made with (its SHA-256 is "
+            f"{found[:12]}…, the recipe says {source.sha256[:12]}…). Put the right file there, or name "
+            "all images on the command line to use the recipe with other images."
         )
-    return picture
 
 
-def pastiche_size(job: Job, *, content: ImageInput | None = None, style: ImageInput | None = None) -> tuple[int, int]:
-    """Return height and width of the pastiche of a job; see :func:`resolve`."""
-    return _pastiche_size(
+def pinned(job: Job, registry: Registry, cache: Cache, store: ImageStore, images: Images | None = None) -> Job:
+    """Fill in what a job leaves open: hashes of images, initial files and weights, precision, the extractor chosen.
+
+    Args:
+        job: the job.
+        registry: where names are looked up.
+        cache: of the session.
+        store: reads and hashes every file once.
+        images: the opened images; ``None`` hashes the files without decoding them.
+
+    Raises:
+        NstError: an image or the weights cannot be had, or are not those that the job was made with.
+    """
+    extractor = cache.extractor(registry, job.extractor)
+    fingerprint = extractor.fingerprint()
+    if job.weights_sha256 not in ("", fingerprint):
+        raise WeightsError(
+            f"the recipe was made with other weights (SHA-256 {job.weights_sha256[:12]}…) than those found here "
+            f"({fingerprint[:12]}…). Name the right file with --weights PATH; naming any file accepts its weights."
+        )
+    dtype = choose_dtype(job.precision, choose_device(job.device))
+    if images is None:
+        content = replace(job.content, sha256=_hashed(job.content, "content", store)) if job.content else None
+        styles = tuple(replace(style, sha256=_hashed(style, "style", store)) for style in job.styles)
+    else:
+        content = replace(job.content, sha256=images.content.sha256) if job.content and images.content else None
+        styles = tuple(replace(s, sha256=d.sha256) for s, d in zip(job.styles, images.styles, strict=True))
+    return replace(
         job,
-        _picture(job.content, content, job.size, "content"),
-        None if job.content or job.shape else _picture(job.style, style, _style_size(job), "style"),
+        content=content,
+        styles=styles,
+        extractor=extractor.pinned() or job.extractor,
+        weights_sha256=fingerprint,
+        precision="bf16" if dtype == torch.bfloat16 else "fp32",
+        initializer=_with_file_hashes(job.initializer, registry, store),
     )
 
 
-def _style_size(job: Job) -> int:
-    return max(1, round(job.size * job.style_scale))
+def _hashed(source: Source, role: str, store: ImageStore) -> str:
+    if not source.path:
+        raise JobError(f"the {role} image of this job is only in memory; a run of many jobs needs files")
+    found = store.sha256(source.path, f"{role} image")
+    _check_hash(source, found, role)
+    return found
 
 
-def _pastiche_size(job: Job, content: Picture | None, style: Picture | None) -> tuple[int, int]:
+def _with_file_hashes(component: Component, registry: Registry, store: ImageStore) -> Component:
+    """Note the hash of every file that an initializer reads beside its path."""
+    cls: type[Initializer] = registry.get("initializer", component.name).cls
+    params = dict(component.params)
+    for name in cls.file_parameters:
+        path, expected = str(params.get(name, "")), params.get(f"{name}_sha256", "")
+        if not path:
+            continue
+        found = store.sha256(path, "initial image")
+        if expected not in ("", found):
+            raise JobError(
+                f"initial image '{path}' is not the one the recipe was made with (SHA-256 {found}, expected "
+                f"{expected}); give the right file with --init {component.name}:{name}=FILE"
+            )
+        params[f"{name}_sha256"] = found
+    return Component(component.name, params)
+
+
+def initial_files(component: Component, registry: Registry, store: ImageStore) -> dict[str, Decoded]:
+    """Open the files that an initializer reads, by parameter."""
+    cls: type[Initializer] = registry.get("initializer", component.name).cls
+    paths = {name: str(component.params.get(name, "")) for name in cls.file_parameters}
+    return {name: store.open(path, "initial image") for name, path in paths.items() if path}
+
+
+def check_terms(job: Job, registry: Registry, cache: Cache) -> None:
+    """Check that losses and layers exist, and that there is an image for every loss that compares with one.
+
+    Raises:
+        JobError: one is missing.
+        UnknownNameError: a loss or layer does not exist.
+    """
+    bind_terms(job, registry, cache.extractor(registry, job.extractor))
+    there = {"content": job.content is not None, "style": bool(job.styles), "": True}
+    for term in job.terms:
+        source = ROLES[registry.get("loss", term.loss).role].source
+        if not there[source]:
+            raise JobError(f"'{term.loss}' compares with a {source} image, but none is given")
+
+
+def style_size(job: Job, style: Source) -> int:
+    """Return the longest side in pixels that a style image of a job is made smaller to."""
+    return max(1, round(job.size * style.scale))
+
+
+def shape_of(job: Job, content: Picture | None, styles: Sequence[Picture]) -> tuple[int, int]:
+    """Return height and width of the pastiche.
+
+    Raises:
+        JobError: nothing says them.
+    """
     if content is not None:
-        height, width = content.pixels.shape[-2:]
-        return height, width
+        return content.pixels.shape[-2], content.pixels.shape[-1]
     if job.shape is not None:
         return job.shape
-    if style is None:
+    if not styles:
         raise JobError("without content and style image a job needs a shape (height, width)")
-    height, width = style.pixels.shape[-2:]
-    return height, width
+    return styles[0].pixels.shape[-2], styles[0].pixels.shape[-1]
 
 
-def layers_used(job: Job, extractor: Extractor) -> list[str]:
-    """Return the layers that the terms of a job need the network for, from shallow to deep."""
-    used = {layer for term in job.terms for layer in term.layers}
-    return [layer for layer in extractor.taps() if layer in used]
-
-
-def _sizes(picture: Picture | None, name: str) -> dict[str, tuple[int, int]]:
-    return {name: (picture.pixels.shape[-2], picture.pixels.shape[-1])} if picture else {}
-
-
-def check_minimum(layers: Sequence[str], extractor: Extractor, sizes: Mapping[str, tuple[int, int]]) -> None:
-    """Check that images have at least one position at every layer.
-
-    Args:
-        layers: of the extractor.
-        extractor: whose layers they are.
-        sizes: height and width by what the image is called.
+def check_sizes(job: Job, extractor: Extractor, levels: Sequence[Level], size: tuple[int, int], images: Images) -> None:
+    """Check that pastiche and style images are large enough for the network at the smallest level.
 
     Raises:
         ImageError: one is too small.
     """
-    if not layers:
-        return
-    deepest = max(layers, key=lambda layer: extractor.taps()[layer].stride)
-    least = extractor.taps()[deepest].stride
-    for name, (height, width) in sizes.items():
-        if min(height, width) < least:
-            raise ImageError(
-                f"the {name} has {width}×{height} pixels, but layer {deepest} needs at least {least}×{least}; "
-                "use a larger image or size, or shallower layers"
-            )
+    at = job_at(job, levels[0], max(size))
+    layers = layers_used(job, extractor)
+    pastiche = fitted(size, levels[0].size) if len(levels) > 1 else size
+    for decoded, style in zip(images.styles, at.styles, strict=True):
+        longest = style_size(at, style)
+        shape = decoded.size
+        check_minimum(layers, extractor, {"style image": fitted(shape, longest) if max(shape) > longest else shape})
+    check_minimum(layers, extractor, {"pastiche": pastiche})
 
 
-def _check_weights(job: Job, extractor: Extractor) -> None:
-    found = extractor.fingerprint()
-    if job.weights_sha256 not in ("", found):
-        raise WeightsError(
-            f"the recipe was made with other weights (SHA-256 {job.weights_sha256[:12]}…) than those found here "
-            f"({found[:12]}…). Name the right file with --weights PATH; naming any file accepts its weights."
-        )
-
-
-def _on(device: torch.device, picture: Picture | None) -> Tensor | None:
-    return picture.pixels.to(device) if picture else None
-
-
-def _reference(reference: ImageRef | None, picture: Picture | None) -> ImageRef | None:
-    return ImageRef(reference.path, picture.sha256) if reference and picture else None
+def remarks_on(job: Job, extractor: Extractor, images: Images, device: torch.device) -> list[str]:
+    """Return what the user should know about a job's images, network and kernels."""
+    found = [extractor.remark()]
+    if images.content is not None:
+        found.append(_smaller(images.content, job.size, "content"))
+    for decoded, style in zip(images.styles, job.styles, strict=True):
+        found.append(_smaller(decoded, style_size(job, style), "style"))
+    found.append(_slow(device))
+    return [remark for remark in found if remark]
 
 
 def _slow(device: torch.device) -> str:
@@ -339,8 +445,8 @@ def _slow(device: torch.device) -> str:
     return f"this ran on the slower Python kernels: {found.reason}; see 'nst doctor'"
 
 
-def _smaller(picture: Picture | None, size: int, role: str) -> str:
-    if picture is None or max(picture.original_size) >= size:
+def _smaller(image: Decoded, size: int, role: str) -> str:
+    if max(image.size) >= size:
         return ""
-    height, width = picture.original_size
+    height, width = image.size
     return f"the {role} image has only {width}×{height} pixels; it is used at that size, not enlarged to {size}"

@@ -19,10 +19,15 @@ from nst_core.job.schema import Job
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Result", "Stage", "Step", "Stopped"]
+__all__ = ["LevelResult", "Losses", "Result", "Step", "StopReason", "versions"]
 
-Stopped = Literal["finished", "converged", "interrupted"]
+StopReason = Literal["finished", "converged", "cancelled"]
 Losses = Mapping[str, Mapping[str, float]]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what decides the pixels."""
+    return {"nst": version("nst"), "torch": torch.__version__, "python": platform.python_version()}
 
 
 @dataclass(frozen=True)
@@ -30,13 +35,13 @@ class Step:
     """One evaluation of the objective.
 
     Attributes:
-        number: of the evaluation, from 1, over all scales.
-        steps: how many there will be.
+        number: of the evaluation, from 1, over all levels.
+        steps: how many there will be at most.
         total: weighted sum of the losses; may be NaN or infinite where ``note`` says so.
         losses: unweighted loss by term and layer.
         weighted: what each term adds to the total.
-        seconds: since the first evaluation began.
-        best: lowest total so far, at this scale.
+        seconds: time of the evaluations and optimizer steps so far.
+        best: lowest total so far, at this level.
         image: evaluated image, ``(1, 3, H, W)`` on the device, in [0, 1]. Copy it if you keep it.
         note: something out of the ordinary that happened here, else "".
     """
@@ -53,8 +58,8 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A scale that was done.
+class LevelResult:
+    """A resolution level that was done.
 
     Attributes:
         size: longest side of the pastiche in pixels.
@@ -77,10 +82,10 @@ class Result:
         image: the best one found, ``(1, 3, H, W)`` float32 on the CPU, in [0, 1].
         total: its total loss.
         losses: its unweighted losses by term and layer.
-        history: total loss of every evaluation, in order, over all scales; not finite where the engine rolled back.
+        history: total loss of every evaluation, in order, over all levels; not finite where the engine rolled back.
         seconds: time of the evaluations and optimizer steps, without loading.
         stopped: why it ended.
-        stages: the scales, from small to large; one where there was no smaller one.
+        levels: what was done at every resolution level, from small to large.
         job: the job with hashes and weights filled in: what repeats this result.
         device: what it ran on.
         remarks: what the user should know about it.
@@ -91,8 +96,8 @@ class Result:
     losses: Losses
     history: tuple[float, ...] = field(repr=False)
     seconds: float
-    stopped: Stopped
-    stages: tuple[Stage, ...]
+    stopped: StopReason
+    levels: tuple[LevelResult, ...]
     job: Job
     device: str
     remarks: tuple[str, ...] = ()
@@ -104,8 +109,8 @@ class Result:
 
     @property
     def first_total(self) -> float:
-        """Total loss of the first image at the last scale."""
-        return self.history[-self.stages[-1].evaluations]
+        """Total loss of the first image at the last level."""
+        return self.history[-self.levels[-1].evaluations]
 
     def figures(self) -> dict[str, Any]:
         """Return what is known without the pixels, as JSON can hold it: ``None`` for what is not finite."""
@@ -117,9 +122,9 @@ class Result:
             "seconds": self.seconds,
             "evaluations": self.evaluations,
             "stopped": self.stopped,
-            "stages": [asdict(stage) for stage in self.stages],
+            "levels": [asdict(level) for level in self.levels],
             "device": self.device,
-            "versions": self.versions(),
+            "versions": versions(),
             "remarks": list(self.remarks),
             "job": self.job.to_dict(),
         }
@@ -127,17 +132,12 @@ class Result:
     @property
     def recipe(self) -> str:
         """The job as TOML, under comments that say how it was run."""
-        versions = ", ".join(f"{name} {number}" for name, number in self.versions().items())
+        made_with = ", ".join(f"{name} {number}" for name, number in versions().items())
         return (
-            f"# Made with {versions} on {self.device}.\n"
+            f"# Made with {made_with} on {self.device}.\n"
             f"# Total loss {self.total:.6g} after {self.evaluations} evaluations in {self.seconds:.1f} s.\n"
             f"{self.job.to_toml()}"
         )
-
-    @staticmethod
-    def versions() -> dict[str, str]:
-        """Return the versions of what decides the pixels."""
-        return {"nst": version("nst"), "torch": torch.__version__, "python": platform.python_version()}
 
     def save(self, path: str | os.PathLike[str], *, bits: int = 8, quality: int = 95) -> None:
         """Write the image with its recipe; the suffix says the format.

@@ -1,255 +1,283 @@
-"""From a job to a result: its scales one after the other, kept in a checkpoint on the way."""
+"""A run: the resolution levels of a prepared job, one after the other, as an iterator of steps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, replace
-from functools import partial
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
-from nst_core.components.registry import Registry
-from nst_core.engine.checkpoint import Checkpoint, Kept
-from nst_core.engine.loop import Descent, Observer, by_term, evaluate
-from nst_core.engine.prepare import Ready, pastiche_size, resolve
-from nst_core.engine.result import Result, Stage, Stopped
-from nst_core.errors import CheckpointError
-from nst_core.images import ImageInput
-from nst_core.job.schedule import Scale, job_at, scales_of
-from nst_core.job.schema import Job
-from nst_core.ops import native
-from nst_core.planning.memory_plan import Plan, fit, fit_again, make_plan
+from torch import Tensor
+
+from nst_core.components import Optimizer
+from nst_core.engine.checkpoint import Checkpoint, Saved
+from nst_core.engine.loop import Loop, Measured, losses_by_term
+from nst_core.engine.prepare import PreparedJob
+from nst_core.engine.result import LevelResult, Result, Step, StopReason
+from nst_core.errors import CancelledError, CheckpointError, JobError, unknown_name
+from nst_core.job.schema import Component, Job, Term
 from nst_core.plugins.attribution import naming_plugins
-from nst_core.plugins.discovery import default_registry
-from nst_core.runtime.cache import Shared
+from nst_core.runtime.threads import processor_threads
 
-__all__ = ["Observer", "evaluate", "optimize", "plan", "run"]
+__all__ = ["Observer", "Run"]
+
+Observer = Callable[[Step], object]
+"""Is called with every step; ``False`` cancels the run."""
 
 
-def run(
-    job: Job,
-    *,
-    content: ImageInput | None = None,
-    style: ImageInput | None = None,
-    observers: Iterable[Observer] = (),
-    registry: Registry | None = None,
-    shared: Shared | None = None,
-    tile: str | int = "auto",
-    memory_limit: int | None = None,
-    checkpoint: Checkpoint | None = None,
-) -> Result:
-    """Carry out a job.
+class Run(Iterator[Step]):
+    """A run that is under way. Iterate it for its steps; take the result whenever you like.
 
-    Args:
-        job: what to do.
-        content: the content image, where the job's reference has no path.
-        style: likewise the style image.
-        observers: each is called with every :class:`Step`, in order.
-        registry: where names are looked up; everything installed by default.
-        shared: what earlier jobs of the same run computed.
-        tile: "auto" cuts images into tiles where they do not fit into memory, "off" never does; a number is the
-            side of a square tile in pixels, its margin included.
-        memory_limit: bytes of memory that may be used; most of what is available by default.
-        checkpoint: where the run is kept and continued from; once the result is saved, call its ``finished``.
+    Ctrl-C, :meth:`cancel` and an observer that returns ``False`` are the same thing: the iteration ends, ``stopped`` is
+    "cancelled", and the result is the best image so far, of the last level that has one.
 
-    Returns:
-        The best image found. Ctrl-C ends a run early with the best so far, of the last scale that has one.
-
-    Raises:
-        NonFiniteError: the objective is NaN or infinite, whatever the engine tries.
-        CheckpointError: the checkpoint is of another job or version, or cannot be written.
-        NstError: something that the job names cannot be had.
-        KeyboardInterrupt: Ctrl-C before the first evaluation was done.
+    Attributes:
+        prepared: what is run.
+        stopped: why the run ended, ``None`` while it goes on.
     """
-    registry = registry or default_registry()
-    with naming_plugins(registry):
-        whole = _Run(job, content, style, registry, shared or Shared(), tile, memory_limit, checkpoint)
-        return whole.go(tuple(observers))
-
-
-def plan(
-    job: Job,
-    *,
-    content: ImageInput | None = None,
-    style: ImageInput | None = None,
-    registry: Registry | None = None,
-    tile: str | int = "auto",
-    memory_limit: int | None = None,
-) -> Plan:
-    """Say what :func:`run` would do, from a few evaluations of small images; arguments as there."""
-    registry = registry or default_registry()
-    with naming_plugins(registry):
-        size = pastiche_size(job, content=content, style=style)
-        scales = scales_of(job, max(size))
-        native()
-        return make_plan(job, scales, size, registry, Shared(), tile=tile, limit=memory_limit)
-
-
-def optimize(ready: Ready, observers: Iterable[Observer] = ()) -> Result:
-    """Improve the initial image of a job that was made ready, at its own size only; see :func:`run`."""
-    descent = Descent(ready)
-    stopped = descent.go(tuple(observers))
-    stage = descent.stage(max(ready.initial.shape[-2:]))
-    return _result(ready, descent, ready.job, stopped, (stage,), descent.history)
-
-
-class _Run:
-    """A job with all its scales."""
 
     def __init__(
         self,
-        job: Job,
-        content: ImageInput | None,
-        style: ImageInput | None,
-        registry: Registry,
-        shared: Shared,
-        tile: str | int,
-        memory_limit: int | None,
-        checkpoint: Checkpoint | None,
+        prepared: PreparedJob,
+        *,
+        checkpoint: Checkpoint | None = None,
+        saved: Saved | None = None,
+        threads: int | None = None,
     ) -> None:
-        native()  # the kernels tell the allocator to give large blocks back, and the weights are some
-        self._images = {"content": content, "style": style}
-        self._registry = registry
-        self._shared = shared
+        """Make a run; see :meth:`Session.run`."""
+        self.prepared = prepared
+        self.stopped: StopReason | None = None
         self._checkpoint = checkpoint
-        self._kept = checkpoint.read() if checkpoint else None
-        size = pastiche_size(job, **self._images)
-        self._longest = max(size)
-        self._scales = scales_of(job, self._longest)
-        job = replace(job, scales=tuple(scale.size for scale in self._scales[:-1]))
-        if checkpoint and self._kept:
-            self._kept = self._with_these_scales(checkpoint, self._kept, job)
-        if self._kept:  # the same pixels need the same tiles
-            found = fit_again(job, self._kept.job, self._kept.state["most_pixels"])
-        else:
-            found = fit(job, self._scales, size, registry, shared, tile=tile, limit=memory_limit)
-        self._job, self._fit = found.job, found
-        self._initializer = job.initializer
-        self._stages: list[Stage] = []
-        self._history: list[float] = []
+        self._threads = threads
+        self._levels: list[LevelResult] = list(saved.levels) if saved else []
+        self._history: list[float] = list(saved.history) if saved else []
+        self._saved = saved
+        self._loop: Loop | None = None  # of the current level
+        self._previous: Loop | None = None  # of the level before, until the current one has an image
+        self._remarks: list[str] = []
+        self._terms: dict[str, Term] = dict(zip(_labels(prepared.job), prepared.job.terms, strict=True))
+        self._cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self._reweighted: dict[str, float] = {}
+        self._steps = self._iterate()
 
-    def go(self, observers: tuple[Observer, ...]) -> Result:
-        """Make the scales that are left."""
-        kept, self._kept = self._kept, None  # not to be held any longer than it takes to load it
-        if kept is not None:
-            self._stages = [Stage(**stage) for stage in kept.stages]
-            self._history = list(kept.history)
-        descent: Descent | None = None
-        result: Result | None = None
-        for scale in self._scales[len(self._stages) :]:
-            try:
-                ready, following = self._begin(scale, descent)
-                if kept is not None:
-                    if not self._same(kept, ready):  # and is of no use: begin anew
-                        self._stages, self._history = [], []
-                        return self.go(observers)
-                    following.load_state_dict(kept.state)
-                descent, kept = following, None  # the scale before is let go of
-                stopped = descent.go(observers, partial(self._keep, descent, ready, when_due=True))
-            except KeyboardInterrupt:
-                if result is None:
-                    raise
-                trouble = self._keep_between(descent, ready)
-                return replace(result, stopped="interrupted", remarks=(*result.remarks, *trouble))
-            trouble = self._keep_at_last(descent, ready) if stopped == "interrupted" else ()
-            self._stages.append(descent.stage(scale.size))
-            self._history += descent.history
-            result = self._result(ready, descent, stopped)
-            if stopped == "interrupted":
-                return replace(result, remarks=(*result.remarks, *trouble))
-        assert result is not None  # noqa: S101 - for the type checker: there is a last scale
-        return result
+    def __iter__(self) -> Run:
+        return self
 
-    def _begin(self, scale: Scale, before: Descent | None) -> tuple[Ready, Descent]:
-        ready = self._ready(scale, before)
-        descent = Descent(
-            ready,
-            done=len(self._history),
-            planned=sum(scale.steps for scale in self._scales),
-            seconds_before=sum(stage.seconds for stage in self._stages),
-        )
-        if before is not None:
-            descent.take_over(before)
-        return ready, descent
+    def __next__(self) -> Step:
+        return next(self._steps)
 
-    def _ready(self, scale: Scale, before: Descent | None) -> Ready:
-        ready = resolve(
-            job_at(self._job, scale, self._longest),
-            self._registry,
-            **self._images,
-            shared=self._shared,
-            most_pixels=self._fit.most_pixels,
-            start=before.image() if before else None,
-        )
-        if before is None:
-            self._initializer = ready.job.initializer
-        return ready
+    def cancel(self) -> None:
+        """End the run before its next evaluation. May be called from any thread, and more than once."""
+        self._cancelled.set()
 
-    @staticmethod
-    def _with_these_scales(checkpoint: Checkpoint, kept: Kept, job: Job) -> Kept | None:
-        """Return what was kept if it went through the same scales; anything else is found out once images are read."""
-        as_here = replace(kept.job, size=job.size, scales=job.scales, steps=job.steps)
-        return kept if checkpoint.same_job(kept, as_here) else None
+    def reweight(self, term: str, weight: float) -> None:
+        """Change the weight of a term from the next evaluation on. May be called from any thread.
 
-    def _same(self, kept: Kept, ready: Ready) -> bool:
-        assert self._checkpoint is not None  # noqa: S101 - for the type checker: something was kept in it
-        if kept.stages:
-            self._initializer = kept.job.initializer
-        return self._checkpoint.same_job(kept, self._pinned(ready))
+        The optimizer is told, and goes on from where it is. The result's job has the new weight; it does not say that
+        the run began with another one, so repeating it gives a similar picture and not the same.
 
-    def _pinned(self, ready: Ready) -> Job:
-        """Return the whole job with everything that was found out about it."""
-        job = self._job
-        return replace(
-            ready.job,
-            size=job.size,
-            shape=job.shape,
-            style_scale=job.style_scale,
-            steps=job.steps,
-            scales=job.scales,
-            initializer=self._initializer,
-        )
+        Args:
+            term: label of the term: the name of its loss, with ``#2``, ``#3``, … where one loss is there several times.
+            weight: positive and finite.
 
-    def _result(self, ready: Ready, descent: Descent, stopped: Stopped) -> Result:
-        result = _result(ready, descent, self._pinned(ready), stopped, self._stages, self._history)
-        return replace(result, remarks=(*result.remarks, self._fit.remark)) if self._fit.remark else result
+        Raises:
+            UnknownNameError: the job has no such term.
+            JobError: the weight makes no sense, or weights are strengths of gradients (``normalize_gradients``).
+        """
+        if term not in self._terms:
+            raise unknown_name("term", term, self._terms)
+        if self.prepared.job.normalize_gradients:
+            raise JobError("weights cannot be changed during a run whose gradients are normalised")
+        replace(self._terms[term], weight=weight)  # checks it
+        with self._lock:
+            self._reweighted[term] = weight
 
-    def _keep_between(self, descent: Descent | None, ready: Ready) -> tuple[str, ...]:
-        """Keep a run that ends between two scales: before the larger one's first evaluation or at the smaller's end."""
-        assert descent is not None  # noqa: S101 - for the type checker: a scale is done
-        if descent.best is not None:
-            self._stages.pop()
-            del self._history[-len(descent.history) :]
-        return self._keep_at_last(descent, ready)
+    def exhaust(self, observers: Iterable[Observer] = ()) -> Result:
+        """Make all steps that are left and return the result.
 
-    def _keep_at_last(self, descent: Descent, ready: Ready) -> tuple[str, ...]:
-        """Keep a run that is interrupted; return what went wrong, as its result is not to be lost for that."""
+        Args:
+            observers: each is called with every :class:`Step`, in order.
+
+        Raises:
+            NonFiniteError: the objective is NaN or infinite, whatever the engine tries.
+            CheckpointError: the checkpoint cannot be written.
+            KeyboardInterrupt: Ctrl-C before the first evaluation was done.
+        """
+        watching = tuple(observers)
         try:
-            self._keep(descent, ready)
-        except CheckpointError as error:
-            return (str(error),)
-        return ()
+            for step in self:
+                for watch in watching:
+                    if watch(step) is False:
+                        self.cancel()
+        except KeyboardInterrupt:  # while an observer was at work
+            self.cancel()
+            if self._loop is None or self._loop.best is None:
+                raise
+            for _ in self:
+                pass
+        return self.result()
 
-    def _keep(self, descent: Descent, ready: Ready, when_due: bool = False) -> None:
-        checkpoint = self._checkpoint
-        if checkpoint is None or not descent.consistent or (when_due and not checkpoint.due):
+    @property
+    def best(self) -> Tensor | None:
+        """The best image so far, ``(1, 3, H, W)`` on the device, in [0, 1]; ``None`` before the first evaluation."""
+        loop = self._latest()
+        return loop.image() if loop is not None else None
+
+    def result(self) -> Result:
+        """Return the result as it is now, whether the run has ended or not.
+
+        Raises:
+            CancelledError: no evaluation was made.
+        """
+        loop = self._latest()
+        if loop is None or loop.best is None:
+            raise CancelledError("the run was stopped before its first evaluation; there is no image")
+        levels, history = self._levels, self._history
+        if loop is self._loop:
+            levels, history = [*levels, loop.result()], [*history, *loop.history]
+        return Result(
+            image=loop.image().cpu(),
+            total=loop.best.total,
+            losses=losses_by_term(loop.problem.objective, loop.best.losses),
+            history=tuple(history),
+            seconds=sum(level.seconds for level in levels),
+            stopped=self.stopped or "cancelled",
+            levels=tuple(levels),
+            job=self._job(),
+            device=str(self.prepared.device),
+            remarks=(*self.prepared.remarks, *self._remarks),
+        )
+
+    def _latest(self) -> Loop | None:
+        """Return the loop of the last level that has an image."""
+        loops = (self._loop, self._previous)
+        return next((loop for loop in loops if loop is not None and loop.best is not None), None)
+
+    def _job(self) -> Job:
+        return replace(self.prepared.job, terms=tuple(self._terms.values()))
+
+    def _iterate(self) -> Iterator[Step]:
+        try:
+            with naming_plugins(self.prepared.registry), processor_threads(self._threads):
+                while self.stopped is None and len(self._levels) < len(self.prepared.levels):
+                    yield from self._level()
+        except KeyboardInterrupt:
+            self.stopped = "cancelled"
+            self._save_at_last()
+            if self._latest() is None:
+                raise
+
+    def _level(self) -> Iterator[Step]:
+        """Make the steps of one resolution level, and go on to the next."""
+        if self._cancelled.is_set():
+            self._cancel()
             return
-        stages = [asdict(stage) for stage in self._stages]
-        checkpoint.write(self._pinned(ready), stages, self._history, descent.state_dict())
+        loop = self._begin()
+        converged = False
+        while not loop.complete and not converged:
+            if self._cancelled.is_set():
+                self._cancel()
+                return
+            self._apply_weights(loop)
+            yield self._step(loop, loop.measure())
+            self._previous = None
+            if not loop.complete:
+                converged = not loop.advance()
+                if not converged and self._checkpoint is not None and self._checkpoint.due:
+                    self._save(loop)
+        self._end(loop, "converged" if converged else "finished")
+
+    def _begin(self) -> Loop:
+        """Make the loop of the next level, from the one before or from what was saved."""
+        before = self._previous
+        saved, self._saved = self._saved, None  # not to be held any longer than it takes to load it
+        problem = self.prepared.problem(len(self._levels), before.best.variable if before and before.best else None)
+        loop = Loop(problem, self._make_optimizer)
+        if before is not None:
+            loop.continue_from(before)
+            if before.weights != tuple(before.problem.weights):
+                loop.weights = self._weights(loop)
+        if saved is not None:
+            loop.load_state_dict(saved.state)
+        self._loop = loop
+        return loop
+
+    def _make_optimizer(self, component: Component) -> Optimizer:
+        optimizer: Optimizer = self.prepared.registry.create("optimizer", component)
+        return optimizer
+
+    def _end(self, loop: Loop, reason: StopReason) -> None:
+        self._levels.append(loop.result())
+        self._history += loop.history
+        self._previous, self._loop = loop, None
+        if len(self._levels) == len(self.prepared.levels):
+            self.stopped = reason
+
+    def _cancel(self) -> None:
+        self.stopped = "cancelled"
+        self._save_at_last()
+
+    def _step(self, loop: Loop, measured: Measured) -> Step:
+        objective = loop.problem.objective
+        weighted: dict[str, float] = {}
+        for (term, _), value, weight in zip(objective.labels, measured.losses.tolist(), loop.weights, strict=True):
+            weighted[term] = weighted.get(term, 0.0) + weight * value
+        return Step(
+            number=len(self._history) + len(loop.history),
+            steps=sum(level.steps for level in self.prepared.levels),
+            total=measured.total,
+            losses=losses_by_term(objective, measured.losses),
+            weighted=weighted,
+            seconds=sum(level.seconds for level in self._levels) + loop.seconds,
+            best=loop.best.total if loop.best else float("nan"),
+            image=measured.image,
+            note=measured.note,
+        )
+
+    def _apply_weights(self, loop: Loop) -> None:
+        with self._lock:
+            changed, self._reweighted = self._reweighted, {}
+        if not changed:
+            return
+        for label, weight in changed.items():
+            self._terms[label] = replace(self._terms[label], weight=weight)
+        loop.reweight(self._weights(loop))
+        remark = "weights were changed during the run; its recipe begins with the new ones"
+        if remark not in self._remarks:
+            self._remarks.append(remark)
+
+    def _weights(self, loop: Loop) -> tuple[float, ...]:
+        """Return the weights of a level's losses as the terms have them now."""
+        begun = dict(zip(_labels(self.prepared.job), self.prepared.job.terms, strict=True))
+        return tuple(
+            weight * self._terms[label].weight / begun[label].weight
+            for (label, _), weight in zip(loop.problem.objective.labels, loop.problem.weights, strict=True)
+        )
+
+    def _save(self, loop: Loop) -> None:
+        if self._checkpoint is not None and loop.consistent:
+            self._checkpoint.write(self.prepared.job, self._levels, self._history, loop.state_dict())
+
+    def _save_at_last(self) -> None:
+        """Save a run that ends early; what goes wrong is a remark, as its result is not to be lost for that.
+
+        Between two levels, before the larger one's first evaluation, it is the smaller one's end that is saved.
+        """
+        try:
+            if self._loop is not None and self._loop.best is not None:
+                self._save(self._loop)
+            elif self._previous is not None and self._checkpoint is not None:
+                history = self._history[: len(self._history) - len(self._previous.history)]
+                state = self._previous.state_dict()
+                self._checkpoint.write(self.prepared.job, self._levels[:-1], history, state)
+        except CheckpointError as error:
+            self._remarks.append(str(error))
 
 
-def _result(
-    ready: Ready, descent: Descent, job: Job, stopped: Stopped, stages: Iterable[Stage], history: Iterable[float]
-) -> Result:
-    assert descent.best is not None  # noqa: S101 - for the type checker: the first evaluation gave one, or raised
-    done = tuple(stages)
-    return Result(
-        image=descent.image().cpu(),
-        total=descent.best.total,
-        losses=by_term(ready.objective, descent.best.losses),
-        history=tuple(history),
-        seconds=sum(stage.seconds for stage in done),
-        stopped=stopped,
-        stages=done,
-        job=job,
-        device=str(ready.initial.device),
-        remarks=ready.remarks,
-    )
+def _labels(job: Job) -> list[str]:
+    """Return the labels of a job's terms: names of losses, with a number where one is there several times."""
+    labels: list[str] = []
+    for number, term in enumerate(job.terms):
+        same = sum(other.loss == term.loss for other in job.terms[:number])
+        labels.append(f"{term.loss}#{same + 1}" if same else term.loss)
+    return labels

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from nst_core.components.registry import Registry
 from nst_core.engine.checkpoint import Checkpoint
-from nst_core.engine.prepare import pastiche_size, resolve
 from nst_core.engine.result import Step
-from nst_core.engine.run import optimize, run
+from nst_core.engine.session import Session
 from nst_core.errors import NstError
 from nst_core.experiments.metrics import evaluate_image, layers_for
-from nst_core.experiments.store import CellStore, cell_key, plain_number
-from nst_core.job.schedule import Scale, job_at, scales_of
+from nst_core.experiments.store import CellStore, plain_number
+from nst_core.job.schedule import levels_of
 from nst_core.job.schema import Job
+from nst_core.planning.cost_model import CostModel
 from nst_core.plugins.attribution import naming_plugins
-from nst_core.runtime.cache import Shared
+from nst_core.runtime.device import choose_device
 
 __all__ = ["Batch", "BatchObserver", "CellResult", "Status", "estimate", "prepare", "run_batch"]
 
@@ -35,7 +33,7 @@ class CellResult:
     """What became of one job.
 
     Attributes:
-        job: as it was given.
+        job: as it was given; pinned where images and weights could be read, so that it is the one the key is of.
         key: hash of everything that decides the pixels; "" where an image or the weights could not be read.
         status: computed now, kept from an earlier run, failed, or not come to.
         folder: where picture, recipe and figures are, once they are.
@@ -82,78 +80,57 @@ class BatchObserver:
         """A job is done or has failed."""
 
 
-def prepare(jobs: Sequence[Job], folder: Path, registry: Registry, shared: Shared) -> list[CellResult]:
+def prepare(jobs: Sequence[Job], folder: Path, session: Session) -> list[CellResult]:
     """Look at what there is: finished cells are kept, jobs whose images cannot be read have failed already."""
     store = CellStore(folder)
-    return [_prepared(job, store, registry, shared) for job in jobs]
+    return [_prepared(job, store, session) for job in jobs]
 
 
-def _prepared(job: Job, store: CellStore, registry: Registry, shared: Shared) -> CellResult:
+def _prepared(job: Job, store: CellStore, session: Session) -> CellResult:
     try:
-        key = cell_key(job, registry, shared)
+        pinned = session.pin(job)
     except NstError as error:
         return CellResult(job, status="failed", error=str(error))
+    key = session.key(pinned)
     record = store.read(key)
     if record is None:
-        return CellResult(job, key)
-    return CellResult(job, key, "kept", store.folder(key), record)
+        return CellResult(pinned, key)
+    return CellResult(pinned, key, "kept", store.folder(key), record)
 
 
-def estimate(prepared: Sequence[CellResult], registry: Registry, shared: Shared) -> float:
-    """Return the seconds that the missing cells will take, from a few evaluations of the one with most layers.
+def estimate(prepared: Sequence[CellResult], session: Session) -> float:
+    """Return the seconds that the missing cells will take, as the one with most layers takes on small images.
 
-    The time of an evaluation is taken to be proportional to the number of pixels, and measured at a size that any
-    machine has room for.
+    The time of an evaluation is taken to be proportional to the number of pixels.
     """
     missing = list({result.key: result.job for result in prepared if result.status == "missing"}.values())
-    sizes: dict[tuple[object, ...], tuple[int, int]] = {}
     for job in sorted(missing, key=lambda job: -sum(len(term.layers) for term in job.terms)):
-        moments: list[float] = []
         try:
-            height, width = _size(job, sizes)
-            longest = max(height, width)
-            # A narrow picture must have room for the network.
-            size = min(longest, max(PROBE_SIZE, math.ceil(SHORTEST * longest / min(height, width))))
-            probe = job_at(job, Scale(size, PROBE_STEPS), longest)
-            with naming_plugins(registry):
-                ready = resolve(probe, registry, shared=shared)
-                optimize(ready, [lambda step, moments=moments: moments.append(step.seconds)])  # type: ignore[misc]
+            with naming_plugins(session.registry):
+                costs = CostModel(job, session.registry, session.cache, choose_device(job.device))
         except FAILURES:
             continue  # this one will fail; another tells the time
-        pixel = (moments[-1] - moments[0]) / max(1, len(moments) - 1) / ready.initial[0, 0].numel()
-        return sum(pixel * _work(other, sizes) + MEASURING for other in missing)
+        return sum(costs.seconds * _work(other, session) + MEASURING for other in missing)
     return 0.0
 
 
-PROBE_STEPS = 6
-PROBE_SIZE = 512
-SHORTEST = 64
 MEASURING = 0.5  # seconds: files and metrics of a cell
 
 
-def _work(job: Job, sizes: dict[tuple[object, ...], tuple[int, int]]) -> float:
+def _work(job: Job, session: Session) -> float:
     """Return how many pixels all evaluations of a job see; 0 where its images cannot be read."""
     try:
-        height, width = _size(job, sizes)
+        height, width = session.pastiche_size(job)
     except FAILURES:
         return 0.0
     longest = max(height, width)
-    return sum(scale.steps * height * width * (scale.size / longest) ** 2 for scale in scales_of(job, longest))
-
-
-def _size(job: Job, known: dict[tuple[object, ...], tuple[int, int]]) -> tuple[int, int]:
-    """Return height and width of the pastiche, reading every image once."""
-    key = (job.content, job.style, job.shape, job.size, job.style_scale)
-    if key not in known:
-        known[key] = pastiche_size(job)
-    return known[key]
+    return sum(level.steps * height * width * (level.size / longest) ** 2 for level in levels_of(job, longest))
 
 
 def run_batch(
     prepared: Sequence[CellResult],
     folder: Path,
-    registry: Registry,
-    shared: Shared,
+    session: Session,
     observer: BatchObserver | None = None,
 ) -> Batch:
     """Carry out what :func:`prepare` found missing.
@@ -172,36 +149,33 @@ def run_batch(
             continue
         watcher.started(number, result)
         try:
-            results[number] = _computed(result, store, registry, shared, watcher.step)
+            results[number] = _computed(result, store, session, watcher.step)
         except KeyboardInterrupt:
             return Batch(tuple(results), interrupted=True)
         watcher.ended(number, results[number])
     return Batch(tuple(results))
 
 
-def _computed(
-    cell: CellResult, store: CellStore, registry: Registry, shared: Shared, watch: Callable[[Step], None]
-) -> CellResult:
+def _computed(cell: CellResult, store: CellStore, session: Session, watch: Callable[[Step], None]) -> CellResult:
     try:
         began = time.perf_counter()
         curves = _Curves()
-        layers = layers_for(cell.job, registry, shared)
-        kept = Checkpoint(store.checkpoint(cell.key), disposable=True)
-        result = run(cell.job, registry=registry, shared=shared, observers=[curves, watch], checkpoint=kept)
-        if result.stopped == "interrupted":
+        layers = layers_for(cell.job, session)
+        checkpoint = Checkpoint(store.checkpoint(cell.key), disposable=True)
+        result = session.run(cell.job, checkpoint=checkpoint).exhaust([curves, watch])
+        if result.stopped == "cancelled":
             raise KeyboardInterrupt
         folder = store.begin(cell.key)
         picture = store.write_picture(cell.key, result)
         metrics = evaluate_image(
             picture,
-            registry,
             cell.job.extractor,
+            session=session,
             content=cell.job.content.path if cell.job.content else None,
-            style=cell.job.style.path if cell.job.style else None,
+            style=cell.job.styles[0].path if len(cell.job.styles) == 1 else None,
             style_size=cell.job.size,
             layers=layers,
             device=cell.job.device,
-            shared=shared,
         )
         record = {
             **result.figures(),
@@ -210,7 +184,7 @@ def _computed(
             "wall_seconds": time.perf_counter() - began,
         }
         record = store.finish(cell.key, record)
-        kept.finished()
+        checkpoint.finished()
         return replace(cell, status="done", folder=folder, record=record)
     except FAILURES as error:
         said = str(error) if isinstance(error, NstError) else f"{type(error).__name__}: {error}"

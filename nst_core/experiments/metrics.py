@@ -3,7 +3,7 @@
 With F the feature map of the picture at a tap, and A = F Fᵀ / M its position-averaged Gram matrix:
 
 - content: ‖F - F_C‖ / ‖F_C‖, the relative distance to the content image's features (0: the same);
-- style: ‖A - A_S‖ / ‖A_S‖, likewise of the Gram matrices to those of the style image;
+- style: ‖A - A_S‖ / ‖A_S‖, the relative distance to the style image's Gram matrices;
 - total variation: the mean over pixels of the squared differences to the right and lower neighbours, summed over
   channels, as the loss ``tv`` has it.
 
@@ -21,13 +21,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst_core import ops
 from nst_core.components.registry import Registry
-from nst_core.engine.prepare import check_minimum, layers_used, network_on
+from nst_core.engine.session import Session
 from nst_core.errors import ImageError, JobError
-from nst_core.images import ImageInput, Picture, load
+from nst_core.images import ImageInput, Picture
 from nst_core.job.schema import Component, Job
-from nst_core.runtime.cache import Shared, spelled
+from nst_core.objective.networks import check_minimum, layers_used, network_on
+from nst_core.ops import gram
 from nst_core.runtime.device import choose_device
 
 __all__ = ["Metrics", "evaluate_image", "layers_for", "metric_layers", "total_variation"]
@@ -92,16 +92,18 @@ def metric_layers(registry: Registry, extractor: Component, layers: Sequence[str
     return [layer for layer in taps if layer in wanted]
 
 
-def layers_for(job: Job, registry: Registry, shared: Shared) -> list[str]:
+def layers_for(job: Job, session: Session) -> list[str]:
     """Return the layers to compare the picture of a job at: those of the presets, else those that its losses use.
 
     Raises:
         JobError: there are none of either.
     """
+    registry = session.registry
     cls = registry.get("extractor", job.extractor.name).cls
     if cls.content_layers or cls.style_layers:
         return metric_layers(registry, job.extractor)
-    return metric_layers(registry, job.extractor, layers_used(job, shared.extractor(registry, job.extractor)))
+    used = layers_used(job, session.cache.extractor(registry, job.extractor))
+    return metric_layers(registry, job.extractor, used)
 
 
 def total_variation(image: Tensor) -> float:
@@ -117,43 +119,41 @@ def total_variation(image: Tensor) -> float:
 
 def evaluate_image(
     image: ImageInput,
-    registry: Registry,
     extractor: Component,
     *,
+    session: Session,
     content: ImageInput | None = None,
     style: ImageInput | None = None,
     style_size: int | None = None,
     layers: Sequence[str] = (),
     device: str = "auto",
-    shared: Shared | None = None,
 ) -> Metrics:
     """Measure a picture.
 
     Args:
         image: the picture, at its own size.
-        registry: where the extractor is looked up.
         extractor: whose features are compared.
+        session: its images and networks are used.
         content: content image; it is brought to the picture's size.
         style: style image.
         style_size: longest side that the style image is made smaller to; that of the picture by default.
         layers: see :func:`metric_layers`.
         device: where to compute.
-        shared: what earlier measurements computed.
 
     Raises:
         JobError: see :func:`metric_layers`.
         ImageError: an image cannot be read or is too small for a layer, or content image and picture have different
             shapes.
     """
-    shared = shared or Shared()
+    registry, cache = session.registry, session.cache
     chosen = metric_layers(registry, extractor, layers)
-    network = shared.extractor(registry, extractor)
+    network = cache.extractor(registry, extractor)
     place = choose_device(device)
-    key = (spelled(extractor), tuple(chosen), (), place, torch.float32)
-    module, _ = shared.network(key, lambda: network_on(network, chosen, place, torch.float32))
+    key = (extractor, tuple(chosen), (), place, torch.float32)
+    module, _ = cache.network(key, lambda: network_on(network, chosen, place, torch.float32))
 
     def loaded(source: ImageInput, role: str, size: int | None = None) -> Picture:
-        picture = load(source, size=size, role=role)
+        picture = session.images.open(source, role).at(size)
         check_minimum(chosen, network, {role: (picture.pixels.shape[-2], picture.pixels.shape[-1])})
         return picture
 
@@ -174,7 +174,10 @@ def evaluate_image(
         if style is not None:
             manner = loaded(style, "style image", style_size or max(height, width))
             known = (key, "metric", manner.sha256, tuple(manner.pixels.shape))
-            targets = shared.targets(known, lambda: grams(manner))
+            targets = cache.target(known)
+            if targets is None:
+                targets = grams(manner)
+                cache.keep_target(known, targets)
             style_distance = {layer: _relative(_gram(found[layer]), targets[layer]) for layer in chosen}
     return Metrics(
         content_distance,
@@ -187,7 +190,7 @@ def evaluate_image(
 
 
 def _gram(feature: Tensor) -> Tensor:
-    return ops.gram(feature) / (feature.shape[-2] * feature.shape[-1])
+    return gram(feature) / (feature.shape[-2] * feature.shape[-1])
 
 
 def _relative(value: Tensor, target: Tensor) -> float:

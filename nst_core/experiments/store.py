@@ -6,65 +6,17 @@ import json
 import math
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nst_core.components.registry import Registry
 from nst_core.engine.result import Result
-from nst_core.errors import JobError
 from nst_core.files import replacing
-from nst_core.images import load
-from nst_core.job.schema import Component, ImageRef, Job
-from nst_core.runtime.cache import Shared
-from nst_core.runtime.device import choose_device, choose_dtype
-from nst_core.weights import sha256
 
-__all__ = ["CellStore", "cell_key", "plain_number"]
+__all__ = ["CellStore", "plain_number"]
 
 FORMAT = 1
 CHECKPOINT = "checkpoint.safetensors"
-
-
-def cell_key(job: Job, registry: Registry, shared: Shared) -> str:
-    """Return the hash of everything that decides a cell's pixels: the job with images and weights by content.
-
-    Raises:
-        NstError: an image or the weights cannot be had.
-    """
-    import torch
-
-    device = choose_device(job.device)
-    dtype = choose_dtype(job.precision, device)
-    pinned = replace(
-        job,
-        content=_by_content(job.content, "content"),
-        style=_by_content(job.style, "style"),
-        initializer=_file_by_content(job.initializer),
-        weights_sha256=job.weights_sha256 or shared.extractor(registry, job.extractor).fingerprint(),
-        precision="bf16" if dtype == torch.bfloat16 else "fp32",
-        device=device.type,
-    )
-    return pinned.digest()
-
-
-def _by_content(reference: ImageRef | None, role: str) -> ImageRef | None:
-    """Leave the hash alone, so that a moved image is the same image and a changed one is another."""
-    if reference is None:
-        return None
-    if not reference.path:
-        raise JobError(f"the {role} image of this job is only in memory; a run of many jobs needs files")
-    found = load(reference.path, role=f"{role} image").sha256
-    # A recipe's own hash stays in the key where it differs; resolve says what is wrong then.
-    return ImageRef("", found if reference.sha256 in ("", found) else f"{reference.sha256}!{found}")
-
-
-def _file_by_content(initializer: Component) -> Component:
-    """Put the hash of the file that an initializer reads in the place of its path."""
-    path = initializer.params.get("path")
-    if not isinstance(path, str) or not Path(path).is_file():
-        return initializer
-    return Component(initializer.name, {**initializer.params, "path": sha256(Path(path))})
 
 
 @dataclass(frozen=True)

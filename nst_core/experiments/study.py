@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nst_core.api import make_job
+from nst_core.api import make_job, single_loss_job
 from nst_core.components import Extractor
-from nst_core.components.registry import Registry
+from nst_core.engine.session import Session
 from nst_core.errors import JobError
 from nst_core.experiments.layout import Cell, Sheet, grid_sheet
 from nst_core.job.schema import Job
-from nst_core.options.presets import PRESETS
 
 __all__ = ["reconstruction_job", "study_sheets", "texture_job"]
 
@@ -26,48 +25,32 @@ SEEDS = (0, 1)
 
 
 def reconstruction_job(
-    content: str | None, layers: Sequence[str], registry: Registry, base: Job | None = None, **options: Any
+    content: str, layers: Sequence[str], session: Session, base: Job | None = None, **options: Any
 ) -> Job:
     """Make the job of a reconstruction: the content loss alone, from noise, at ``layers``; ``base`` is a recipe."""
-    chosen = _from_noise(base, options)
-    job = make_job(content, base=base, registry=registry, **{**chosen, "content_layers": list(layers)})
-    return replace(job, style=None, terms=_without(job, "style", registry))
+    return single_loss_job(
+        "content", content, base=base, session=session, **{**options, "content_layers": list(layers)}
+    )
 
 
 def texture_job(
-    style: str | None,
+    styles: str | Sequence[str],
     layers: Sequence[str],
-    registry: Registry,
+    session: Session,
     base: Job | None = None,
     shape: tuple[int, int] | None = None,
     **options: Any,
 ) -> Job:
     """Make the job of a texture: the style loss alone, from noise; all style layers where none is named."""
-    chosen = _from_noise(base, options)
-    if layers:
-        chosen["style_layers"] = list(layers)
-    job = make_job(style=style, base=base, registry=registry, **chosen)
-    terms = _without(job, "content", registry)
-    return replace(job, content=None, terms=terms, shape=shape if shape else job.shape)
-
-
-def _from_noise(base: Job | None, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Let a job begin at noise, unless options or a recipe say another start than the content image."""
-    if base is None:
-        return {"preset": "noise", **options}
-    if base.initializer.name == PRESETS["content"].initializer:
-        return {"init": PRESETS["noise"].initializer, **options}
-    return dict(options)
-
-
-def _without(job: Job, role: str, registry: Registry) -> Any:
-    return tuple(term for term in job.terms if registry.get("loss", term.loss).role != role)
+    chosen = {**options, "style_layers": list(layers)} if layers else dict(options)
+    job = single_loss_job("style", styles, base=base, session=session, **chosen)
+    return replace(job, shape=shape if shape else job.shape)
 
 
 def study_sheets(
     contents: Sequence[str],
     styles: Sequence[str],
-    registry: Registry,
+    session: Session,
     options: Mapping[str, Any],
     base: Job | None = None,
 ) -> list[Sheet]:
@@ -76,7 +59,7 @@ def study_sheets(
     Args:
         contents: paths of content images.
         styles: paths of style images.
-        registry: where names are looked up.
+        session: of all cells.
         options: extractor, size, steps and the like, for all cells.
         base: a recipe that all cells start from, for its optimizer and regularizers.
 
@@ -85,8 +68,8 @@ def study_sheets(
     """
     if not contents or not styles:
         raise JobError("the study needs at least one content and one style image")
-    example = make_job(contents[0], styles[0], base=base, registry=registry, **options)
-    network: type[Extractor] = registry.get("extractor", example.extractor.name).cls
+    example = make_job(contents[0], styles[0], base=base, session=session, **options)
+    network: type[Extractor] = session.registry.get("extractor", example.extractor.name).cls
     if not network.content_layers or not network.style_layers:
         raise JobError(
             f"the study goes through the layers of an extractor's own choice, and '{example.extractor.name}' has none; "
@@ -98,12 +81,14 @@ def study_sheets(
     seed = options.get("seed", 0)
     seeds = [seed + extra for extra in SEEDS]
     content, style = contents[0], styles[0]
+    scratch = session.registry.scratch_preset()
+    presets = [name for name, preset in session.registry.presets().items() if preset.studied]
 
     def back(layer: str, seed: int) -> Job:
-        return reconstruction_job(content, [layer], registry, base, **{**options, "preset": "noise", "seed": seed})
+        return reconstruction_job(content, [layer], session, base, **{**options, "preset": scratch, "seed": seed})
 
     def texture(layer: str, seed: int) -> Job:
-        return texture_job(style, [layer], registry, base, **{**options, "preset": "noise", "seed": seed})
+        return texture_job(style, [layer], session, base, **{**options, "preset": scratch, "seed": seed})
 
     sheets = [
         Sheet(
@@ -147,16 +132,16 @@ def study_sheets(
             Cell(
                 preset,
                 label,
-                make_job(content, style, base=base, registry=registry, **{**options, "preset": preset, **extra}),
+                make_job(content, style, base=base, session=session, **{**options, "preset": preset, **extra}),
             )
-            for preset in PRESETS
+            for preset in presets
             for label, extra in choices
         )
         sheets.append(Sheet(f"3. {title.capitalize() if len(title) > 1 else title}", cells, "start", axis, note))
-    for preset in PRESETS:
+    for preset in presets:
 
         def painted(content: str, style: str, preset: str = preset) -> Job:
-            return make_job(content, style, base=base, registry=registry, **{**options, "preset": preset})
+            return make_job(content, style, base=base, session=session, **{**options, "preset": preset})
 
         sheet = grid_sheet(contents, styles, painted, f"3. Grid, starting from {preset}")
         sheets.append(replace(sheet, note="Every content with every style, with the preset's weights."))
@@ -164,10 +149,8 @@ def study_sheets(
         Sheet(
             "3. Start: noise against content",
             tuple(
-                Cell(
-                    "", preset, make_job(content, style, base=base, registry=registry, **{**options, "preset": preset})
-                )
-                for preset in PRESETS
+                Cell("", preset, make_job(content, style, base=base, session=session, **{**options, "preset": preset}))
+                for preset in presets
             ),
             column_axis="start",
             note="Each with the weights that suit it; compare loss, distances and seconds in the table.",

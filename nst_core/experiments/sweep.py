@@ -9,50 +9,28 @@ from typing import Any
 
 from nst_core.api import make_job
 from nst_core.components.registry import Registry
+from nst_core.engine.session import Session
 from nst_core.errors import JobError, unknown_name
 from nst_core.job.schema import Component, Job
-from nst_core.options.build import Options
+from nst_core.options.table import OPTIONS, Option
 
 __all__ = ["Variation", "parse_variation", "product", "valid_keys", "varied_job"]
 
-# What a key is called and which option it sets. Values of the first group are single words or numbers, and scales
-# joined by +, …
-_WORDS = {
-    "preset": "preset",
-    "size": "size",
-    "steps": "steps",
-    "seed": "seed",
-    "precision": "precision",
-    "device": "device",
-    "weights": "weights",
-    "style_scale": "style_scale",
-    "scales": "scales",
-    "normalize_gradients": "normalize_gradients",
-    "content.weight": "content_weight",
-    "style.weight": "style_weight",
-}
-# … of these they are layers joined by +, …
-_LAYERS = {"content.layers": "content_layers", "style.layers": "style_layers"}
-# … and of these a component, NAME:key=value,key=value.
-_COMPONENTS = {"init": "init", "optimizer": "optimizer", "extractor": "extractor", "plugin": "plugins"}
 _IMAGES = ("content", "style")
-_TRUTHS = {"true": True, "false": False}
-_NUMBERS: dict[str, type] = {
-    "size": int,
-    "steps": int,
-    "seed": int,
-    "style_scale": float,
-    "content_weight": float,
-    "style_weight": float,
-}
 # Parameters of a component: init.amplitude, optimizer.history, content.reduction, style.normalization, …
 _OWNERS = {
     "init": "initializer",
     "optimizer": "optimizer",
     "extractor": "extractor",
+    "parametrization": "parametrization",
     "content": "loss",
     "style": "loss",
 }
+
+
+def _option_keys() -> dict[str, Option]:
+    """Return the options that can be varied, by key."""
+    return {option.key: option for option in OPTIONS if option.key}
 
 
 @dataclass(frozen=True)
@@ -71,13 +49,13 @@ def valid_keys(job: Job, registry: Registry) -> list[str]:
         for name in _names(job, owner, registry)
         for parameter in registry.get(kind, name).parameters
     ]
-    return [*_WORDS, *_LAYERS, *_COMPONENTS, *_IMAGES, *dict.fromkeys(parameters)]
+    return [*_option_keys(), *_IMAGES, *dict.fromkeys(parameters)]
 
 
 def _names(job: Job, owner: str, registry: Registry) -> list[str]:
     if owner in ("content", "style"):
         return [term.loss for term in job.terms if registry.get("loss", term.loss).role == owner]
-    component: Component = {"init": job.initializer, "optimizer": job.optimizer, "extractor": job.extractor}[owner]
+    component: Component = getattr(job, _OWNERS[owner])
     return [component.name]
 
 
@@ -99,12 +77,13 @@ def parse_variation(text: str, job: Job, registry: Registry) -> Variation:
     if not equals:
         raise JobError(f"'{text}' is not of the form KEY=v1,v2,…, for example seed=0,1 or style.weight=1e5,1e6")
     owner, dot, _ = key.partition(".")
-    direct = (*_WORDS, *_LAYERS, *_COMPONENTS, *_IMAGES)
+    options = _option_keys()
+    direct = (*options, *_IMAGES)
     if key not in direct and not (dot and owner in _OWNERS):
         raise unknown_name("key to vary", key, valid_keys(job, registry))
     if key not in direct and key not in valid_keys(job, registry) and owner in ("content", "style"):
         raise unknown_name("key to vary", key, valid_keys(job, registry))
-    values = _values(rest, joined=key in _COMPONENTS)
+    values = _values(rest, joined=key in options and options[key].type.has_params)
     if not values or "" in values:
         raise JobError(f"'{text}' has an empty value; write {key}=v1,v2,…")
     for value in values:
@@ -139,53 +118,45 @@ def product(variations: Sequence[Variation]) -> list[dict[str, str]]:
 
 
 def varied_job(
-    registry: Registry,
+    session: Session,
     content: str | None,
-    style: str | None,
+    styles: Sequence[str] | None,
     base: Job | None,
-    options: Options,
+    given: Mapping[str, Any],
     choice: Mapping[str, str],
 ) -> Job:
-    """Make the job of one cell: the options, and the choice laid over them.
+    """Make the job of one cell: the options given, and the choice laid over them.
+
+    Args:
+        session: where names of components are looked up.
+        content: path of the content image.
+        styles: paths of the style images.
+        base: a recipe to start from.
+        given: options of all cells, by name.
+        choice: values of this cell, by key.
 
     Raises:
         JobError: a value makes no sense for its key.
     """
-    merged: dict[str, Any] = dict(options)
-    images: dict[str, str | None] = {"content": content, "style": style}
+    options = _option_keys()
+    merged: dict[str, Any] = dict(given)
     later: dict[str, str] = {}
     for key, value in choice.items():
-        if key in _WORDS:
-            merged[_WORDS[key]] = _word(key, _WORDS[key], value)
-        elif key in _LAYERS:
-            merged[_LAYERS[key]] = value.split("+")
-        elif key == "plugin":
-            merged["plugins"] = [*merged.get("plugins", ()), value]
-        elif key in _COMPONENTS:
-            merged[_COMPONENTS[key]] = value
-        elif key in _IMAGES:
-            images[key] = value
+        if key == "content":
+            content = value
+        elif key == "style":
+            styles = [value]
+        elif key in options:
+            name = options[key].name
+            parsed = options[key].type.parsed(value, key)
+            added = name == "plugins"  # a loss beside those that all cells have
+            merged[name] = [*merged.get(name, ()), *parsed] if added else parsed
         else:
             later[key] = value
-    job = make_job(images["content"], images["style"], base=base, registry=registry, **merged)
+    job = make_job(content, styles or None, base=base, session=session, **merged)
     for key, value in later.items():
-        job = _with_parameter(job, key, value, registry)
+        job = _with_parameter(job, key, value, session.registry)
     return job
-
-
-def _word(key: str, option: str, value: str) -> Any:
-    if option == "scales":
-        return value.replace("+", ",")
-    if option == "normalize_gradients":
-        if value not in _TRUTHS:
-            raise JobError(f"'{key}' must be true or false, not '{value}'")
-        return _TRUTHS[value]
-    kind = _NUMBERS.get(option, str)
-    try:
-        return kind(value)
-    except ValueError:
-        word = "a whole number" if kind is int else "a number"
-        raise JobError(f"'{key}' must be {word}, not '{value}'") from None
 
 
 def _with_parameter(job: Job, key: str, value: str, registry: Registry) -> Job:
@@ -202,7 +173,7 @@ def _with_parameter(job: Job, key: str, value: str, registry: Registry) -> Job:
             else:
                 terms.append(term)
         return replace(job, terms=tuple(terms))
-    field = {"init": "initializer", "optimizer": "optimizer", "extractor": "extractor"}[owner]
+    field = _OWNERS[owner]
     component: Component = getattr(job, field)
     checked = registry.checked(field, Component(component.name, {**component.params, name: value}))
     changes: dict[str, Any] = {field: checked}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,7 +17,49 @@ from nst_core.images.files import open_image, read_bytes
 from nst_core.images.input import ImageInput, Picture
 from nst_core.images.resize import fit, fitted
 
-__all__ = ["load"]
+__all__ = ["Decoded", "decode", "decode_bytes", "load"]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An image at its own size, decoded and hashed.
+
+    Attributes:
+        image: 8-bit sRGB image, or pixels ``(1, 3, H, W)`` float32 in [0, 1].
+        sha256: digest of the file's bytes, or of size and pixels of an image in memory, in hex.
+        path: as given; "" for an image in memory.
+    """
+
+    image: Image.Image | Tensor
+    sha256: str
+    path: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels, after EXIF rotation."""
+        if isinstance(self.image, Tensor):
+            return self.image.shape[-2], self.image.shape[-1]
+        return self.image.height, self.image.width
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the pixels take."""
+        if isinstance(self.image, Tensor):
+            return self.image.nbytes
+        return 3 * self.image.height * self.image.width
+
+    def at(self, size: int | None = None) -> Picture:
+        """Return the image as a tensor, made smaller where its longest side is above ``size`` pixels."""
+        if isinstance(self.image, Tensor):
+            pixels = self.image if size is None else fit(self.image, size)
+            return Picture(pixels, self.sha256, self.path, self.size)
+        image = self.image
+        if size is not None and max(self.size) > size:
+            height, width = fitted(self.size, size)
+            image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        array = np.asarray(image, dtype=np.float32) / 255.0
+        pixels = torch.from_numpy(array).permute(2, 0, 1)[None].contiguous()
+        return Picture(pixels, self.sha256, self.path, self.size)
 
 
 def load(source: ImageInput, *, size: int | None = None, role: str = "image") -> Picture:
@@ -34,31 +77,33 @@ def load(source: ImageInput, *, size: int | None = None, role: str = "image") ->
     Raises:
         ImageError: the image cannot be read or is not usable.
     """
+    return decode(source, role).at(size)
+
+
+def decode(source: ImageInput, role: str = "image") -> Decoded:
+    """Read and hash an image at its own size; see :func:`load`."""
     if isinstance(source, Tensor):
         pixels = _from_tensor(source, role)
         original = (pixels.shape[-2], pixels.shape[-1])
         digest = hashlib.sha256(repr(original).encode() + pixels.numpy().tobytes()).hexdigest()
-        return Picture(pixels if size is None else fit(pixels, size), digest, "", original)
+        return Decoded(pixels, digest, "")
     if isinstance(source, Image.Image):
-        image, path = source, ""
-        header = f"{image.mode} {image.size}".encode()
-        digest = hashlib.sha256(header + image.tobytes()).hexdigest()
-    elif isinstance(source, str | os.PathLike):
-        path = os.fspath(source)
-        data = read_bytes(source, role)
-        digest = hashlib.sha256(data).hexdigest()
-        image = open_image(data, path, role)
-    else:
-        raise ImageError(f"{role} must be a path, a Pillow image or a tensor, not {type(source).__name__}")
+        header = f"{source.mode} {source.size}".encode()
+        return _upright(source, hashlib.sha256(header + source.tobytes()).hexdigest(), "", role)
+    if isinstance(source, str | os.PathLike):
+        return decode_bytes(read_bytes(source, role), os.fspath(source), role)
+    raise ImageError(f"{role} must be a path, a Pillow image or a tensor, not {type(source).__name__}")
+
+
+def decode_bytes(data: bytes, path: str, role: str = "image") -> Decoded:
+    """Decode and hash the bytes of an image file; ``path`` is what to call it in messages."""
+    return _upright(open_image(data, path, role), hashlib.sha256(data).hexdigest(), path, role)
+
+
+def _upright(image: Image.Image, sha256: str, path: str, role: str) -> Decoded:
     if min(image.size) < 1:
         raise ImageError(f"{role} has no pixels: {image.size[0]}×{image.size[1]}")
-    image = to_srgb(ImageOps.exif_transpose(image))
-    original = (image.height, image.width)
-    if size is not None and max(original) > size:
-        height, width = fitted(original, size)
-        image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    array = np.asarray(image, dtype=np.float32) / 255.0
-    return Picture(torch.from_numpy(array).permute(2, 0, 1)[None].contiguous(), digest, path, original)
+    return Decoded(to_srgb(ImageOps.exif_transpose(image)), sha256, path)
 
 
 def _from_tensor(tensor: Tensor, role: str) -> Tensor:

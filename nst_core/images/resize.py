@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["enlarged", "fit", "fitted"]
+__all__ = ["fit", "fitted", "resize"]
 
 
 def fit(pixels: Tensor, size: int) -> Tensor:
@@ -28,6 +28,6 @@ def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-def enlarged(image: Tensor, size: tuple[int, int]) -> Tensor:
+def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Bring an image ``(1, 3, H, W)`` in [0, 1] to another height and width."""
     return F.interpolate(image, size=size, mode="bicubic", align_corners=False).clamp(0.0, 1.0)

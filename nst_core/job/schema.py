@@ -1,6 +1,6 @@
 """The job: everything that decides the pixels, as one frozen value that can be written down and read back.
 
-This module imports no torch, so that the command can show defaults without waiting for it.
+This module imports no torch, so that the command can show its help without waiting for it.
 """
 
 from __future__ import annotations
@@ -10,20 +10,22 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal
 
 import tomli_w
 
 from nst_core.errors import JobError
-from nst_core.job.serialization import from_plain, to_plain
+from nst_core.job.serialization import NEUTRAL, from_plain, to_plain
 
-__all__ = ["Component", "ImageRef", "Job", "ParamValue", "Precision", "Term"]
+__all__ = ["SCHEMA", "Component", "Job", "ParamValue", "Params", "Precision", "Source", "Term"]
 
 ParamValue = bool | int | float | str
 Precision = Literal["auto", "fp32", "bf16"]
+
+SCHEMA = 1
+"""Version of the job's fields and of what they mean; a recipe of another version is refused."""
 
 # Bytes of a file name that are not UTF-8 are lone surrogates in Python. No file in UTF-8 can hold them, so they are
 # escaped: JSON reads that back, TOML does not.
@@ -31,17 +33,31 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89a-fA-F][0-9a-fA-F]{2})")
 
 
-@dataclass(frozen=True)
-class ImageRef:
-    """An image by its place and its content.
+class Params(Mapping[str, ParamValue]):
+    """Constructor arguments of a component: a mapping that cannot change, so that it can be hashed and pickled."""
 
-    Attributes:
-        path: a file as the user gave it, ``sample:NAME`` for a bundled one, "" for an image that was only in memory.
-        sha256: digest of the file's bytes in hex; "" until the image has been read.
-    """
+    __slots__ = ("_values",)
 
-    path: str = ""
-    sha256: str = ""
+    def __init__(self, values: Mapping[str, ParamValue] | None = None) -> None:
+        self._values = dict(values or {})
+
+    def __getitem__(self, name: str) -> ParamValue:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._values.items()))
+
+    def __repr__(self) -> str:
+        return f"Params({self._values!r})"
+
+    def __reduce__(self) -> tuple[type[Params], tuple[dict[str, ParamValue]]]:
+        return Params, (dict(self._values),)
 
 
 @dataclass(frozen=True)
@@ -49,10 +65,35 @@ class Component:
     """A component by its registered name, and the constructor arguments that differ from the defaults."""
 
     name: str
-    params: Mapping[str, ParamValue] = field(default_factory=dict)
+    params: Mapping[str, ParamValue] = field(default_factory=Params, metadata=NEUTRAL)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
+        object.__setattr__(self, "params", Params(self.params))
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image that a job takes from, by its place and its content.
+
+    Attributes:
+        path: a file as the user gave it, ``sample:NAME`` for a bundled one, "" for an image that was only in memory.
+        sha256: digest of the file's bytes in hex; "" until the image has been read.
+        weight: share of this style in the blend of all styles, not negative; the shares are divided by their sum.
+        scale: longest side of a style image relative to the pastiche's ``size``; larger gives larger strokes.
+        transform: image transform that is applied before features are taken, ``None`` for none.
+    """
+
+    path: str = ""
+    sha256: str = ""
+    weight: float = field(default=1.0, metadata=NEUTRAL)
+    scale: float = field(default=1.0, metadata=NEUTRAL)
+    transform: Component | None = field(default=None, metadata=NEUTRAL)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.weight) and self.weight >= 0):
+            raise JobError(f"the weight of an image must be finite and not negative, not {self.weight}")
+        if not (math.isfinite(self.scale) and self.scale > 0):
+            raise JobError(f"the scale of a style image must be positive and finite, not {self.scale}")
 
 
 @dataclass(frozen=True)
@@ -69,12 +110,12 @@ class Term:
 
     loss: str
     weight: float
-    layers: tuple[str, ...] = ()
-    layer_weights: tuple[float, ...] = ()
-    params: Mapping[str, ParamValue] = field(default_factory=dict)
+    layers: tuple[str, ...] = field(default=(), metadata=NEUTRAL)
+    layer_weights: tuple[float, ...] = field(default=(), metadata=NEUTRAL)
+    params: Mapping[str, ParamValue] = field(default_factory=Params, metadata=NEUTRAL)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
+        object.__setattr__(self, "params", Params(self.params))
         if not (math.isfinite(self.weight) and self.weight > 0):
             raise JobError(f"the weight of '{self.loss}' must be positive and finite, not {self.weight}")
         if self.layer_weights and len(self.layer_weights) != len(self.layers):
@@ -92,44 +133,51 @@ class Term:
 class Job:
     """Everything that decides the pixels of a pastiche.
 
+    A field that is added later has a neutral default, with which a job means what it meant before: such defaults are
+    left out of :meth:`digest`, so that finished work keeps its key.
+
     Attributes:
         terms: the weighted losses whose sum is minimised.
-        content: content image; ``None`` for texture synthesis.
-        style: style image; ``None`` for content reconstruction.
-        size: longest side of content image and pastiche, in pixels. Smaller images are never enlarged.
-        shape: height and width of the pastiche where there is no content image.
-        style_scale: longest side of the style image relative to ``size``; larger gives larger strokes.
         extractor: the network.
-        weights_sha256: the weights the job was made with, "" for whichever the extractor finds.
         initializer: what the optimisation starts from.
         optimizer: what improves it.
-        steps: number of evaluations of the objective, at least 1; of the smallest scale, where there are several.
-        scales: longest sides at which the pastiche is made before ``size``, from small to large; ``None`` halves
+        parametrization: what the optimizer changes.
+        content: content image; ``None`` for texture synthesis.
+        styles: style images; empty for content reconstruction.
+        size: longest side of content image and pastiche, in pixels. Smaller images are never enlarged.
+        shape: height and width of the pastiche where there is no content image.
+        levels: longest sides at which the pastiche is made before ``size``, from small to large; ``None`` halves
             ``size`` until it is below 768 pixels, and empty is ``size`` alone.
+        steps: number of evaluations of the objective, at least 1; of the smallest level, where there are several.
         seed: of every random number drawn, 0 to 2⁶³ - 1.
-        normalize_gradients: whether the weights are strengths of gradients, see :meth:`Objective.normalize`.
+        normalize_gradients: whether the weights are strengths of gradients, see :meth:`Objective.normalized_weights`.
+        weights_sha256: the weights the job was made with, "" for whichever the extractor finds.
         precision: of the network; the image, the statistics and the optimizer are float32 whatever it is.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        schema: version of these fields, :data:`SCHEMA`.
     """
 
     terms: tuple[Term, ...]
-    content: ImageRef | None = None
-    style: ImageRef | None = None
+    extractor: Component
+    initializer: Component
+    optimizer: Component
+    parametrization: Component
+    content: Source | None = None
+    styles: tuple[Source, ...] = field(default=(), metadata=NEUTRAL)
     size: int = 512
     shape: tuple[int, int] | None = None
-    style_scale: float = 1.0
-    extractor: Component = Component("auto")
-    weights_sha256: str = ""
-    initializer: Component = Component("content")
-    optimizer: Component = Component("lbfgs")
+    levels: tuple[int, ...] | None = None
     steps: int = 300
-    scales: tuple[int, ...] | None = None
     seed: int = 0
     normalize_gradients: bool = False
+    weights_sha256: str = ""
     precision: Precision = "auto"
     device: str = "auto"
+    schema: int = SCHEMA
 
     def __post_init__(self) -> None:
+        if self.schema != SCHEMA:
+            raise JobError(f"this is a job of schema {self.schema}; this version of nst reads schema {SCHEMA}")
         if not self.terms:
             raise JobError("a job needs at least one loss; all of them have been removed")
         _at_least("size", self.size, 1)
@@ -137,17 +185,23 @@ class Job:
         _at_least("seed", self.seed, 0)
         if self.seed >= 2**63:
             raise JobError(f"seed must be less than 2^63, not {self.seed}")
-        if not (math.isfinite(self.style_scale) and self.style_scale > 0):
-            raise JobError(f"style scale must be positive and finite, not {self.style_scale}")
+        if self.styles and not sum(style.weight for style in self.styles) > 0:
+            raise JobError("the weights of the styles are all zero; give at least one of them a positive weight")
         if self.shape is not None:
             _at_least("height", self.shape[0], 1)
             _at_least("width", self.shape[1], 1)
-        if self.scales and (self.scales[0] < 1 or list(self.scales) != sorted({*self.scales})):
-            raise JobError(f"scales must grow, like 256,512,1024, not {','.join(map(str, self.scales))}")
-        if self.scales and self.scales[-1] >= self.size:
-            raise JobError(f"the scale {self.scales[-1]} comes before the size {self.size}, so it must be smaller")
+        if self.levels and (self.levels[0] < 1 or list(self.levels) != sorted({*self.levels})):
+            raise JobError(f"levels must grow, like 256,512,1024, not {','.join(map(str, self.levels))}")
+        if self.levels and self.levels[-1] >= self.size:
+            raise JobError(f"the level {self.levels[-1]} comes before the size {self.size}, so it must be smaller")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise JobError(f"precision must be auto, fp32 or bf16, not '{self.precision}'")
+
+    @property
+    def blend(self) -> tuple[float, ...]:
+        """Share of every style, in order; they add up to one."""
+        total = sum(style.weight for style in self.styles)
+        return tuple(style.weight / total for style in self.styles)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain data; unset optional fields are left out."""
@@ -161,6 +215,12 @@ class Job:
         Raises:
             JobError: unknown keys, missing keys, wrong types or values that make no sense; names the key.
         """
+        if isinstance(data, Mapping) and data.get("schema") != SCHEMA:
+            found = f"schema {data['schema']!r}" if "schema" in data else "no schema"
+            raise JobError(
+                f"this is no recipe that can be read here: it has {found}, and this version of nst reads "
+                f"schema = {SCHEMA}"
+            )
         return from_plain(cls, data)
 
     def to_json(self) -> str:
@@ -188,8 +248,10 @@ class Job:
             raise JobError(f"the recipe is not valid TOML: {error}") from error
 
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON form, in hex: equal for equal jobs."""
-        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        """SHA-256 of the canonical JSON form without neutral defaults, in hex: equal for equal jobs."""
+        canonical = json.dumps(
+            to_plain(self, without_neutral=True), sort_keys=True, separators=(",", ":"), allow_nan=False
+        )
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

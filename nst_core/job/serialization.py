@@ -10,23 +10,46 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from nst_core.errors import JobError, unknown_name
 
-__all__ = ["flattened", "from_plain", "to_plain"]
+__all__ = ["NEUTRAL", "flattened", "from_plain", "to_plain"]
+
+NEUTRAL = {"neutral": True}
+"""Metadata of a field whose default changes nothing: a job without the field means the same."""
 
 T = TypeVar("T")
 
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
-def to_plain(value: Any) -> Any:
-    """Turn a dataclass tree into dicts, lists and scalars; fields that are ``None`` are left out."""
+def to_plain(value: Any, *, without_neutral: bool = False) -> Any:
+    """Turn a dataclass tree into dicts, lists and scalars.
+
+    Args:
+        value: a dataclass, or what its fields hold.
+        without_neutral: leave out fields marked :data:`NEUTRAL` that have their default.
+
+    Returns:
+        Plain data; fields that are ``None`` are left out.
+    """
     if dataclasses.is_dataclass(value):
-        fields = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
-        return {name: to_plain(v) for name, v in fields if v is not None}
+        plain = {}
+        for field in dataclasses.fields(value):
+            inner = getattr(value, field.name)
+            if inner is None or (without_neutral and _is_neutral(field, inner)):
+                continue
+            plain[field.name] = to_plain(inner, without_neutral=without_neutral)
+        return plain
     if isinstance(value, Mapping):
-        return {k: to_plain(v) for k, v in value.items()}
+        return {k: to_plain(v, without_neutral=without_neutral) for k, v in value.items()}
     if isinstance(value, tuple):
-        return [to_plain(v) for v in value]
+        return [to_plain(v, without_neutral=without_neutral) for v in value]
     return value
+
+
+def _is_neutral(field: dataclasses.Field[Any], value: Any) -> bool:
+    if not field.metadata.get("neutral"):
+        return False
+    made = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
+    return bool(value == made)
 
 
 def flattened(plain: Any, where: str = "") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the losses get to see: the feature maps of an image, or of one tile of it."""
+"""What the losses see: the feature maps of an image, or of one tile of it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nst_core.components import PIXELS, Tap
 from nst_core.objective.tiling import Tile
 from nst_core.ops import Head
 
-__all__ = ["View"]
+__all__ = ["TileFeatures"]
 
 
 @dataclass(frozen=True)
-class View:
+class TileFeatures:
     """A tile with its feature maps; the tile may be the whole image.
 
     Attributes:
@@ -37,10 +37,10 @@ class View:
         """The pixels that were computed, ``(B, 3, h, w)``."""
         return self.maps[PIXELS]
 
-    def own(self, layer: str) -> Tensor:
-        """Return the tile's own positions of a layer."""
-        return self.tile.own(self.maps[layer], self.taps[layer].stride)
+    def interior(self, layer: str) -> Tensor:
+        """Return the positions of a layer that belong to the tile, without its margin."""
+        return self.tile.interior(self.maps[layer], self.taps[layer].stride)
 
-    def place(self, layer: str, whole: Tensor) -> Tensor:
+    def part_of(self, layer: str, whole: Tensor) -> Tensor:
         """Return the same positions of a map of the whole image."""
         return self.tile.place(whole, self.taps[layer].stride)

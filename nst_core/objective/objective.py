@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nst_core.components import PIXEL_TAP, PIXELS, ImageLoss, Statistic, Tap
 from nst_core.errors import BrokenContractError, JobError, PluginError
-from nst_core.objective.features import View
-from nst_core.objective.terms import BoundTerm, Targets
+from nst_core.objective.features import TileFeatures
+from nst_core.objective.targets import TargetCache, TargetImage, TargetImages, Targets
+from nst_core.objective.terms import Accumulator, BoundTerm
 from nst_core.objective.tiling import Tile, Tiling
 from nst_core.ops import Head
 
-__all__ = ["Evaluation", "Objective", "Recall", "mean_size"]
+__all__ = ["Evaluation", "Objective", "mean_absolute"]
 
-Recall = Callable[[BoundTerm, Callable[[], Targets]], Targets]
 Collected = list[list[Statistic]]  # by term, then by part
 
 
@@ -40,9 +40,7 @@ class Evaluation:
 
 
 class Objective:
-    """Image to total loss, and one number for each term and layer.
-
-    Features of content and style are extracted once, here.
+    """Image and targets to total loss, and one number for each term and layer. It never changes once it is made.
 
     An image may be evaluated in tiles, with the same result to rounding. First every term's sums over positions are
     added up, tile by tile and without a graph; then the criteria and their gradients with respect to the sums are
@@ -53,8 +51,9 @@ class Objective:
 
     Attributes:
         labels: pairs of term and layer, in the order of :attr:`Evaluation.losses`.
-        weights: what each loss is multiplied with in the total.
-        tiling: how images are cut; may be changed between evaluations.
+        weights: what each loss is multiplied with in the total, unless an evaluation is given others.
+        geometry: stride and halo that images are cut by; leaves them whole.
+        untileable: labels of the terms that see whole maps.
     """
 
     def __init__(
@@ -65,12 +64,8 @@ class Objective:
         *,
         taps: Mapping[str, Tap],
         heads: Mapping[str, Head] = MappingProxyType({}),
-        content: Tensor | None = None,
-        style: Tensor | None = None,
-        recall: Recall | None = None,
-        most_pixels: int | None = None,
     ) -> None:
-        """Extract the targets.
+        """Make an objective.
 
         Args:
             network: maps an image to the feature maps of ``layers``, in order.
@@ -79,13 +74,6 @@ class Objective:
             taps: geometry of the layers.
             heads: of the layers whose maps the network returns as they are before their heads; only losses that see
                 through heads may use these layers.
-            content: ``(1, 3, H, W)`` in [0, 1], or ``None`` where no term needs it.
-            style: ``(1, 3, H', W')`` in [0, 1], or ``None`` where no term needs it.
-            recall: returns the targets of a term that were computed before, or calls the function given to it.
-            most_pixels: of a tile, its margin included; ``None`` evaluates images as a whole.
-
-        Raises:
-            JobError: tiles are asked for, but a loss sees whole maps or the tiles are too small.
         """
         self._network = network
         self._layers = tuple(layers)
@@ -93,53 +81,76 @@ class Objective:
         self._heads = dict(heads)
         self._terms = tuple(terms)
         halo = max((term.loss.halo for term in terms if isinstance(term.loss, ImageLoss)), default=0)
-        self.tiling = Tiling.of((self._taps[layer] for layer in layers), halo, most_pixels)
+        self.geometry = Tiling.of((self._taps[layer] for layer in layers), halo)
         self.labels = tuple((term.label, part) for term in terms for part in term.parts)
         self.weights = tuple(weight for term in terms for weight in term.weights)
-        for role, image in (("content", content), ("style", style)):
-            aimed = [term for term in terms if term.loss.role == role]
-            if aimed and image is not None:
-                self._aim(aimed, image, recall)
+        self.untileable = tuple(term.label for term in terms if not term.tileable)
 
-    @property
-    def untileable(self) -> tuple[str, ...]:
-        """Labels of the terms that see whole maps."""
-        return tuple(term.label for term in self._terms if not term.tileable)
+    def targets(
+        self, images: TargetImages, *, tiling: Tiling | None = None, cache: TargetCache | None = None
+    ) -> Targets:
+        """Extract what the terms compare with.
 
-    def targets(self) -> list[Targets]:
-        """Return the targets of all terms, in order."""
-        return [term.targets for term in self._terms]
+        Args:
+            images: by source; a source that no term needs is not looked at.
+            tiling: how the images are cut; whole by default.
+            cache: where targets by loss, layer and image are looked up and kept.
 
-    def tile_smaller(self, image: Tensor) -> bool:
-        """Halve the tiles that ``image`` is cut to; ``False`` where that is not possible."""
-        most = self.tiling.most_pixels or image.shape[-2] * image.shape[-1]
-        if self.untileable or most // 2 < self.tiling.least_pixels:
-            return False
-        self.tiling = replace(self.tiling, most_pixels=most // 2)
-        return True
+        Raises:
+            JobError: a term needs a source that has no image, or the images are to be cut but a loss sees whole maps.
+        """
+        by_term: dict[str, Any] = {}
+        for source in dict.fromkeys(term.source for term in self._terms):
+            terms = [term for term in self._terms if term.source == source]
+            if not source:
+                by_term |= dict.fromkeys([term.label for term in terms])
+                continue
+            chosen = [image for image in images.get(source, ()) if image.share > 0]
+            if not chosen:
+                raise JobError(f"'{terms[0].label}' compares with a {source} image, but none is given")
+            found = [self._observed(terms, image, tiling, cache) for image in chosen]
+            shares = [image.share for image in chosen]
+            for term in terms:
+                by_term[term.label] = term.blend([one[term.label] for one in found], shares)
+        return Targets(tuple(by_term[term.label] for term in self._terms))
 
-    def _aim(self, terms: Sequence[BoundTerm], image: Tensor, recall: Recall | None) -> None:
-        done = False
+    def _observed(
+        self, terms: Sequence[BoundTerm], image: TargetImage, tiling: Tiling | None, cache: TargetCache | None
+    ) -> dict[str, dict[str, Any]]:
+        """Return what every term collects from one image, by layer: from the cache, else in one pass of the network."""
+        found: dict[str, dict[str, Any]] = {}
+        missing: list[tuple[BoundTerm, Accumulator]] = []
+        for term in terms:
+            known = {layer: self._cached(term, layer, image, cache) for layer in term.term.layers}
+            found[term.label] = known
+            lacking = [layer for layer, value in known.items() if value is None]
+            if lacking:
+                missing.append((term, term.accumulator(lacking)))
+        if missing:
+            with torch.no_grad():
+                for tile in self._tiles(image.pixels, tiling):
+                    features = self._features(image.pixels, tile, tile.cut(image.pixels))
+                    for _, accumulator in missing:
+                        accumulator.add(features)
+        for term, accumulator in missing:
+            for layer, value in accumulator.result().items():
+                found[term.label][layer] = value
+                if cache is not None and image.key is not None:
+                    cache.keep_target(self._cache_key(term, layer, image), value)
+        return found
 
-        def fresh(term: BoundTerm) -> Targets:
-            nonlocal done
-            if not done:  # at the first term that needs it: all may be known already
-                for other in terms:
-                    other.targets = {}
-                for tile in self._tiles(image):
-                    view = self._view(image, tile, tile.cut(image))
-                    for other in terms:
-                        other.aim(view)
-                done = True
-            return term.targets
+    def _cached(self, term: BoundTerm, layer: str, image: TargetImage, cache: TargetCache | None) -> Any:
+        if cache is None or image.key is None:
+            return None
+        return cache.target(self._cache_key(term, layer, image))
 
-        with torch.no_grad():
-            found = [recall(term, partial(fresh, term)) if recall else fresh(term) for term in terms]
-        for term, targets in zip(terms, found, strict=True):
-            term.targets = targets
+    def _cache_key(self, term: BoundTerm, layer: str, image: TargetImage) -> tuple[Any, ...]:
+        return (image.key, term.target_key(layer, layer in self._heads))
 
-    def normalize(self, reference: Tensor) -> None:
-        """Divide every weight by the mean absolute gradient of its loss at a reference image, once and for all.
+    def normalized_weights(
+        self, reference: Tensor, targets: Targets, *, tiling: Tiling | None = None
+    ) -> tuple[float, ...]:
+        """Return every weight divided by the mean absolute gradient of its loss at a reference image.
 
         A weight then says how strongly its loss pulls at a pixel there, whatever the loss, the layer or the network:
         the weights of different losses can be compared. The total stays a function of the image, so that optimizers
@@ -148,49 +159,70 @@ class Objective:
 
         Args:
             reference: ``(1, 3, H, W)`` in [0, 1]; noise is no loss's target.
+            targets: of the terms.
+            tiling: how the reference is cut; whole by default.
         """
-        weights = self.weights
         sizes = []
-        for number in range(len(weights)):
-            self.weights = tuple(float(number == other) for other in range(len(weights)))
-            gradient = self.evaluate(reference).gradient
-            sizes.append(0.0 if gradient is None else mean_size(gradient))
-        self.weights = tuple(w / size if size > 0 else w for w, size in zip(weights, sizes, strict=True))
+        for number in range(len(self.weights)):
+            alone = tuple(float(number == other) for other in range(len(self.weights)))
+            gradient = self.evaluate(reference, targets, weights=alone, tiling=tiling).gradient
+            sizes.append(0.0 if gradient is None else mean_absolute(gradient))
+        return tuple(w / size if size > 0 else w for w, size in zip(self.weights, sizes, strict=True))
 
-    def __call__(self, image: Tensor) -> Evaluation:
-        """Compute the total as a differentiable function of ``image``, ``(1, 3, H, W)`` in [0, 1], as a whole."""
+    def __call__(self, image: Tensor, targets: Targets, *, weights: Sequence[float] | None = None) -> Evaluation:
+        """Compute the total as a differentiable function of ``image``, ``(B, 3, H, W)`` in [0, 1], as a whole.
+
+        Args:
+            image: the pastiche.
+            targets: of the terms.
+            weights: in the order of the labels; the objective's own by default.
+        """
         (whole,) = Tiling().tiles(*image.shape[-2:])
-        losses = self._losses(self._collect(image, whole, image))
-        return Evaluation(self._total(losses), losses.detach())
+        losses = self._losses(self._collect(image, whole, image, targets), targets)
+        return Evaluation(self._total(losses, weights), losses.detach())
 
-    def evaluate(self, image: Tensor) -> Evaluation:
-        """Compute total, losses and gradient at ``image``, ``(1, 3, H, W)`` in [0, 1], in tiles where it is cut.
+    def evaluate(
+        self,
+        image: Tensor,
+        targets: Targets,
+        *,
+        weights: Sequence[float] | None = None,
+        tiling: Tiling | None = None,
+    ) -> Evaluation:
+        """Compute total, losses and gradient at ``image``, ``(B, 3, H, W)`` in [0, 1].
+
+        Args:
+            image: the pastiche.
+            targets: of the terms.
+            weights: in the order of the labels; the objective's own by default.
+            tiling: how the image is cut; whole by default.
 
         Raises:
-            JobError: it is to be cut, but a loss sees whole maps.
+            JobError: the image is to be cut, but a loss sees whole maps.
         """
         image = image.detach()
-        *others, last = self._tiles(image)
+        *others, last = self._tiles(image, tiling)
         collected: Collected | None = None
         with torch.no_grad():
             for tile in others:
-                collected = _sum(collected, self._collect(image, tile, tile.cut(image)))
-        leaf, kept = self._with_graph(image, last)
-        losses, slopes = self._judge(_sum(collected, [[s.detach() for s in term] for term in kept]))
-        gradient = _send_back(kept, slopes, leaf)
+                collected = _sum(collected, self._collect(image, tile, tile.cut(image), targets))
+        leaf, with_graph = self._with_graph(image, last, targets)
+        detached = [[s.detach() for s in term] for term in with_graph]
+        losses, slopes = self._judge(_sum(collected, detached), targets, weights)
+        gradient = _send_back(with_graph, slopes, leaf)
         if others:
             parts, gradient = gradient, torch.zeros_like(image)
             last.cut(gradient).add_(parts)
-        del kept, leaf
+        del with_graph, leaf
         for tile in others:
-            leaf, found = self._with_graph(image, tile)
+            leaf, found = self._with_graph(image, tile, targets)
             tile.cut(gradient).add_(_send_back(found, slopes, leaf))
             del found, leaf
-        return Evaluation(self._total(losses), losses, gradient)
+        return Evaluation(self._total(losses, weights), losses, gradient)
 
-    def _tiles(self, image: Tensor) -> list[Tile]:
+    def _tiles(self, image: Tensor, tiling: Tiling | None) -> list[Tile]:
         height, width = image.shape[-2:]
-        tiles = self.tiling.tiles(height, width)
+        tiles = (tiling or self.geometry).tiles(height, width)
         if len(tiles) > 1 and self.untileable:
             raise JobError(
                 f"'{self.untileable[0]}' sees whole feature maps and cannot be computed in tiles; use a loss on "
@@ -198,15 +230,15 @@ class Objective:
             )
         return tiles
 
-    def _with_graph(self, image: Tensor, tile: Tile) -> tuple[Tensor, Collected]:
+    def _with_graph(self, image: Tensor, tile: Tile, targets: Targets) -> tuple[Tensor, Collected]:
         leaf = tile.cut(image).contiguous().detach().requires_grad_()
-        return leaf, self._collect(image, tile, leaf)
+        return leaf, self._collect(image, tile, leaf, targets)
 
-    def _collect(self, image: Tensor, tile: Tile, pixels: Tensor) -> Collected:
-        view = self._view(image, tile, pixels)
-        return [term.collect(view) for term in self._terms]
+    def _collect(self, image: Tensor, tile: Tile, pixels: Tensor, targets: Targets) -> Collected:
+        features = self._features(image, tile, pixels)
+        return [term.collect(features, target) for term, target in zip(self._terms, targets.by_term, strict=True)]
 
-    def _view(self, image: Tensor, tile: Tile, pixels: Tensor) -> View:
+    def _features(self, image: Tensor, tile: Tile, pixels: Tensor) -> TileFeatures:
         maps = {PIXELS: pixels}
         if self._layers:
             found = self._network(pixels)
@@ -216,23 +248,25 @@ class Objective:
                 )
             maps |= dict(zip(self._layers, found, strict=True))
         height, width = image.shape[-2:]
-        return View(tile, maps, self._taps, (height, width), self._heads)
+        return TileFeatures(tile, maps, self._taps, (height, width), self._heads)
 
-    def _judge(self, collected: Collected) -> tuple[Tensor, list[Tensor | None]]:
+    def _judge(
+        self, collected: Collected, targets: Targets, weights: Sequence[float] | None
+    ) -> tuple[Tensor, list[Tensor | None]]:
         """Return the losses and the gradient of the total with respect to each sum, in order."""
         leaves = [
             [Statistic(tuple(s.detach().requires_grad_() for s in part.sums), part.weight) for part in term]
             for term in collected
         ]
         with torch.enable_grad():
-            losses = self._losses(leaves)
-            slopes = torch.autograd.grad(self._total(losses), _sums(leaves), allow_unused=True)
+            losses = self._losses(leaves, targets)
+            slopes = torch.autograd.grad(self._total(losses, weights), _sums(leaves), allow_unused=True)
         return losses.detach(), list(slopes)
 
-    def _losses(self, collected: Collected) -> Tensor:
+    def _losses(self, collected: Collected, targets: Targets) -> Tensor:
         values = []
-        for term, sums in zip(self._terms, collected, strict=True):
-            for value in term.judge(sums):
+        for term, sums, target in zip(self._terms, collected, targets.by_term, strict=True):
+            for value in term.judge(sums, target):
                 if value.dim() != 0:
                     raise BrokenContractError(
                         "loss", term.term.loss, f"must give scalars, but gave a tensor of shape {tuple(value.shape)}"
@@ -240,11 +274,11 @@ class Objective:
                 values.append(value.float())
         return torch.stack(values)
 
-    def _total(self, losses: Tensor) -> Tensor:
-        return torch.dot(losses, losses.new_tensor(self.weights))
+    def _total(self, losses: Tensor, weights: Sequence[float] | None) -> Tensor:
+        return torch.dot(losses, losses.new_tensor(self.weights if weights is None else weights))
 
 
-def mean_size(gradient: Tensor) -> float:
+def mean_absolute(gradient: Tensor) -> float:
     """Return the mean absolute value of a gradient of any shape, summed in float64 on the CPU: MPS has none."""
     return float(gradient.abs().cpu().mean(dtype=torch.float64))
 

@@ -1,42 +1,64 @@
-"""A term: one weighted loss bound to layers and targets. One class for each kind of loss.
+"""A term: one weighted loss bound to its layers. One class for each kind of loss; none of them holds any state.
 
-Every kind is written as a sum over positions and a judgement of the sum. The objective adds the sums up, over one view
-of the whole image or over many tiles, and asks for the judgement once.
+Every kind is written as a sum over positions and a criterion on the sum. The objective adds the sums up, over the whole
+image or over many tiles, and applies the criterion once.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from nst_core.components import FeatureLoss, ImageLoss, Loss, PointwiseLoss, Statistic, StatisticLoss, Tap
-from nst_core.job.schema import Term
-from nst_core.objective.features import View
-from nst_core.ops import Head
+from nst_core.components import (
+    PIXEL_TAP,
+    PIXELS,
+    ROLES,
+    Extractor,
+    FeatureLoss,
+    ImageLoss,
+    Loss,
+    PointwiseLoss,
+    Statistic,
+    StatisticLoss,
+    Tap,
+    WeightedMaps,
+)
+from nst_core.components.registry import Registry
+from nst_core.errors import JobError, unknown_name
+from nst_core.job.schema import Component, Job, Term
+from nst_core.objective.features import TileFeatures
 
-__all__ = ["BoundTerm", "bind"]
+__all__ = ["Accumulator", "BoundTerm", "bind", "bind_terms"]
 
-Targets = Mapping[str, Any]
+
+class Accumulator(ABC):
+    """Collects what a term compares with from the tiles of one target image, without a graph."""
+
+    @abstractmethod
+    def add(self, features: TileFeatures) -> None:
+        """Take one more tile, in order."""
+
+    @abstractmethod
+    def result(self) -> dict[str, Any]:
+        """Return what was collected, by layer."""
 
 
 class BoundTerm(ABC):
-    """A loss with its weight, layers and, once :meth:`aim` was called, its targets.
+    """A loss with its weight and layers.
 
     Attributes:
         label: name in reports.
         loss: the component.
         term: the job's description of it.
         parts: layers it reports a number for.
-        targets: by layer; empty before, and for a loss on pixels. A mapping that is there does not change.
+        weights: of every part.
         tileable: whether its sums may be added up over tiles.
     """
 
-    targets: Targets = MappingProxyType({})
     tileable: ClassVar[bool] = True
 
     def __init__(self, label: str, loss: Any, term: Term, taps: Mapping[str, Tap]) -> None:
@@ -49,88 +71,148 @@ class BoundTerm(ABC):
         self.weights: tuple[float, ...] = tuple(term.weight * factor for factor in factors)
 
     @property
+    def source(self) -> str:
+        """Which images of the job give its target, see :class:`nst_core.components.Role`; "" for none."""
+        return ROLES[self.loss.role].source
+
+    @property
     def sees_through_heads(self) -> bool:
         """Whether it takes maps from before a head without computing what the head makes of them."""
         return False
 
-    def aim(self, view: View) -> None:  # noqa: B027 - a loss on pixels has no target
-        """Add a view of the style or content image, by role, to the targets. Without a graph."""
+    def target_key(self, layer: str, projected: bool) -> Hashable:
+        """Return what decides the target at a layer beside the image and the network.
+
+        Args:
+            layer: one of the term's layers.
+            projected: whether the loss is given maps from before a head.
+        """
+        return (Component(self.term.loss, self.term.params), layer, projected)
 
     @abstractmethod
-    def collect(self, view: View) -> list[Statistic]:
-        """Return one sum over the view's own positions for each part, in order."""
+    def accumulator(self, layers: Sequence[str]) -> Accumulator:
+        """Return what collects the targets of some of the term's layers from one image."""
 
     @abstractmethod
-    def judge(self, collected: Sequence[Statistic]) -> list[Tensor]:
+    def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> Any:
+        """Make the target of the term from what was collected from every image; the shares add up to one."""
+
+    @abstractmethod
+    def collect(self, features: TileFeatures, target: Any) -> list[Statistic]:
+        """Return one sum over the tile's interior for each part, in order."""
+
+    @abstractmethod
+    def judge(self, collected: Sequence[Statistic], target: Any) -> list[Tensor]:
         """Turn the sums over all positions into one unweighted scalar for each part."""
+
+
+class _StatisticSums(Accumulator):
+    def __init__(self, term: _StatisticTerm, layers: Sequence[str]) -> None:
+        self._term, self._layers = term, layers
+        self._sums: dict[str, Statistic] = {}
+
+    def add(self, features: TileFeatures) -> None:
+        for layer in self._layers:
+            found = self._term.statistic(features, layer)
+            self._sums[layer] = self._sums[layer] + found if layer in self._sums else found
+
+    def result(self) -> dict[str, Any]:
+        return dict(self._sums)
 
 
 class _StatisticTerm(BoundTerm):
     """The sums over positions first, then the criterion: what makes tiles, masks and blends exact."""
 
     loss: StatisticLoss
-    targets: Mapping[str, Statistic]
 
     @property
     def sees_through_heads(self) -> bool:
         return self.loss.sees_through_heads
 
-    def aim(self, view: View) -> None:
-        found = dict(zip(self.parts, self.collect(view), strict=True))
-        before = self.targets
-        self.targets = {layer: before[layer] + new if layer in before else new for layer, new in found.items()}
+    def accumulator(self, layers: Sequence[str]) -> Accumulator:
+        return _StatisticSums(self, layers)
 
-    def collect(self, view: View) -> list[Statistic]:
-        return [self._statistic(view.own(layer), view.heads.get(layer)) for layer in self.parts]
+    def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> dict[str, Statistic]:
+        return {layer: Statistic.blend([target[layer] for target in targets], shares) for layer in self.parts}
 
-    def _statistic(self, feature: Tensor, head: Head | None) -> Statistic:
+    def collect(self, features: TileFeatures, target: Any) -> list[Statistic]:  # noqa: ARG002
+        return [self.statistic(features, layer) for layer in self.parts]
+
+    def statistic(self, features: TileFeatures, layer: str) -> Statistic:
+        """Return the statistic of a layer over the interior of a tile."""
+        feature, head = features.interior(layer), features.heads.get(layer)
         return self.loss.statistic_through(head, feature) if head else self.loss.statistic(feature)
 
-    def judge(self, collected: Sequence[Statistic]) -> list[Tensor]:
+    def judge(self, collected: Sequence[Statistic], target: Mapping[str, Statistic]) -> list[Tensor]:
         return [
-            self.loss.criterion(statistic, self.targets[layer], self.channels[layer])
+            self.loss.criterion(statistic, target[layer], self.channels[layer])
             for layer, statistic in zip(self.parts, collected, strict=True)
         ]
 
 
+class _WholeMaps(Accumulator):
+    """Puts the maps of the whole image together from its tiles."""
+
+    def __init__(self, layers: Sequence[str]) -> None:
+        self._layers = layers
+        self._maps: dict[str, Tensor] = {}
+        self._extent: dict[str, tuple[int, int]] = {}
+
+    def add(self, features: TileFeatures) -> None:
+        for layer in self._layers:
+            if features.tile.whole:
+                self._maps[layer] = features.maps[layer]
+            else:
+                self._place(features, layer)
+
+    def _place(self, features: TileFeatures, layer: str) -> None:
+        interior = features.interior(layer)
+        stride = features.taps[layer].stride
+        if layer not in self._maps:  # a map is no larger than the image by the stride, rounded up
+            size = [-(-side // stride) for side in features.image_size]
+            room = interior.new_empty(*interior.shape[:2], *size)
+            self._maps[layer] = room.to(memory_format=torch.channels_last)
+        top, left = features.tile.rows.first // stride, features.tile.columns.first // stride
+        bottom, right = top + interior.shape[-2], left + interior.shape[-1]
+        self._maps[layer][..., top:bottom, left:right] = interior
+        self._extent[layer] = bottom, right
+
+    def result(self) -> dict[str, Any]:
+        # The last tile says where the map ends: convolutions may leave out a last row or column.
+        return {
+            layer: found
+            if layer not in self._extent
+            else found[..., : self._extent[layer][0], : self._extent[layer][1]]
+            for layer, found in self._maps.items()
+        }
+
+
 class _PointwiseTerm(BoundTerm):
     loss: PointwiseLoss
-    targets: Mapping[str, Tensor]
 
-    def __init__(self, label: str, loss: Any, term: Term, taps: Mapping[str, Tap]) -> None:
-        super().__init__(label, loss, term, taps)
-        self._room: dict[str, Tensor] = {}
+    def target_key(self, layer: str, projected: bool) -> Hashable:
+        return ("map", layer, projected)
 
-    def aim(self, view: View) -> None:
-        if view.tile.whole:
-            self.targets = {layer: view.maps[layer] for layer in self.parts}
-            return
-        self.targets = {layer: self._with(view, layer) for layer in self.parts}
+    def accumulator(self, layers: Sequence[str]) -> Accumulator:
+        return _WholeMaps(layers)
 
-    def _with(self, view: View, layer: str) -> Tensor:
-        """Put the view's own positions into the map of the whole image; return as much as is there."""
-        own = view.own(layer)
-        stride = view.taps[layer].stride
-        rows, columns = view.tile.rows, view.tile.columns
-        if layer not in self.targets:  # the first tile; a map is no larger than the image by the stride, rounded up
-            size = [-(-side // stride) for side in view.image_size]
-            self._room[layer] = own.new_empty(*own.shape[:2], *size).to(memory_format=torch.channels_last)
-        top, left = rows.first // stride, columns.first // stride
-        bottom, right = top + own.shape[-2], left + own.shape[-1]
-        self._room[layer][..., top:bottom, left:right] = own
-        if rows.last == rows.length and columns.last == columns.length:  # the last one
-            return self._room.pop(layer)[..., :bottom, :right]
-        return self._room[layer]
+    def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> dict[str, Tensor]:  # noqa: ARG002
+        if len(targets) > 1:
+            raise JobError(
+                f"'{self.label}' compares every position with its own target and cannot blend {len(targets)} images; "
+                "use a loss on statistics ('nst plugins' lists their kinds), or one image"
+            )
+        return dict(targets[0])
 
-    def collect(self, view: View) -> list[Statistic]:
-        return [self._sum(view.own(layer), view.place(layer, self.targets[layer])) for layer in self.parts]
+    def collect(self, features: TileFeatures, target: Mapping[str, Tensor]) -> list[Statistic]:
+        return [self._sum(features.interior(layer), features.part_of(layer, target[layer])) for layer in self.parts]
 
     def _sum(self, feature: Tensor, target: Tensor) -> Statistic:
         value = self.loss.pointwise(feature, target)
         positions = float(feature.shape[-2] * feature.shape[-1])
         return Statistic((value,), value.new_full((len(feature),), positions))
 
-    def judge(self, collected: Sequence[Statistic]) -> list[Tensor]:
+    def judge(self, collected: Sequence[Statistic], target: Any) -> list[Tensor]:  # noqa: ARG002
         return [
             statistic.sums[0] * self.loss.scale(float(statistic.weight[0]), self.channels[layer])
             for layer, statistic in zip(self.parts, collected, strict=True)
@@ -145,18 +227,23 @@ class _ImageTerm(BoundTerm):
         self.parts = ("image",)
         self.weights = (term.weight,)
 
-    def collect(self, view: View) -> list[Statistic]:
-        density = view.tile.own(self.loss.density(view.image), 1)
+    def accumulator(self, layers: Sequence[str]) -> Accumulator:  # noqa: ARG002 - a loss on pixels has no target
+        return _WholeMaps(())
+
+    def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> None:  # noqa: ARG002
+        return None
+
+    def collect(self, features: TileFeatures, target: Any) -> list[Statistic]:  # noqa: ARG002
+        density = features.tile.interior(self.loss.density(features.image), 1)
         positions = float(density.shape[-2] * density.shape[-1])
         return [Statistic((density.sum(dim=(-2, -1)),), density.new_full((len(density),), positions))]
 
-    def judge(self, collected: Sequence[Statistic]) -> list[Tensor]:
+    def judge(self, collected: Sequence[Statistic], target: Any) -> list[Tensor]:  # noqa: ARG002
         return [collected[0].means()[0].sum()]
 
 
 class _FeatureTerm(BoundTerm):
     loss: FeatureLoss
-    targets: Mapping[str, Tensor]
     tileable = False
 
     def __init__(self, label: str, loss: Any, term: Term, taps: Mapping[str, Tap]) -> None:
@@ -164,18 +251,24 @@ class _FeatureTerm(BoundTerm):
         self.parts = ("+".join(term.layers),)
         self.weights = (term.weight,)
 
-    def aim(self, view: View) -> None:
-        self.targets = {layer: view.maps[layer] for layer in self.term.layers}
+    def target_key(self, layer: str, projected: bool) -> Hashable:
+        return ("map", layer, projected)
 
-    def collect(self, view: View) -> list[Statistic]:
-        value = self.loss.forward({layer: view.maps[layer] for layer in self.term.layers}, self.targets)
+    def accumulator(self, layers: Sequence[str]) -> Accumulator:
+        return _WholeMaps(layers)
+
+    def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> tuple[WeightedMaps, ...]:
+        return tuple(WeightedMaps(dict(maps), share) for maps, share in zip(targets, shares, strict=True))
+
+    def collect(self, features: TileFeatures, target: tuple[WeightedMaps, ...]) -> list[Statistic]:
+        value = self.loss.forward_blend({layer: features.maps[layer] for layer in self.term.layers}, target)
         return [Statistic((value,), value.detach())]
 
-    def judge(self, collected: Sequence[Statistic]) -> list[Tensor]:
+    def judge(self, collected: Sequence[Statistic], target: Any) -> list[Tensor]:  # noqa: ARG002
         return [collected[0].sums[0]]
 
 
-_KINDS: dict[type[Loss], type[BoundTerm]] = {
+_TERMS: dict[type[Loss], type[BoundTerm]] = {
     StatisticLoss: _StatisticTerm,
     PointwiseLoss: _PointwiseTerm,
     ImageLoss: _ImageTerm,
@@ -185,5 +278,26 @@ _KINDS: dict[type[Loss], type[BoundTerm]] = {
 
 def bind(label: str, loss: Loss, term: Term, taps: Mapping[str, Tap]) -> BoundTerm:
     """Bind a loss to its layers by its kind; ``taps`` has the geometry of all of them."""
-    bound = next(cls for kind, cls in _KINDS.items() if isinstance(loss, kind))
+    bound = next(cls for kind, cls in _TERMS.items() if isinstance(loss, kind))
     return bound(label, loss, term, taps)
+
+
+def bind_terms(job: Job, registry: Registry, extractor: Extractor) -> list[BoundTerm]:
+    """Make the losses of a job and bind them to the extractor's layers; equal names get a number.
+
+    Raises:
+        JobError: a term has no layers although its loss needs some.
+        UnknownNameError: a loss or layer does not exist.
+    """
+    taps = {PIXELS: PIXEL_TAP, **extractor.taps()}
+    bound: list[BoundTerm] = []
+    for term in job.terms:
+        loss = registry.create("loss", Component(term.loss, term.params))
+        for layer in term.layers:
+            if layer not in taps:
+                raise unknown_name("layer", layer, taps)
+        if not term.layers and not isinstance(loss, ImageLoss):
+            raise JobError(f"'{term.loss}' has no layers; name some with --{loss.role}-layers")
+        same = sum(other.term.loss == term.loss for other in bound)
+        bound.append(bind(f"{term.loss}#{same + 1}" if same else term.loss, loss, term, taps))
+    return bound

@@ -49,7 +49,7 @@ class Span:
         """Whether the span is all of the image."""
         return self.stop - self.start == self.length
 
-    def own(self, stride: int) -> slice:
+    def interior(self, stride: int) -> slice:
         """Return the positions of a map of the tile that are its own; the last tile has what rounding leaves."""
         end = None if self.last == self.length else (self.last - self.start) // stride
         return slice((self.first - self.start) // stride, end)
@@ -82,11 +82,11 @@ class Tile:
             return image
         return image[..., self.rows.start : self.rows.stop, self.columns.start : self.columns.stop]
 
-    def own(self, feature: Tensor, stride: int) -> Tensor:
+    def interior(self, feature: Tensor, stride: int) -> Tensor:
         """Return the tile's own positions of its map, in the layout that the map has; differentiable."""
         if self.whole:
             return feature
-        cropped: Tensor = _Crop.apply(feature, self.rows.own(stride), self.columns.own(stride))
+        cropped: Tensor = _Crop.apply(feature, self.rows.interior(stride), self.columns.interior(stride))
         return cropped
 
     def place(self, whole: Tensor, stride: int) -> Tensor:
@@ -132,15 +132,15 @@ class Tiling:
     Attributes:
         stride: what tiles begin at multiples of; a multiple of the network's.
         halo: width of the margin, a multiple of the stride.
-        most_pixels: of a tile, its margin included; ``None`` leaves images whole.
+        max_pixels: of a tile, its margin included; ``None`` leaves images whole.
     """
 
     stride: int = 1
     halo: int = 0
-    most_pixels: int | None = None
+    max_pixels: int | None = None
 
     @classmethod
-    def of(cls, taps: Iterable[Tap], halo: int = 0, most_pixels: int | None = None) -> Tiling:
+    def of(cls, taps: Iterable[Tap], halo: int = 0, max_pixels: int | None = None) -> Tiling:
         """Return the tiling that suits the geometry of all layers used.
 
         A position of stride s that sees R pixels sees at most (R - s)/2 + s/2 beyond its own, even where convolutions
@@ -149,16 +149,16 @@ class Tiling:
         Args:
             taps: of the layers.
             halo: what losses on pixels look at around a pixel.
-            most_pixels: see the class.
+            max_pixels: see the class.
         """
         used = list(taps)
         stride = BLOCK * math.lcm(1, *(tap.stride for tap in used))
         reach = max([halo, *(math.ceil(tap.receptive_field / 2) for tap in used if tap.receptive_field > 1)])
-        return cls(stride, -(-reach // stride) * stride, most_pixels)
+        return cls(stride, -(-reach // stride) * stride, max_pixels)
 
     @property
-    def least_pixels(self) -> int:
-        """Smallest ``most_pixels`` that every image can be cut to: a square whose own part is one stride."""
+    def min_pixels(self) -> int:
+        """Smallest ``max_pixels`` that every image can be cut to: a square whose own part is one stride."""
         return (2 * self.halo + self.stride) ** 2
 
     def tiles(self, height: int, width: int) -> list[Tile]:
@@ -172,19 +172,19 @@ class Tiling:
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """Return the number of rows and columns of tiles; see :meth:`tiles`."""
-        if self.most_pixels is None or height * width <= self.most_pixels:
+        if self.max_pixels is None or height * width <= self.max_pixels:
             return 1, 1
         tall, wide = self._choices(height), self._choices(width)
         fitting = [
             (high_total * wide_total, rows * columns, rows, columns)
             for rows, high, high_total in tall
             for columns, broad, wide_total in wide
-            if high * broad <= self.most_pixels
+            if high * broad <= self.max_pixels
         ]
         if not fitting:
             side = 2 * self.halo + self.stride
             raise JobError(
-                f"tiles of {self.most_pixels} pixels are too small: the deepest layer sees {self.halo} pixels on every "
+                f"tiles of {self.max_pixels} pixels are too small: the deepest layer sees {self.halo} pixels on every "
                 f"side, so a tile needs at least {side}×{side}; give larger tiles or more memory, or use shallower "
                 "layers"
             )

@@ -1,197 +1,141 @@
-"""What a person chooses, laid over a job: the one place where options meet presets, recipes and plugins."""
+"""What a person chooses, laid over a job: the functions that the table of options applies.
+
+Imports no torch, so that the command can show its help without waiting for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
-from nst_core.components import PIXELS, Extractor, Loss
-from nst_core.components.parameters import parse_spec
-from nst_core.components.registry import TERM_FIELDS, Registry
-from nst_core.errors import JobError, unknown_name
-from nst_core.job.schema import Component, Job, Precision, Term
-from nst_core.options.presets import CONTENT_LOSS, NORMALIZED, PRESETS, STYLE_LOSS, preset_named
+from nst_core.errors import JobError
+from nst_core.job.schema import Component, Job, Source, Term
 
-__all__ = ["Options", "amend", "default_job"]
+if TYPE_CHECKING:
+    from nst_core.components import Extractor, Loss
+    from nst_core.components.registry import Registry
+
+__all__ = [
+    "Apply",
+    "Context",
+    "default_job",
+    "parse_layers",
+    "set_component",
+    "set_field",
+    "with_blend",
+    "with_extractor",
+    "with_layers",
+    "with_levels",
+    "with_losses",
+    "with_normalization",
+    "with_preset",
+    "with_size",
+    "with_style_scale",
+    "with_style_transform",
+    "with_weight",
+    "with_weights_file",
+    "without_losses",
+]
 
 
-class Options(TypedDict, total=False):
-    """What can be chosen; what is left out keeps its default, or the recipe's value.
+@dataclass(frozen=True)
+class Context:
+    """What an option may look at beside the job: the components there are, and all options that were given."""
 
-    Components are written ``NAME`` or ``NAME:key=value,key=value``. Layers are written ``NAME`` or
-    ``NAME=FACTOR``.
+    registry: Registry
+    given: Mapping[str, Any]
 
-    Attributes:
-        preset: "content" or "noise": initial image, α and β that suit each other.
-        size: longest side of the pastiche in pixels, at least 1.
-        scales: "auto", "off", or sizes from small to large, ``256,512,1024``, of which the last is the size. A job
-            that is made larger gets "auto".
-        steps: number of evaluations, at least 1.
-        content_weight: α; 0 removes the content loss.
-        style_weight: β; 0 removes the style loss.
-        content_layers: layers of the content loss.
-        style_layers: layers of the style loss.
-        plugins: losses, each of which takes the place of the loss of its role; regularizers are added.
-            ``weight=…`` and ``layers=a+b`` belong to the term.
-        without: names of losses to remove.
-        init: initializer.
-        optimizer: optimizer.
-        extractor: extractor.
-        weights: name or file of the extractor's weights.
-        style_scale: longest side of the style image relative to ``size``.
-        seed: of all randomness.
-        normalize_gradients: make weights strengths of gradients, comparable between losses and layers.
-        device: "auto", "cpu", "cuda", "cuda:N", "mps".
-        precision: "auto", "fp32", "bf16".
+    def component(self, kind: str, text: str) -> Component:
+        """Read ``NAME:key=value,…`` and check it against the registered component."""
+        from nst_core.components.parameters import parse_spec
+
+        return self.registry.checked(kind, parse_spec(text))
+
+    def role(self, term: Term) -> str:
+        """Return the role of a term's loss."""
+        return self.registry.get("loss", term.loss).role
+
+
+Apply = Callable[[Job, Any, Context], Job]
+
+
+def default_job(registry: Registry, preset: str = "", extractor: str = "") -> Job:
+    """Return a preset's job, over which options are laid.
+
+    Args:
+        registry: where names are looked up.
+        preset: name of a preset, "" for the default one.
+        extractor: ``NAME:key=value,…`` of the network, "" for the preset's.
     """
-
-    preset: str
-    size: int
-    scales: str
-    steps: int
-    content_weight: float
-    style_weight: float
-    content_layers: Sequence[str]
-    style_layers: Sequence[str]
-    plugins: Sequence[str]
-    without: Sequence[str]
-    init: str
-    optimizer: str
-    extractor: str
-    weights: str
-    style_scale: float
-    seed: int
-    normalize_gradients: bool
-    device: str
-    precision: Precision
-
-
-def default_job(registry: Registry, preset: str, extractor: str = "") -> Job:
-    """Return the classic algorithm with a preset's weights: the job that options are laid over."""
-    chosen = preset_named(preset)
-    component = _component(registry, "extractor", extractor) if extractor else Job.extractor
-    network: type[Extractor] = registry.get("extractor", component.name).cls
+    context = Context(registry, {})
+    chosen = registry.preset(preset)
+    component = context.component("extractor", extractor or chosen.extractor)
     return Job(
-        terms=(
-            Term(CONTENT_LOSS, chosen.content_weight, network.content_layers),
-            Term(STYLE_LOSS, chosen.style_weight, network.style_layers),
+        terms=tuple(
+            Term(loss, weight, _usual_layers(registry, loss, component)) for loss, weight in chosen.losses.items()
         ),
         extractor=component,
         initializer=Component(chosen.initializer),
+        optimizer=Component(chosen.optimizer),
+        parametrization=Component(chosen.parametrization),
     )
 
 
-def amend(job: Job, registry: Registry, options: Options) -> Job:
-    """Lay options over a job.
+def set_field(name: str) -> Apply:
+    """Return what sets a field of the job to the value of an option."""
 
-    Raises:
-        JobError: an option makes no sense; says which.
-    """
-    for name in options:
-        if name not in Options.__annotations__:
-            raise unknown_name("option", name, Options.__annotations__)
-    if "preset" in options:
-        job = _with_preset(job, registry, options["preset"])
-    job = _with_extractor(job, registry, options)
-    job = _with_normalization(job, registry, options)
-    job = replace(job, terms=tuple(_with_terms(job, registry, options)))
-    if "init" in options:
-        job = replace(job, initializer=_component(registry, "initializer", options["init"]))
-    if "optimizer" in options:
-        job = replace(job, optimizer=_component(registry, "optimizer", options["optimizer"]))
-    plain: dict[str, Any] = {
-        name: options[name]
-        for name in ("size", "steps", "style_scale", "seed", "device", "precision")
-        if name in options
-    }
-    if "scales" in options:
-        plain |= _scales(options["scales"], options.get("size"))
-    elif "size" in options and job.scales is not None:  # a recipe, which names its scales
-        size = options["size"]
-        plain["scales"] = None if size > job.size else tuple(scale for scale in job.scales if scale < size)
-    return replace(job, **plain)
+    def apply(job: Job, value: Any, context: Context) -> Job:  # noqa: ARG001
+        return replace(job, **{name: value})
+
+    return apply
 
 
-def _scales(text: str, size: int | None) -> dict[str, Any]:
-    """Return the fields of the job that ``--scales`` sets."""
-    if text == "auto":
-        return {"scales": None}
-    if text == "off":
-        return {"scales": ()}
-    try:
-        sizes = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise JobError(f"scales must be auto, off, or sizes like 256,512,1024, not '{text}'") from None
-    if sizes[0] < 1 or list(sizes) != sorted({*sizes}):
-        raise JobError(f"scales must grow, like 256,512,1024, not {text}")
-    if size is not None and sizes[-1] != size:
-        raise JobError(f"the last scale is the size of the picture, but scales are {text} and the size is {size}")
-    return {"size": sizes[-1], "scales": sizes[:-1]}
+def set_component(name: str) -> Apply:
+    """Return what sets a field of the job, of the kind of the same name, to a component."""
+
+    def apply(job: Job, value: str, context: Context) -> Job:
+        return replace(job, **{name: context.component(name, value)})  # type: ignore[arg-type]
+
+    return apply
 
 
-def _component(registry: Registry, kind: str, text: str) -> Component:
-    return registry.checked(kind, parse_spec(text))
-
-
-def _role(registry: Registry, term: Term) -> str:
-    return registry.get("loss", term.loss).role
-
-
-def _usual_weight(registry: Registry, loss: str, normalized: bool, preset: str = "content") -> float:
-    """Return the weight at which a loss suits a preset: its own default, in proportion to the preset's α or β."""
-    cls: type[Loss] = registry.get("loss", loss).cls
-    tuned, wanted = PRESETS["content"], preset_named(preset)
-    pairs = {
-        "content": (tuned.content_weight, wanted.content_weight),
-        "style": (tuned.style_weight, wanted.style_weight),
-    }
-    usual, weight = pairs.get(cls.role, (1.0, 1.0))
-    own = usual if cls.default_weight is None else cls.default_weight
-    return (NORMALIZED[cls.role] if normalized else own) * weight / usual
-
-
-def _usual_layers(registry: Registry, loss: str, extractor: Component) -> tuple[str, ...]:
-    """Return the layers that a loss looks at unless told otherwise."""
-    cls: type[Loss] = registry.get("loss", loss).cls
-    network: type[Extractor] = registry.get("extractor", extractor.name).cls
-    if cls.default_layers:
-        known = {PIXELS, *registry.create("extractor", extractor).taps()}
-        if known.issuperset(cls.default_layers):
-            return cls.default_layers
-    return {"content": network.content_layers, "style": network.style_layers}.get(cls.role, ())
-
-
-def _with_preset(job: Job, registry: Registry, name: str) -> Job:
+def with_preset(job: Job, name: str, context: Context) -> Job:
+    """Take the preset's start, and weights in proportion to its own."""
+    preset = context.registry.preset(name)
     terms = tuple(
         t
-        if _role(registry, t) == "regularizer"
-        else replace(t, weight=_usual_weight(registry, t.loss, job.normalize_gradients, name))
+        if context.role(t) == "regularizer"
+        else replace(t, weight=_usual_weight(context.registry, t.loss, job.normalize_gradients, name))
         for t in job.terms
     )
-    return replace(job, terms=terms, initializer=Component(preset_named(name).initializer))
+    return replace(job, terms=terms, initializer=Component(preset.initializer))
 
 
-def _with_extractor(job: Job, registry: Registry, options: Options) -> Job:
-    if "extractor" in options:
-        component = _component(registry, "extractor", options["extractor"])
-        if component != job.extractor:
-            terms = tuple(
-                replace(t, layers=_usual_layers(registry, t.loss, component), layer_weights=()) for t in job.terms
-            )
-            job = replace(job, extractor=component, terms=terms, weights_sha256="")
-    if "weights" in options:
-        params = {**job.extractor.params, "weights": options["weights"]}
-        component = registry.checked("extractor", Component(job.extractor.name, params))
-        job = replace(job, extractor=component, weights_sha256="")
-    return job
+def with_extractor(job: Job, text: str, context: Context) -> Job:
+    """Take another network, and the layers that suit it."""
+    component = context.component("extractor", text)
+    if component == job.extractor:
+        return job
+    terms = tuple(
+        replace(t, layers=_usual_layers(context.registry, t.loss, component), layer_weights=()) for t in job.terms
+    )
+    return replace(job, extractor=component, terms=terms, weights_sha256="")
 
 
-def _with_normalization(job: Job, registry: Registry, options: Options) -> Job:
+def with_weights_file(job: Job, weights: str, context: Context) -> Job:
+    """Take another weight set for the network."""
+    params = {**job.extractor.params, "weights": weights}
+    component = context.registry.checked("extractor", Component(job.extractor.name, params))
+    return replace(job, extractor=component, weights_sha256="")
+
+
+def with_normalization(job: Job, wanted: bool, context: Context) -> Job:
     """Turn the normalisation of gradients on or off; every loss keeps its emphasis."""
-    wanted = options.get("normalize_gradients", job.normalize_gradients)
     if wanted == job.normalize_gradients:
         return job
+    registry = context.registry
     terms = tuple(
         replace(
             t, weight=t.weight * _usual_weight(registry, t.loss, wanted) / _usual_weight(registry, t.loss, not wanted)
@@ -201,9 +145,152 @@ def _with_normalization(job: Job, registry: Registry, options: Options) -> Job:
     return replace(job, terms=terms, normalize_gradients=wanted)
 
 
+def with_losses(job: Job, texts: Sequence[str], context: Context) -> Job:
+    """Let losses take the places of those of their roles; losses of a role that is not exclusive are added."""
+    from nst_core.components.roles import ROLES
+
+    terms = list(job.terms)
+    choices = [_choice(context, text) for text in texts]
+    for role in ROLES.values():
+        chosen = [c for c in choices if c.role == role.name]
+        if not chosen:
+            continue
+        names = {c.name for c in chosen}
+        old = [t for t in terms if context.role(t) == role.name and (role.exclusive or t.loss in names)]
+        kept = [t for t in terms if t not in old]
+        terms = kept + [t for c in chosen if (t := _term(c, old, job, context)) is not None]
+    order = list(ROLES)
+    return replace(job, terms=tuple(sorted(terms, key=lambda t: order.index(context.role(t)))))
+
+
+def with_weight(role: str) -> Apply:
+    """Return what sets the weight of the losses of a role; zero removes them. A weight given with a loss stays."""
+
+    def apply(job: Job, weight: float, context: Context) -> Job:
+        explicit = {c.name for c in _choices(context) if c.weight is not None}
+        terms = [
+            t if context.role(t) != role or t.loss in explicit else replace(t, weight=float(weight)) if weight else None
+            for t in job.terms
+        ]
+        return replace(job, terms=tuple(t for t in terms if t is not None))
+
+    return apply
+
+
+def with_layers(role: str) -> Apply:
+    """Return what sets the layers of the losses of a role. Layers given with a loss stay."""
+
+    def apply(job: Job, layers: Sequence[str], context: Context) -> Job:
+        explicit = {c.name for c in _choices(context) if c.layers is not None}
+        names, factors = parse_layers(layers)
+        terms = tuple(
+            t if context.role(t) != role or t.loss in explicit else replace(t, layers=names, layer_weights=factors)
+            for t in job.terms
+        )
+        return replace(job, terms=terms)
+
+    return apply
+
+
+def without_losses(job: Job, names: Sequence[str], context: Context) -> Job:  # noqa: ARG001
+    """Remove losses by name."""
+    from nst_core.errors import unknown_name
+
+    terms = list(job.terms)
+    for name in names:
+        if name not in {t.loss for t in terms}:
+            raise unknown_name("loss of this job", name, {t.loss for t in terms})
+        terms = [t for t in terms if t.loss != name]
+    return replace(job, terms=tuple(terms))
+
+
+def with_size(job: Job, size: int, context: Context) -> Job:
+    """Set the size; the levels of a recipe that are above it go, and a larger picture gets new ones."""
+    if "levels" in context.given:
+        levels: tuple[int, ...] | None = ()  # set by that option
+    elif job.levels is None or size > job.size:
+        levels = None
+    else:
+        levels = tuple(level for level in job.levels if level < size)
+    return replace(job, size=size, levels=levels)
+
+
+def with_levels(job: Job, text: str, context: Context) -> Job:
+    """Read "auto", "off" or sizes from small to large, of which the last is the size of the picture."""
+    if text == "auto":
+        return replace(job, levels=None)
+    if text == "off":
+        return replace(job, levels=())
+    try:
+        sizes = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise JobError(f"levels must be auto, off, or sizes like 256,512,1024, not '{text}'") from None
+    if sizes[0] < 1 or list(sizes) != sorted({*sizes}):
+        raise JobError(f"levels must grow, like 256,512,1024, not {text}")
+    size = context.given.get("size")
+    if size is not None and sizes[-1] != size:
+        raise JobError(f"the last level is the size of the picture, but levels are {text} and the size is {size}")
+    return replace(job, size=sizes[-1], levels=sizes[:-1])
+
+
+def with_blend(job: Job, weights: Sequence[float], context: Context) -> Job:  # noqa: ARG001
+    """Give every style its share of the blend."""
+    if len(weights) != len(job.styles):
+        raise JobError(
+            f"{len(weights)} blend weights are given for {len(job.styles)} style images; give one for each style"
+        )
+    for weight in weights:
+        if not (math.isfinite(weight) and weight >= 0):
+            raise JobError(f"blend weights must be finite and not negative, not {weight:g}")
+    if not sum(weights) > 0:
+        raise JobError("blend weights are all zero; give at least one style a positive weight")
+    styles = tuple(replace(s, weight=float(w)) for s, w in zip(job.styles, weights, strict=True))
+    return replace(job, styles=styles)
+
+
+def with_style_scale(job: Job, scale: float, context: Context) -> Job:  # noqa: ARG001
+    """Set the scale of all style images."""
+    if not job.styles:
+        Source(scale=scale)  # says what is wrong with it
+    return replace(job, styles=tuple(replace(style, scale=float(scale)) for style in job.styles))
+
+
+def with_style_transform(job: Job, text: str, context: Context) -> Job:
+    """Set the transform of all style images; "none" removes it."""
+    transform = None if text == "none" else context.component("transform", text)
+    return replace(job, styles=tuple(replace(style, transform=transform) for style in job.styles))
+
+
+def _usual_weight(registry: Registry, loss: str, normalized: bool, preset: str = "") -> float:
+    """Return the weight at which a loss suits a preset: its own default, in proportion to the preset's for its role."""
+    cls: type[Loss] = registry.get("loss", loss).cls
+    tuned, wanted = registry.preset(), registry.preset(preset)
+    usual, weight = (_weight_of_role(registry, p.losses, cls.role) for p in (tuned, wanted))
+    own = usual if cls.default_weight is None else cls.default_weight
+    return (tuned.normalized[cls.role] if normalized else own) * weight / usual
+
+
+def _weight_of_role(registry: Registry, losses: Mapping[str, float], role: str) -> float:
+    """Return the weight of a preset's loss of some role, one where it has none."""
+    return next((weight for loss, weight in losses.items() if registry.get("loss", loss).role == role), 1.0)
+
+
+def _usual_layers(registry: Registry, loss: str, extractor: Component) -> tuple[str, ...]:
+    """Return the layers that a loss looks at unless told otherwise."""
+    from nst_core.components.extractor import PIXELS
+
+    cls: type[Loss] = registry.get("loss", loss).cls
+    network: type[Extractor] = registry.get("extractor", extractor.name).cls
+    if cls.default_layers:
+        known = {PIXELS, *registry.create("extractor", extractor).taps()}
+        if known.issuperset(cls.default_layers):
+            return cls.default_layers
+    return {"content": network.content_layers, "style": network.style_layers}.get(cls.role, ())
+
+
 @dataclass(frozen=True)
 class _Choice:
-    """A loss named by ``plugins``: its term without defaults."""
+    """A loss that was named: its term without defaults."""
 
     name: str
     role: str
@@ -212,30 +299,16 @@ class _Choice:
     params: Mapping[str, Any]
 
 
-def _with_terms(job: Job, registry: Registry, options: Options) -> list[Term]:
-    terms = list(job.terms)
-    choices = [_choice(registry, text) for text in options.get("plugins", ())]
-    for role in ("content", "style", "regularizer"):
-        chosen = [c for c in choices if c.role == role]
-        if not chosen:
-            continue
-        names = {c.name for c in chosen}
-        old = [t for t in terms if _role(registry, t) == role and (role != "regularizer" or t.loss in names)]
-        kept = [t for t in terms if t not in old]
-        terms = kept + [t for c in chosen if (t := _term(c, old, job, registry)) is not None]
-    terms = _reweighted(terms, registry, options, explicit={c.name for c in choices if c.weight is not None})
-    terms = _relayered(terms, registry, options, explicit={c.name for c in choices if c.layers is not None})
-    for name in options.get("without", ()):
-        if name not in {t.loss for t in terms}:
-            raise unknown_name("loss of this job", name, {t.loss for t in terms})
-        terms = [t for t in terms if t.loss != name]
-    order = ("content", "style", "regularizer")
-    return sorted(terms, key=lambda t: order.index(_role(registry, t)))
+def _choices(context: Context) -> list[_Choice]:
+    return [_choice(context, text) for text in context.given.get("plugins", ())]
 
 
-def _choice(registry: Registry, text: str) -> _Choice:
+def _choice(context: Context, text: str) -> _Choice:
+    from nst_core.components.parameters import parse_spec
+    from nst_core.components.registry import TERM_FIELDS
+
     spec = parse_spec(text)
-    entry = registry.get("loss", spec.name)
+    entry = context.registry.get("loss", spec.name)
     own = {k: v for k, v in spec.params.items() if k not in TERM_FIELDS}
     weight = spec.params.get("weight")
     layers = spec.params.get("layers")
@@ -244,12 +317,13 @@ def _choice(registry: Registry, text: str) -> _Choice:
         role=entry.role,
         weight=None if weight is None else _number(str(weight), f"the weight of '{spec.name}'"),
         layers=None if layers is None else parse_layers(str(layers).split("+")),
-        params=registry.checked("loss", Component(spec.name, own)).params,
+        params=context.registry.checked("loss", Component(spec.name, own)).params,
     )
 
 
-def _term(choice: _Choice, old: Sequence[Term], job: Job, registry: Registry) -> Term | None:
+def _term(choice: _Choice, old: Sequence[Term], job: Job, context: Context) -> Term | None:
     """Make the term of a chosen loss; what it leaves open comes from the loss, then from the term it replaces."""
+    registry = context.registry
     before = next((t for t in old if t.loss == choice.name), None) or next(iter(old), None)
     weight = choice.weight
     if weight is None:
@@ -268,32 +342,7 @@ def _term(choice: _Choice, old: Sequence[Term], job: Job, registry: Registry) ->
     return Term(choice.name, weight, layers, factors, choice.params)
 
 
-def _reweighted(terms: Iterable[Term], registry: Registry, options: Options, explicit: set[str]) -> list[Term]:
-    given = {"content": options.get("content_weight"), "style": options.get("style_weight")}
-    changed = []
-    for term in terms:
-        weight = given.get(_role(registry, term))
-        if weight is None or term.loss in explicit:
-            changed.append(term)
-        elif weight != 0:
-            changed.append(replace(term, weight=float(weight)))
-    return changed
-
-
-def _relayered(terms: Iterable[Term], registry: Registry, options: Options, explicit: set[str]) -> list[Term]:
-    given = {"content": options.get("content_layers"), "style": options.get("style_layers")}
-    changed = []
-    for term in terms:
-        layers = given.get(_role(registry, term))
-        if layers is None or term.loss in explicit:
-            changed.append(term)
-        else:
-            names, factors = parse_layers(layers)
-            changed.append(replace(term, layers=names, layer_weights=factors))
-    return changed
-
-
-def parse_layers(texts: Iterable[str]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+def parse_layers(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """Parse layers written ``NAME`` or ``NAME=FACTOR``; return the names, and the factors if any is given."""
     names, factors = [], []
     for text in texts:

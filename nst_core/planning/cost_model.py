@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -11,54 +11,56 @@ from torch import Tensor
 
 from nst_core.components import Optimizer
 from nst_core.components.registry import Registry
-from nst_core.engine.prepare import bind_terms, network_for
 from nst_core.job.schema import Component, Job
+from nst_core.objective.networks import network_for
 from nst_core.objective.objective import Objective
-from nst_core.runtime.cache import Shared, spelled
+from nst_core.objective.targets import TargetImage, Targets
+from nst_core.objective.terms import bind_terms
+from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_dtype
-from nst_core.runtime.memory import PeakMemory, used
+from nst_core.runtime.memory import PeakMemory, memory_in_use
 
-__all__ = ["Probe"]
+__all__ = ["CostModel"]
 
 # Images that are held at once besides the optimizer's: content, initial and best one, point, picture, gradient, and
 # what a step of the optimizer makes on the way.
 IMAGES = 11
 IMAGE_BYTES = 12  # of a pixel: three float32
-PROBES = ((192, 256), (384, 512))
-PROBE_IMAGES = 6  # content, style, picture, leaf, gradient, and the gradient's sum
+SAMPLE_SIZES = ((192, 256), (384, 512))
+SAMPLE_IMAGES = 6  # content, style, picture, leaf, gradient, and the gradient's sum
 
 
-class Probe:
-    """What an evaluation costs on this machine.
+class CostModel:
+    """What an evaluation of a job costs on this machine, measured with its very network, losses and precision.
 
     Attributes:
         base: bytes in use before it.
         tile_bytes: for every pixel of a tile.
         seconds: of an evaluation, for every pixel.
         forward_seconds: of the part without gradients, which most tiles do twice.
-        tiling: of the network.
+        tiling: stride and halo of the job's objective; leaves images whole.
         untileable: losses that cannot be computed in tiles.
     """
 
-    def __init__(self, job: Job, registry: Registry, shared: Shared, device: torch.device) -> None:
+    def __init__(self, job: Job, registry: Registry, cache: Cache, device: torch.device) -> None:
         self._job, self._registry = job, registry
-        self._optimizers: dict[Hashable, float] = {}
+        self._optimizers: dict[Component, float] = {}
         self._generator = torch.Generator().manual_seed(0)
-        self._made = made = network_for(job, registry, shared, device, choose_dtype(job.precision, device))
-        deepest = max((made.extractor.taps()[layer].stride for layer in made.layers), default=1)
+        self._network = network = network_for(job, registry, cache, device, choose_dtype(job.precision, device))
+        deepest = max((network.extractor.taps()[layer].stride for layer in network.layers), default=1)
         self._peak(64 + deepest, 64 + deepest, device)  # threads start, libraries make their plans
-        self.base = used(device)
-        peaks = [self._peak(height, width, device) for height, width in PROBES]
-        (small, large), objective = (h * w for h, w in PROBES), self._objective
-        self._kept = sum(map(_nbytes, objective.targets())) / large
+        self.base = memory_in_use(device)
+        peaks = [self._peak(height, width, device) for height, width in SAMPLE_SIZES]
+        (small, large), objective, targets = (h * w for h, w in SAMPLE_SIZES), self._objective, self._targets
+        self._target_bytes = sum(map(_nbytes, targets.by_term)) / large
         growth = (peaks[1] - peaks[0]) / (large - small)
-        self.tile_bytes = max(float(IMAGE_BYTES), growth - self._kept - PROBE_IMAGES * IMAGE_BYTES)
+        self.tile_bytes = max(float(IMAGE_BYTES), growth - self._target_bytes - SAMPLE_IMAGES * IMAGE_BYTES)
         self._fixed = max(0.0, peaks[0] - self.base - growth * small)
-        image = self._image(*PROBES[1], device)
-        self.seconds = _time(lambda: objective.evaluate(image), device) / large
+        image = self._image(*SAMPLE_SIZES[1], device)
+        self.seconds = _time(lambda: objective.evaluate(image, targets), device) / large
         with torch.no_grad():
-            self.forward_seconds = _time(lambda: objective(image), device) / large
-        self.tiling = objective.tiling
+            self.forward_seconds = _time(lambda: objective(image, targets), device) / large
+        self.tiling = objective.geometry
         self.untileable = objective.untileable
 
     def _image(self, height: int, width: int, device: torch.device) -> Tensor:
@@ -66,25 +68,22 @@ class Probe:
 
     def _peak(self, height: int, width: int, device: torch.device) -> int:
         with PeakMemory(device) as peak:
-            made = self._made
-            self._objective = Objective(
-                made.network,
-                made.layers,
-                bind_terms(self._job, self._registry, made.extractor),
-                taps=made.extractor.taps(),
-                heads=made.heads,
-                content=self._image(height, width, device),
-                style=self._image(height, width, device),
-            )
-            self._objective.evaluate(self._image(height, width, device))
+            self._objective, self._targets = self._problem(height, width, device)
+            self._objective.evaluate(self._image(height, width, device), self._targets)
         return peak.bytes
+
+    def _problem(self, height: int, width: int, device: torch.device) -> tuple[Objective, Targets]:
+        network = self._network
+        objective = network.objective(bind_terms(self._job, self._registry, network.extractor))
+        content = [TargetImage(self._image(height, width, device))]
+        styles = [TargetImage(self._image(height, width, device), share) for share in self._job.blend or (1.0,)]
+        return objective, objective.targets({"content": content, "style": styles})
 
     def pixel_bytes(self, optimizer: Component) -> float:
         """Return what a pixel of the pastiche needs whatever the tiles."""
-        key = spelled(optimizer)
-        if key not in self._optimizers:
-            self._optimizers[key] = _optimizer_bytes(optimizer, self._registry)
-        return IMAGES * IMAGE_BYTES + self._kept + self._optimizers[key]
+        if optimizer not in self._optimizers:
+            self._optimizers[optimizer] = _optimizer_bytes(optimizer, self._registry)
+        return IMAGES * IMAGE_BYTES + self._target_bytes + self._optimizers[optimizer]
 
     def floor(self, pixels: int, optimizer: Component) -> float:
         """Return what a pastiche needs whatever the tiles, the process included."""

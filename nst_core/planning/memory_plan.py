@@ -10,17 +10,19 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from nst_core.components import Optimizer
 from nst_core.components.registry import Registry
 from nst_core.errors import JobError
-from nst_core.job.schedule import Scale
+from nst_core.job.schedule import Level
 from nst_core.job.schema import Component, Job
 from nst_core.objective.tiling import Tiling
-from nst_core.planning.cost_model import Probe
-from nst_core.runtime.cache import Shared
+from nst_core.planning.cost_model import CostModel
+from nst_core.planning.resources import Resources
+from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_device
-from nst_core.runtime.memory import available, shown
+from nst_core.runtime.memory import format_memory, memory_available
 
-__all__ = ["Fit", "Plan", "ScalePlan", "fit", "fit_again", "make_plan"]
+__all__ = ["Allocation", "LevelPlan", "MemoryPlan", "allocate", "less_memory", "make_plan"]
 
 # Nothing is measured, and nothing is tiled, where this much for every pixel would fit: more than any job needs.
 PLENTY = 8000
@@ -28,24 +30,22 @@ PLENTY = 8000
 SHARE = 0.85
 # Tiles that cost more than this, for their overlaps, are a reason to shorten the optimizer's memory.
 COSTLY = 1.4
-LEAST_HISTORY = 3
-HISTORY = "history"
 
 
 @dataclass(frozen=True)
-class ScalePlan:
-    """One scale of a plan.
+class LevelPlan:
+    """One resolution level of a plan.
 
     Attributes:
         height: of the pastiche in pixels.
-        width: likewise.
-        evaluations: at this scale.
+        width: of the pastiche in pixels.
+        evaluations: at this level.
         rows: of tiles.
         columns: of tiles.
         tile: most pixels of a tile, its margin included.
         overlap: pixels computed for every pixel of the image.
         bytes: of memory at the peak.
-        seconds: that the scale takes.
+        seconds: that the level takes.
     """
 
     height: int
@@ -60,146 +60,137 @@ class ScalePlan:
 
 
 @dataclass(frozen=True)
-class Plan:
+class MemoryPlan:
     """What a job would do and need.
 
     Attributes:
-        scales: from small to large.
+        levels: from small to large.
         limit: bytes that may be used.
         floor: bytes that are needed whatever the tiles: process, pastiche, targets and the optimizer's memory.
-        history: what the optimizer is to remember, where that was shortened; 0 where it was not.
+        optimizer: the optimizer, with parameters that need less memory where that was needed.
+        optimizer_reduced: whether it was.
         fits: whether the peak is within the limit.
         advice: what to do where it does not fit, else "".
     """
 
-    scales: tuple[ScalePlan, ...]
+    levels: tuple[LevelPlan, ...]
     limit: int
     floor: float
-    history: int
+    optimizer: Component
+    optimizer_reduced: bool
     fits: bool
     advice: str
 
     @property
     def bytes(self) -> float:
         """Peak of memory."""
-        return max(scale.bytes for scale in self.scales)
+        return max(level.bytes for level in self.levels)
 
     @property
     def seconds(self) -> float:
-        """Time of all scales."""
-        return sum(scale.seconds for scale in self.scales)
+        """Time of all levels."""
+        return sum(level.seconds for level in self.levels)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        return asdict(self) | {"bytes": self.bytes, "seconds": self.seconds}
+        optimizer = {"name": self.optimizer.name, "params": dict(self.optimizer.params)}
+        plain = asdict(replace(self, optimizer=Component(self.optimizer.name)))
+        return plain | {"optimizer": optimizer, "bytes": self.bytes, "seconds": self.seconds}
 
 
 @dataclass(frozen=True)
-class Fit:
-    """How a job is to be run.
+class Allocation:
+    """How a job is to be run with the memory that there is.
 
     Attributes:
-        job: the job, with a shorter memory of the optimizer where that was needed.
-        most_pixels: of a tile; ``None`` for images as a whole.
+        optimizer: the job's, with parameters that need less memory where that was needed.
+        max_pixels: of a tile; ``None`` for images as a whole.
         remark: what the user should know, or "".
     """
 
-    job: Job
-    most_pixels: int | None = None
+    optimizer: Component
+    max_pixels: int | None = None
     remark: str = ""
 
 
-def fit(
+def allocate(
     job: Job,
-    scales: tuple[Scale, ...],
+    levels: tuple[Level, ...],
     size: tuple[int, int],
     registry: Registry,
-    shared: Shared,
-    *,
-    tile: str | int = "auto",
-    limit: int | None = None,
-) -> Fit:
-    """Choose tiles, and a history of the optimizer, such that a job fits into memory.
+    cache: Cache,
+    resources: Resources,
+) -> Allocation:
+    """Choose tiles, and how much the optimizer remembers, such that a job fits into memory.
 
     Args:
-        job: what to do.
-        scales: its scales.
-        size: height and width of its pastiche.
+        job: the job.
+        levels: its resolution levels.
+        size: height and width of its pastiche in pixels.
         registry: where names are looked up.
-        shared: what the run computed already.
-        tile: "auto", "off", or the side of a square tile in pixels, its margin included.
-        limit: bytes that may be used; ``None`` takes most of what is available.
+        cache: networks of the session.
+        resources: what may be used.
 
     Raises:
         JobError: it does not fit; says what would.
     """
     device = choose_device(job.device)
     pixels = size[0] * size[1]
-    if tile == "off":
-        return Fit(job)
-    if isinstance(tile, int):
-        return Fit(job, tile * tile)
-    if limit is None and pixels * PLENTY < SHARE * available(device):
-        return Fit(job)
-    plan = make_plan(job, scales, size, registry, shared, limit=limit)
+    if resources.tile == "off":
+        return Allocation(job.optimizer)
+    if isinstance(resources.tile, int):
+        return Allocation(job.optimizer, resources.tile**2)
+    if resources.memory_limit is None and pixels * PLENTY < SHARE * memory_available(device):
+        return Allocation(job.optimizer)
+    plan = make_plan(job, levels, size, registry, cache, resources)
     if not plan.fits:
-        raise JobError(
-            f"{size[1]}×{size[0]} pixels need {shown(plan.bytes)}, and {shown(plan.limit)} may be used. {plan.advice}"
-        )
-    last = plan.scales[-1]
+        needed, allowed = format_memory(plan.bytes), format_memory(plan.limit)
+        raise JobError(f"{size[1]}×{size[0]} pixels need {needed}, and {allowed} may be used. {plan.advice}")
+    last = plan.levels[-1]
     remarks = []
-    if plan.history:
-        job = replace(job, optimizer=Component(job.optimizer.name, {**job.optimizer.params, HISTORY: plan.history}))
-        remarks.append(f"the optimizer remembers {plan.history} steps, to fit into {shown(plan.limit)}")
+    if plan.optimizer_reduced:
+        changed = [f"{k}={v}" for k, v in plan.optimizer.params.items() if job.optimizer.params.get(k) != v]
+        remarks.append(f"the optimizer runs with {', '.join(changed)}, to fit into {format_memory(plan.limit)}")
     if last.rows * last.columns > 1:
-        remarks.append(f"computed in {last.rows}×{last.columns} tiles, to fit into {shown(plan.limit)}")
-    return Fit(job, last.tile if last.rows * last.columns > 1 else None, "; ".join(remarks))
-
-
-def fit_again(job: Job, before: Job, most_pixels: int | None) -> Fit:
-    """Return the fit of a job that was begun before: the same pixels need the same tiles and the same history."""
-    params = {key: value for key, value in before.optimizer.params.items() if key != HISTORY}
-    if job.optimizer == Component(before.optimizer.name, params):
-        job = replace(job, optimizer=before.optimizer)
-    return Fit(job, most_pixels)
+        remarks.append(f"computed in {last.rows}×{last.columns} tiles, to fit into {format_memory(plan.limit)}")
+    return Allocation(plan.optimizer, last.tile if last.rows * last.columns > 1 else None, "; ".join(remarks))
 
 
 def make_plan(
     job: Job,
-    scales: tuple[Scale, ...],
+    levels: tuple[Level, ...],
     size: tuple[int, int],
     registry: Registry,
-    shared: Shared,
-    *,
-    tile: str | int = "auto",
-    limit: int | None = None,
-) -> Plan:
-    """Measure what evaluations cost here, and lay a job out; see :func:`fit`."""
+    cache: Cache,
+    resources: Resources,
+) -> MemoryPlan:
+    """Measure what evaluations cost here, and lay a job out; see :func:`allocate`."""
     device = choose_device(job.device)
-    probe = Probe(job, registry, shared, device)
-    most = limit or int(probe.base + SHARE * available(device))
-    layouts = [_layout(probe, component, size, tile, most) for component in _shorter_and_shorter(job, registry)]
+    costs = CostModel(job, registry, cache, device)
+    most = resources.memory_limit or int(costs.base + SHARE * memory_available(device))
+    layouts = [_layout(costs, component, size, resources.tile, most) for component in less_memory(job, registry)]
     fitting = [layout for layout in layouts if layout.fits]
     cheap = next((layout for layout in fitting if layout.overlap <= COSTLY), None)
     chosen = cheap or min(fitting, key=lambda layout: layout.overlap, default=layouts[-1])
     longest = max(size)
-    rows = []
-    for scale in scales:
-        height, width = (max(1, round(side * scale.size / longest)) for side in size)
-        rows.append(_scale_plan(probe, chosen, (height, width), scale.steps))
-    return Plan(
-        scales=tuple(rows),
+    planned = []
+    for level in levels:
+        height, width = (max(1, round(side * level.size / longest)) for side in size)
+        planned.append(_level_plan(costs, chosen, (height, width), level.steps))
+    return MemoryPlan(
+        levels=tuple(planned),
         limit=most,
         floor=chosen.floor,
-        history=0 if chosen is layouts[0] else int(chosen.optimizer.params[HISTORY]),
+        optimizer=chosen.optimizer,
+        optimizer_reduced=chosen is not layouts[0],
         fits=bool(fitting),
-        advice="" if fitting else _advice(probe, layouts[-1], size, most, registry),
+        advice="" if fitting else _advice(costs, layouts[-1], size, most, registry),
     )
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """One way to lay out the largest scale: ``tiling`` with or without a limit, ``overlap`` infinite if that fails."""
+    """One way to lay out the largest level: ``tiling`` with or without a limit, ``overlap`` infinite if that fails."""
 
     optimizer: Component
     floor: float
@@ -208,63 +199,71 @@ class _Layout:
     fits: bool
 
 
-def _layout(probe: Probe, optimizer: Component, size: tuple[int, int], tile: str | int, limit: int) -> _Layout:
+def _layout(costs: CostModel, optimizer: Component, size: tuple[int, int], tile: str | int, limit: int) -> _Layout:
     pixels = size[0] * size[1]
-    floor = probe.floor(pixels, optimizer)
-    room = (limit - floor) / probe.tile_bytes
-    whole = replace(probe.tiling, most_pixels=None)
-    if tile == "off" or probe.untileable or (tile == "auto" and room >= pixels):
+    floor = costs.floor(pixels, optimizer)
+    room = (limit - floor) / costs.tile_bytes
+    whole = replace(costs.tiling, max_pixels=None)
+    if tile == "off" or costs.untileable or (tile == "auto" and room >= pixels):
         return _Layout(optimizer, floor, whole, 1.0, room >= pixels)
-    tiling = replace(probe.tiling, most_pixels=tile * tile if isinstance(tile, int) else max(1, int(room)))
+    tiling = replace(costs.tiling, max_pixels=tile * tile if isinstance(tile, int) else max(1, int(room)))
     try:
         tiles = tiling.tiles(*size)
     except JobError:
         if isinstance(tile, int):
             raise
-        return _Layout(optimizer, floor, replace(tiling, most_pixels=tiling.least_pixels), math.inf, False)
+        return _Layout(optimizer, floor, replace(tiling, max_pixels=tiling.min_pixels), math.inf, False)
     fits = max(one.pixels for one in tiles) <= room
     return _Layout(optimizer, floor, tiling, sum(one.pixels for one in tiles) / pixels, fits)
 
 
-def _scale_plan(probe: Probe, layout: _Layout, size: tuple[int, int], steps: int) -> ScalePlan:
+def _level_plan(costs: CostModel, layout: _Layout, size: tuple[int, int], steps: int) -> LevelPlan:
     height, width = size
     rows, columns = layout.tiling.grid(height, width)
     tiles = layout.tiling.tiles(height, width)
     largest = max(tile.pixels for tile in tiles)
     computed = sum(tile.pixels for tile in tiles)
-    each = probe.seconds * computed + probe.forward_seconds * (computed - tiles[-1].pixels)
-    peak = probe.floor(height * width, layout.optimizer) + probe.tile_bytes * largest
-    return ScalePlan(height, width, steps, rows, columns, largest, computed / (height * width), peak, each * steps)
+    each = costs.seconds * computed + costs.forward_seconds * (computed - tiles[-1].pixels)
+    peak = costs.floor(height * width, layout.optimizer) + costs.tile_bytes * largest
+    return LevelPlan(height, width, steps, rows, columns, largest, computed / (height * width), peak, each * steps)
 
 
-def _advice(probe: Probe, layout: _Layout, size: tuple[int, int], limit: int, registry: Registry) -> str:
+def _advice(costs: CostModel, layout: _Layout, size: tuple[int, int], limit: int, registry: Registry) -> str:
     pixels = size[0] * size[1]
     ways = []
-    if probe.untileable:
-        ways.append(f"'{probe.untileable[0]}' cannot be computed in tiles: use a loss on statistics or positions")
-    least = probe.tile_bytes * (pixels if probe.untileable else probe.tiling.least_pixels)
-    adam = Component("adam")
-    if layout.optimizer.name != "adam" and "adam" in {entry.name for entry in registry.entries("optimizer")}:
-        floor = probe.floor(pixels, adam)
-        if floor + least <= limit:
-            ways.append(f"use --optimizer adam, which needs {shown(floor + least)}")
-    each = probe.pixel_bytes(layout.optimizer) + (probe.tile_bytes if probe.untileable else 0.0)
-    left = limit - probe.floor(0, layout.optimizer) - (0.0 if probe.untileable else least)
+    if costs.untileable:
+        ways.append(f"'{costs.untileable[0]}' cannot be computed in tiles: use a loss on statistics or positions")
+    least = costs.tile_bytes * (pixels if costs.untileable else costs.tiling.min_pixels)
+    for entry in registry.entries("optimizer"):
+        if entry.name == layout.optimizer.name:
+            continue
+        try:
+            needed = costs.floor(pixels, Component(entry.name)) + least
+        except Exception:  # noqa: S112 - a third party's optimizer that nobody asked for
+            continue
+        if needed <= limit:
+            ways.append(f"use --optimizer {entry.name}, which needs {format_memory(needed)}")
+    each = costs.pixel_bytes(layout.optimizer) + (costs.tile_bytes if costs.untileable else 0.0)
+    left = limit - costs.floor(0, layout.optimizer) - (0.0 if costs.untileable else least)
     if left > 0:
         ways.append(f"use --size {int(math.sqrt(left / each / pixels) * max(size))} or less")
-    named = f"The pastiche and the memory of '{layout.optimizer.name}' alone need {shown(layout.floor)}. "
+    named = f"The pastiche and the memory of '{layout.optimizer.name}' alone need {format_memory(layout.floor)}. "
     return named + ("; or ".join(ways)[:1].upper() + "; or ".join(ways)[1:] if ways else "Use another machine") + "."
 
 
-def _shorter_and_shorter(job: Job, registry: Registry) -> list[Component]:
-    """Return the optimizer, and with half its history again and again where it has one that nobody chose."""
+def less_memory(job: Job, registry: Registry) -> list[Component]:
+    """Return the optimizer of a job, and after it what it becomes as it gives up memory again and again.
+
+    Parameters that somebody chose stay as they are.
+    """
     component = job.optimizer
     found = [component]
-    parameter = next((p for p in registry.get("optimizer", component.name).parameters if p.name == HISTORY), None)
-    if parameter is None or HISTORY in component.params:
-        return found
-    length = int(parameter.default) // 2
-    while length >= LEAST_HISTORY:
-        found.append(Component(component.name, {**component.params, HISTORY: length}))
-        length //= 2
-    return found
+    while True:
+        optimizer: Optimizer = registry.create("optimizer", component)
+        smaller = optimizer.with_less_memory()
+        if smaller is None or smaller.keys() & job.optimizer.params.keys():
+            return found
+        component = registry.checked("optimizer", Component(component.name, {**component.params, **smaller}))
+        if component in found:
+            return found
+        found.append(component)

@@ -8,7 +8,7 @@ from types import FrameType
 
 from nst_core.components.registry import Entry, Registry
 from nst_core.errors import BrokenContractError, NstError, PluginError, is_out_of_memory
-from nst_core.plugins.discovery import BUILTIN
+from nst_core.plugins.entry_points import BUILTIN
 
 __all__ = ["naming_plugins"]
 

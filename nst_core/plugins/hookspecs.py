@@ -39,3 +39,23 @@ def nst_register_initializers(register: Register) -> None:
 @hookspec
 def nst_register_optimizers(register: Register) -> None:
     """Register subclasses of :class:`nst_core.Optimizer`."""
+
+
+@hookspec
+def nst_register_parametrizations(register: Register) -> None:
+    """Register subclasses of :class:`nst_core.Parametrization`."""
+
+
+@hookspec
+def nst_register_transforms(register: Register) -> None:
+    """Register subclasses of :class:`nst_core.ImageTransform`."""
+
+
+@hookspec
+def nst_register_presets(register: Register) -> None:
+    """Register subclasses of :class:`nst_core.Preset`."""
+
+
+@hookspec
+def nst_register_commands(app: Any) -> None:
+    """Add commands to ``nst``: ``app`` is a :class:`typer.Typer`. Called when no built-in command has the name."""

@@ -16,7 +16,7 @@ import torch
 from nst_core.errors import JobError
 from nst_core.ops import native
 
-__all__ = ["PeakMemory", "available", "parse_memory", "shown", "used"]
+__all__ = ["PeakMemory", "format_memory", "memory_available", "memory_in_use", "parse_memory"]
 
 _UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
 _BINARY = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
@@ -31,23 +31,23 @@ def parse_memory(text: str) -> int:
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?\s*", text.upper())
     if match is None or not float(match[1]):
-        raise JobError(f"an amount of memory is written 4GB, 1.5GB or 800MB, not '{text}'")
+        raise JobError(f"invalid amount of memory '{text}': write 4GB, 1.5GiB or 800MB")
     return int(float(match[1]) * (_BINARY if match[3] else _UNITS)[match[2]])
 
 
-def shown(amount: float) -> str:
+def format_memory(amount: float) -> str:
     """Write an amount for people."""
     return f"{amount / 1e9:.2f} GB" if amount >= 1e9 else f"{amount / 1e6:.0f} MB"
 
 
-def used(device: torch.device) -> int:
+def memory_in_use(device: torch.device) -> int:
     """Return the bytes that this process uses on a device: resident memory, or what torch has allocated on a GPU."""
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device)
     return int(psutil.Process().memory_info().rss)
 
 
-def available(device: torch.device) -> int:
+def memory_available(device: torch.device) -> int:
     """Return the bytes that can still be had: of the GPU, or of the machine, limits of a container included."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)

@@ -105,12 +105,12 @@ def is_the_same_in_tiles(extractor: Extractor) -> None:
         tiling = Tiling.of([tap])
         side = 2 * tiling.halo + 3 * tiling.stride - tap.stride
         picture, network = image(side, side, dtype=torch.float32), extractor.network([layer])
-        tiles = replace(tiling, most_pixels=tiling.least_pixels).tiles(side, side)
+        tiles = replace(tiling, max_pixels=tiling.min_pixels).tiles(side, side)
         with torch.no_grad():
             (whole,) = network(picture)
             for tile in (tiles[0], tiles[len(tiles) // 2], tiles[-1]):
                 (found,) = network(tile.cut(picture))
-                own, expected = tile.own(found, tap.stride), tile.place(whole, tap.stride)
+                own, expected = tile.interior(found, tap.stride), tile.place(whole, tap.stride)
                 require(
                     own.shape == expected.shape,
                     f"a tile of {layer} has {own.shape[-1]} positions across, "

@@ -11,10 +11,13 @@ from nst_core.components import (
     Extractor,
     FeatureLoss,
     ImageLoss,
+    ImageTransform,
     Initializer,
     Loss,
     Optimizer,
+    Parametrization,
     PointwiseLoss,
+    Preset,
     StatisticLoss,
 )
 from nst_core.components.parameters import parameters_of
@@ -75,7 +78,18 @@ def _variants(component: Callable[..., Any], params: Mapping[str, ParamValue]) -
 def _laws() -> dict[type, tuple[Law, ...]]:
     """Return the laws by kind; imported late, since hypothesis is not there on every user's machine."""
     try:
-        from nst_core.testing import extractors, features, images, initializers, optimizers, pointwise, statistics
+        from nst_core.testing import (
+            extractors,
+            features,
+            images,
+            initializers,
+            optimizers,
+            parametrizations,
+            pointwise,
+            presets,
+            statistics,
+            transforms,
+        )
     except ModuleNotFoundError as error:
         if error.name != "hypothesis":
             raise
@@ -88,4 +102,7 @@ def _laws() -> dict[type, tuple[Law, ...]]:
         Extractor: extractors.LAWS,
         Initializer: initializers.LAWS,
         Optimizer: optimizers.LAWS,
+        Parametrization: parametrizations.LAWS,
+        ImageTransform: transforms.LAWS,
+        Preset: presets.LAWS,
     }

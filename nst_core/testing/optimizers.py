@@ -140,14 +140,26 @@ def takes_every_shape(optimizer: Optimizer) -> None:
 
 
 def works_with_less_memory(optimizer: Optimizer) -> None:
-    """However often it is told to remember less, a new start goes down all the same, and there is an end to it."""
-    _minimize(optimizer, quadratic, _start(), 4)
+    """With the parameters by which it keeps less memory it goes down all the same, and there is an end to them."""
+    cls, params = type(optimizer), dict[str, Any]()
     for _ in range(64):
-        if not optimizer.remember_less():
+        smaller = optimizer.with_less_memory()
+        if smaller is None:
             return
+        params |= smaller
+        optimizer = cls(**params)
         values = _minimize(optimizer, quadratic, _start(), 60)
         require(min(values) < 0.5 * values[0], f"it goes from {values[0]:.4g} to {min(values):.4g} only")
-    fail("it can always remember less, so that an engine without memory would never end")
+    fail("it can always give up more memory, so that an engine without any would never end")
+
+
+def survives_another_objective(optimizer: Optimizer) -> None:
+    """When the objective changes during a run, it goes down on the new one from where it is."""
+    optimizer.start(_start())
+    _, x = _proceed(optimizer, quadratic, _start(), 7)
+    optimizer.objective_changed(x)
+    values, _ = _proceed(optimizer, lambda y: 30 * (y - 0.8).square().sum(), x, 100)
+    require(min(values) < 0.5 * values[0], f"after the change it goes from {values[0]:.4g} to {min(values):.4g} only")
 
 
 LAWS = (
@@ -159,5 +171,6 @@ LAWS = (
     keeps_points_as_they_were,
     takes_every_shape,
     works_with_less_memory,
+    survives_another_objective,
 )
 """All that is demanded of an optimizer."""

@@ -9,6 +9,8 @@ __all__ = [
     "nst_register_initializers",
     "nst_register_losses",
     "nst_register_optimizers",
+    "nst_register_parametrizations",
+    "nst_register_presets",
 ]
 
 
@@ -82,3 +84,20 @@ def nst_register_optimizers(register: Register) -> None:
 
     register("adam", Adam)
     register("lbfgs", Lbfgs)
+
+
+@hookimpl
+def nst_register_parametrizations(register: Register) -> None:
+    """Register what an optimizer can change."""
+    from nst_plugins.parametrizations.pixels import Pixels
+
+    register("pixels", Pixels)
+
+
+@hookimpl
+def nst_register_presets(register: Register) -> None:
+    """Register the weights that were tuned together."""
+    from nst_plugins.presets import ContentPreset, NoisePreset
+
+    register("content", ContentPreset)
+    register("noise", NoisePreset)

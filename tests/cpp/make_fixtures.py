@@ -20,7 +20,7 @@ from scriptable import PlainExtractor, StackExtractor
 from tiny import plugin, tiny_registry
 
 import nst_core as nst
-from nst_core import Component, Extractor, export_extractor, ops
+from nst_core import Component, Extractor, Session, export_extractor, ops
 from nst_core.export import torchscript
 from nst_plugins.extractors.vgg19_lite import Vgg19Lite
 from nst_plugins.losses.gram_style import GramStyle
@@ -94,15 +94,20 @@ def features(extractor: Extractor, layers: list[str], dtype: torch.dtype, image:
 def run(registry: nst.Registry, content: Tensor, style: Tensor, **options: object) -> dict[str, Tensor]:
     """Carry out a job as Python does."""
     result = nst.stylize(
-        content, style, registry=registry, steps=EVALUATIONS, size=2000, device="cpu", precision="fp32", **options
+        content,
+        style,
+        session=Session(registry),
+        steps=EVALUATIONS,
+        size=2000,
+        device="cpu",
+        precision="fp32",
+        **options,
     )
     history = torch.tensor(result.history, dtype=torch.float64)
     start = nst.load_image(content).pixels
     if options.get("preset") == "noise":
         initializer = registry.create("initializer", Component("noise"))
-        start = initializer.initial(
-            tuple(content.shape[-2:]), content=None, style=None, generator=torch.Generator().manual_seed(0)
-        )
+        start = initializer.initial(tuple(content.shape[-2:]), nst.InitialSources(), torch.Generator().manual_seed(0))
     return {"content": content, "style": style, "initial": start, "history": history, "image": result.image}
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from problems import at, problem_of
 
 import nst_core as nst
 from nst_core import load_image
-from nst_core.engine.prepare import resolve
 from nst_core.ops import native
 from nst_core.plugins.discovery import default_registry
 from nst_core.runtime.device import native_bfloat16
@@ -49,9 +49,9 @@ def command(real_weights, real_images, tmp_path):
 
 def loss_of(path, job: nst.Job) -> float:
     """Total loss of a saved picture, computed anew from the file."""
-    ready = resolve(job, default_registry())
+    problem = problem_of(job, default_registry())
     with torch.no_grad():
-        return float(ready.objective(load_image(path).pixels).total)
+        return float(at(problem, load_image(path).pixels).total)
 
 
 def test_the_saved_file_has_the_reported_loss_and_one_seed_gives_one_picture(command):
@@ -95,14 +95,14 @@ def test_bfloat16_sees_the_same_picture(real_weights, real_images):
 @pytest.mark.parametrize("preset", ["content", "noise"])
 def test_bfloat16_reaches_the_loss_of_float32(real_weights, real_images, preset):
     """As many evaluations, and the float32 loss of both pictures within 2 %."""
-    options: nst.Options = {"preset": preset, "size": 160, "steps": 100, "weights": str(real_weights), "device": "cpu"}
+    options = {"preset": preset, "size": 160, "steps": 100, "weights": str(real_weights), "device": "cpu"}
     pair = (real_images / "tubingen.jpg", real_images / "starry_night.jpg")
     losses = {}
     for precision in ("fp32", "bf16"):
         result = nst.stylize(*pair, **options, precision=precision)
-        ready = resolve(replace(result.job, precision="fp32"), default_registry())
+        problem = problem_of(replace(result.job, precision="fp32"), default_registry())
         with torch.no_grad():
-            losses[precision] = float(ready.objective(result.image).total)
+            losses[precision] = float(at(problem, result.image).total)
     assert losses["bf16"] < 1.02 * losses["fp32"]
 
 
@@ -114,15 +114,14 @@ def test_the_real_network_is_the_same_in_tiles(precision, tolerance, real_weight
     """Losses and gradient at a picture on its way, in eight tiles and as a whole."""
     pair = (str(real_images / "tubingen.jpg"), str(real_images / "starry_night.jpg"))
     job = nst.make_job(*pair, size=512, weights=str(real_weights), precision=precision, device="cpu")
-    job = replace(job, scales=())
+    job = replace(job, levels=())
     found = []
-    for most in (None, 330 * 330):
-        ready = resolve(job, default_registry(), most_pixels=most)
-        point = (
-            ready.initial + 0.1 * torch.randn(ready.initial.shape, generator=torch.Generator().manual_seed(0))
-        ).clamp(0, 1)
-        assert len(ready.objective.tiling.tiles(*point.shape[-2:])) == (8 if most else 1)
-        found.append(ready.objective.evaluate(point))
+    for tile in (None, 330):
+        problem = problem_of(job, default_registry(), tile=tile)
+        noise = torch.randn(problem.variable.shape, generator=torch.Generator().manual_seed(0))
+        point = (problem.variable + 0.1 * noise).clamp(0, 1)
+        assert len(problem.tiling.tiles(*problem.size)) == (8 if tile else 1)
+        found.append(problem.evaluate(point)[0])
     whole, tiled = found
     torch.testing.assert_close(tiled.losses, whole.losses, rtol=tolerance, atol=0)
     assert float((tiled.gradient - whole.gradient).norm()) < tolerance * float(whole.gradient.norm())
@@ -154,7 +153,7 @@ def test_the_content_preset_reaches_its_goal(command):
 def test_twenty_kills_at_random_moments_cost_no_pixel(real_weights, real_images, tmp_path):
     """kill -9 by process id, whatever the run is doing, its checkpoint included; the end is the same picture."""
     pair = [str(real_images / "tubingen.jpg"), str(real_images / "starry_night.jpg")]
-    options = ["--weights", str(real_weights), "--scales", "128,256", "--steps", "600", "--device", "cpu", "-q"]
+    options = ["--weights", str(real_weights), "--levels", "128,256", "--steps", "600", "--device", "cpu", "-q"]
     kept = ["--checkpoint", "run.ckpt", "--checkpoint-every", "0s"]
     subprocess.run([NST, "run", *pair, *options, "-o", "whole.png"], check=True, cwd=tmp_path)
     chance = random.Random(0)

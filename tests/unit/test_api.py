@@ -9,7 +9,7 @@ import torch
 from tiny import plugin, tiny_registry
 
 import nst_core
-from nst_core import Job, JobError, StatisticLoss, Term, make_job, reconstruct, stylize, synthesize
+from nst_core import Job, JobError, Session, StatisticLoss, Term, make_job, reconstruct, stylize, synthesize
 
 IMAGE = torch.rand(1, 3, 16, 20, generator=torch.Generator().manual_seed(0))
 
@@ -19,7 +19,7 @@ def terms(job: Job) -> dict[str, float]:
 
 
 def made(registry, **options) -> Job:
-    return make_job("a.jpg", "b.jpg", registry=registry, **({"extractor": "tiny"} | options))
+    return make_job("a.jpg", "b.jpg", session=Session(registry), **({"extractor": "tiny"} | options))
 
 
 def test_presets(registry):
@@ -35,7 +35,7 @@ def test_presets(registry):
 
 def test_default_layers_are_those_of_the_extractor(registry):
     assert [t.layers for t in made(registry).terms] == [("b",), ("a", "b", "c")]
-    vgg = make_job("a.jpg", "b.jpg", registry=registry)
+    vgg = make_job("a.jpg", "b.jpg", session=Session(registry))
     assert vgg.terms[0].layers == ("conv3_4",)
     assert vgg.terms[1].layers == ("conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4")
 
@@ -107,16 +107,16 @@ def test_choices_that_make_no_sense_are_explained(registry, options, message):
 
 def test_options_change_only_what_they_name(registry):
     base = made(registry, preset="noise", style_weight=3, steps=7)
-    job = make_job(registry=registry, base=base, steps=9)
+    job = make_job(session=Session(registry), base=base, steps=9)
     assert (job.steps, terms(job), job.initializer.name) == (9, terms(base), "noise")
     assert job.content == base.content
-    vgg = make_job(registry=registry, base=base, extractor="vgg19")
+    vgg = make_job(session=Session(registry), base=base, extractor="vgg19")
     assert vgg.terms[1].layers[0] == "conv1_2"
     assert terms(vgg) == terms(base)
 
 
 def test_stylize_reconstruct_and_synthesize(registry):
-    common = {"registry": registry, "extractor": "tiny", "steps": 12}
+    common = {"session": Session(registry), "extractor": "tiny", "steps": 12}
     assert stylize(IMAGE, IMAGE.flip(3), **common).image.shape == IMAGE.shape
     rebuilt = reconstruct(IMAGE, "b", **common)
     assert rebuilt.losses.keys() == {"mse-content"}
@@ -128,7 +128,7 @@ def test_stylize_reconstruct_and_synthesize(registry):
 
 
 def test_unknown_layers_and_devices(registry):
-    common = {"registry": registry, "extractor": "tiny", "steps": 1}
+    common = {"session": Session(registry), "extractor": "tiny", "steps": 1}
     with pytest.raises(JobError, match=r"unknown layer 'd'"):
         stylize(IMAGE, IMAGE, style_layers=["d"], **common)
     for device, message in (("gpu", "unknown device 'gpu'"), ("cuda:7", "no device 'cuda:7' here"), ("xpu", "xpu")):
@@ -171,7 +171,7 @@ def test_layers_of_a_loss_that_has_layers_of_its_own(registry):
     assert [t.layers for t in both.terms[:2]] == [("b",), ("pixels",)]
     # Layers of another network are no use to this one: it takes the extractor's.
     assert made(registry, plugins=["nn-style"]).terms[1].layers == ("a", "b", "c")
-    vgg = make_job("a.jpg", "b.jpg", registry=registry, plugins=["nn-style"])
+    vgg = make_job("a.jpg", "b.jpg", session=Session(registry), plugins=["nn-style"])
     assert vgg.terms[1].layers == ("conv2_2", "conv3_4", "conv4_4")
     chosen = made(registry, style_layers=["a", "c=0.5"])
     again = made(registry, base=chosen, plugins=["w2-style"]).terms[1]
@@ -196,7 +196,7 @@ def test_the_first_parameter_needs_no_name(registry):
 def test_the_pixels_are_a_layer(registry):
     """A content loss on the pixels alone brings the photograph back from grey, without any network."""
     photo, painting = (torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(i)) for i in (0, 1))
-    options = {"registry": registry, "extractor": "tiny", "device": "cpu"}
+    options = {"session": Session(registry), "extractor": "tiny", "device": "cpu"}
     result = stylize(photo, painting, without=["gram-style"], content_layers=["pixels"], init="noise", **options)
     torch.testing.assert_close(result.image, photo, atol=0.02, rtol=0)
     assert set(result.losses["mse-content"]) == {"pixels"}

@@ -122,13 +122,13 @@ def _table(rows: Sequence[Row]) -> None:
 
 def _convergence(widths: list[int], pair: tuple[str, str], weights: str, steps: int, as_json: bool) -> None:
     from nst_benchmarks.convergence import race
-    from nst_benchmarks.problem import Problem
+    from nst_benchmarks.pair import Pair
     from nst_core import load_image
 
     results = {}
     for width in widths:
         content, style = (load_image(path, size=width).pixels for path in pair)
-        results[f"{width} px"] = race(Problem(content, style, weights), steps, console.say).plain()
+        results[f"{width} px"] = race(Pair(content, style, weights), steps, console.say).plain()
     _tell(results, as_json)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nst_cli import console
-from nst_cli.options import declarations as options
+from nst_cli.options.groups import NetworkOptions
 from nst_core.job.schema import Job
 
 __all__ = ["evaluate"]
@@ -16,18 +16,18 @@ __all__ = ["evaluate"]
 
 def evaluate(
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="The picture to measure.")],
+    options: NetworkOptions,
     content: Annotated[str | None, typer.Option(metavar="FILE", help="Content image to compare with.")] = None,
     style: Annotated[str | None, typer.Option(metavar="FILE", help="Style image to compare with.")] = None,
     style_size: Annotated[
-        int | None, typer.Option(help="Longest side of the style image.", show_default="that of IMAGE")
+        int | None,
+        typer.Option(metavar="PIXELS", help="Longest side of the style image.", show_default="that of IMAGE"),
     ] = None,
     layers: Annotated[
-        str | None, typer.Option(metavar="A,B,…|all", help="Layers.", show_default="those of the presets")
+        str | None,
+        typer.Option(metavar="A,B,…|all", help="Layers to compare at.", show_default="those of the presets"),
     ] = None,
-    extractor: options.Extractor = None,
-    weights: options.Weights = None,
-    device: options.Device = None,
-    as_json: options.Json = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure IMAGE: relative distance of its feature maps to CONTENT, of its Gram matrices to STYLE; total variation.
 
@@ -37,22 +37,20 @@ def evaluate(
 
     nst eval sample:landscape --content sample:landscape --style sample:brushwork
     """
-    from nst_core.api import make_job
+    from nst_core import Session, make_job
     from nst_core.experiments.metrics import evaluate_image
-    from nst_core.plugins.discovery import default_registry
 
-    registry = default_registry()
-    chosen = options.chosen_options(extractor=extractor, weights=weights)
-    component = make_job(registry=registry, **chosen).extractor
+    session = Session()
+    network = {name: value for name, value in options.given.items() if name != "device"}
     metrics = evaluate_image(
         image,
-        registry,
-        component,
+        make_job(session=session, **network).extractor,
+        session=session,
         content=content,
         style=style,
         style_size=style_size,
         layers=layers.split(",") if layers else (),
-        device=device or Job.device,
+        device=options.given.get("device", Job.device),
     )
     if as_json:
         console.out(json.dumps({"image": image, **metrics.to_dict()}, indent=2))

@@ -12,7 +12,8 @@ from nst_cli.commands import plugins_check, plugins_new, plugins_show
 
 if TYPE_CHECKING:
     from nst_core.components.parameters import Parameter
-    from nst_core.components.registry import Entry, Failure, Registry
+    from nst_core.components.registry import Entry, Registry
+    from nst_core.provenance import Failure
 
 __all__ = ["app", "component"]
 

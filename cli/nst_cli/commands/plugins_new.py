@@ -14,13 +14,15 @@ __all__ = ["new"]
 
 def new(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Of the component, such as warm-style.", show_default=False)
+        str, typer.Argument(metavar="NAME", help="Name of the component, such as warm-style.", show_default=False)
     ],
     folder: Annotated[
         Path | None,
         typer.Argument(metavar="[DIR]", help="Where to write the package.", show_default="nst-NAME"),
     ] = None,
-    kind: Annotated[str, typer.Option(help="loss, extractor, initializer or optimizer.")] = "loss",
+    kind: Annotated[
+        str, typer.Option(metavar="KIND", help="Kind of the component; an unknown one lists all.")
+    ] = "loss",
 ) -> None:
     """Write a pip package with a small working component, its tests and a README.
 

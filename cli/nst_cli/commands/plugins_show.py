@@ -62,7 +62,7 @@ def _facts(entry: Entry) -> dict[str, str]:
         return {
             "based on": entry.base,
             "tiles": "exactly" if entry.tileable else "no: it looks at whole maps",
-            "weight": "the preset's" if weight is None else f"{weight:g}, with the preset 'content'",
+            "weight": "the preset's" if weight is None else f"{weight:g}, with the default preset",
             "layers": "the pixels alone" if entry.base == "ImageLoss" else "+".join(layers) or "the extractor's",
         }
     if entry.kind == "extractor":

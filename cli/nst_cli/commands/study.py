@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from nst_cli.options import declarations as options
+from nst_cli.options.expansion import JobOptions
+from nst_cli.options.groups import SAMPLES, FolderOptions, RecipeOptions, ReportOptions
+from nst_core.options.table import IMAGES
 
 __all__ = ["study"]
 
@@ -16,51 +18,37 @@ QUICK = {"size": 128, "steps": 80}
 
 
 def study(
+    folder: FolderOptions,
+    options: JobOptions,
+    recipe: RecipeOptions,
+    report: ReportOptions,
     contents: Annotated[
         list[str] | None,
         typer.Option(
             metavar="A B C",
             help="Photographs; the first serves all parts, all of them the grids.",
             show_default="the bundled samples",
-            rich_help_panel=options.IMAGES,
+            rich_help_panel=IMAGES,
         ),
     ] = None,
     styles: Annotated[
         list[str] | None,
         typer.Option(
             metavar="X Y Z",
-            help="Paintings, likewise.",
+            help="Paintings; the first serves all parts, all of them the grids.",
             show_default="the bundled samples",
-            rich_help_panel=options.IMAGES,
+            rich_help_panel=IMAGES,
         ),
     ] = None,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help=f"{QUICK['size']} px, {QUICK['steps']} steps.", rich_help_panel=options.METHOD),
-    ] = False,
-    output: options.Folder = None,
-    size: Annotated[
-        int | None,
         typer.Option(
-            help="Longest side in pixels; never enlarges.",
-            show_default=f"{FULL['size']}",
-            rich_help_panel=options.IMAGES,
+            "--quick",
+            help=f"Make pictures of {QUICK['size']} px in {QUICK['steps']} steps, not of {FULL['size']} in "
+            f"{FULL['steps']}, where --size and --steps do not say otherwise.",
+            rich_help_panel="Method",
         ),
-    ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(help="Evaluations of the loss.", show_default=f"{FULL['steps']}", rich_help_panel=options.METHOD),
-    ] = None,
-    seed: options.Seed = None,
-    plugin: options.Plugin = None,
-    optimizer: options.Optimizer = None,
-    extractor: options.Extractor = None,
-    weights: options.Weights = None,
-    device: options.Device = None,
-    precision: options.Precision = None,
-    recipe: options.Recipe = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    ] = False,
 ) -> None:
     """Reconstruct from each block, make textures from each block, vary layers and weights, and paint grids.
 
@@ -75,25 +63,13 @@ def study(
     """
     from nst_cli.execution.many import carry_out_all
     from nst_cli.options.recipes import base_job
+    from nst_core import Session
     from nst_core.experiments.study import study_sheets
-    from nst_core.plugins.discovery import default_registry
 
-    chosen = {
-        **(QUICK if quick else FULL),
-        **options.chosen_options(
-            size=size,
-            steps=steps,
-            seed=seed,
-            plugins=plugin,
-            optimizer=optimizer,
-            extractor=extractor,
-            weights=weights,
-            device=device,
-            precision=precision,
-        ),
-    }
+    session = Session()
+    chosen = {**(QUICK if quick else FULL), **options.given}
     # Either sample also serves as the other kind of image, so that there is a grid to look at without any files.
-    contents, styles = contents or [*options.SAMPLES], styles or [*reversed(options.SAMPLES)]
-    sheets = study_sheets(contents, styles, default_registry(), chosen, base_job(recipe, None))
-    folder = output or Path("nst-study-quick" if quick else "nst-study")
-    carry_out_all("Study", sheets, folder, as_json=as_json, quiet=quiet)
+    contents, styles = contents or [*SAMPLES], styles or [*reversed(SAMPLES)]
+    sheets = study_sheets(contents, styles, session, chosen, base_job(recipe.recipe))
+    target = folder.folder or Path("nst-study-quick" if quick else "nst-study")
+    carry_out_all("Study", sheets, session, target, report)

@@ -10,18 +10,14 @@ import typer
 from nst_cli import console
 
 if TYPE_CHECKING:
-    from nst_cli.options.resources import Means
-    from nst_core.job.schema import Job
-    from nst_core.planning.memory_plan import Plan
+    from nst_core import Job, MemoryPlan, Resources, Session
 
 __all__ = ["show_plan"]
 
 
-def show_plan(job: Job, means: Means, *, as_json: bool) -> None:
+def show_plan(job: Job, session: Session, resources: Resources, *, as_json: bool) -> None:
     """Print the plan of a job; exit with code 1 if it does not fit."""
-    from nst_core.engine.run import plan
-
-    found = plan(job, tile=means.tile, memory_limit=means.memory_limit)
+    found = session.plan(job, resources=resources)
     if as_json:
         console.out(json.dumps(found.to_dict(), indent=2))
     else:
@@ -30,24 +26,24 @@ def show_plan(job: Job, means: Means, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _lines(plan: Plan, job: Job) -> list[str]:
+def _lines(plan: MemoryPlan, job: Job) -> list[str]:
     from nst_cli.execution.batch_progress import minutes
-    from nst_core.runtime.memory import shown
+    from nst_core.runtime.memory import format_memory
 
     lines = []
-    for scale in plan.scales:
+    for level in plan.levels:
         tiles = "whole"
-        if scale.rows * scale.columns > 1:
-            tiles = f"{scale.rows}×{scale.columns} tiles, {scale.overlap:.2f} pixels computed for each"
+        if level.rows * level.columns > 1:
+            tiles = f"{level.rows}×{level.columns} tiles, {level.overlap:.2f} pixels computed for each"
         lines.append(
-            f"{scale.width}×{scale.height}  {scale.evaluations} evaluations  {tiles}  "
-            f"{shown(scale.bytes)}  {minutes(scale.seconds)}"
+            f"{level.width}×{level.height}  {level.evaluations} evaluations  {tiles}  "
+            f"{format_memory(level.bytes)}  {minutes(level.seconds)}"
         )
-    history = f", remembering {plan.history} steps" if plan.history else ""
+    params = ", ".join(f"{name}={value}" for name, value in plan.optimizer.params.items())
     lines += [
-        f"optimizer   {job.optimizer.name}{history}",
-        f"memory      {shown(plan.bytes)} at the peak; {shown(plan.limit)} may be used",
-        f"floor       {shown(plan.floor)} whatever the tiles",
+        f"optimizer   {job.optimizer.name}" + (f" with {params}, to fit" if plan.optimizer_reduced else ""),
+        f"memory      {format_memory(plan.bytes)} at the peak; {format_memory(plan.limit)} may be used",
+        f"floor       {format_memory(plan.floor)} whatever the tiles",
         f"time        {minutes(plan.seconds)}, without loading",
         "it fits" if plan.fits else f"it does not fit. {plan.advice}",
     ]

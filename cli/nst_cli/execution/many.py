@@ -13,24 +13,26 @@ import typer
 from filelock import FileLock, Timeout
 
 from nst_cli import console
+from nst_cli.options.groups import ReportOptions
 from nst_core.errors import JobError
 
 if TYPE_CHECKING:
+    from nst_core import Session
     from nst_core.experiments.batch import Batch
     from nst_core.experiments.layout import Sheet
 
 __all__ = ["carry_out_all"]
 
 
-def carry_out_all(title: str, sheets: Sequence[Sheet], folder: Path, *, as_json: bool, quiet: bool) -> None:
+def carry_out_all(title: str, sheets: Sequence[Sheet], session: Session, folder: Path, report: ReportOptions) -> None:
     """Make what is missing of all cells, write the report and print its path, or everything as JSON.
 
     Args:
         title: of the report.
         sheets: what to make.
-        folder: of cells and report, made where it is missing.
-        as_json: print one JSON object instead of the path.
-        quiet: say nothing on standard error.
+        session: that all cells are run in.
+        folder: for cells and report, made where it is missing.
+        report: what is printed.
 
     Raises:
         JobError: the folder cannot be written to, or another process does so.
@@ -39,22 +41,19 @@ def carry_out_all(title: str, sheets: Sequence[Sheet], folder: Path, *, as_json:
     _make(folder)
     try:
         with FileLock(folder / ".lock", blocking=False):
-            _carry_out(title, sheets, folder, as_json=as_json, quiet=quiet)
+            _carry_out(title, sheets, session, folder, report)
     except Timeout:
-        raise JobError(f"another nst is at work in '{folder}'; wait for its end, or name another folder") from None
+        raise JobError(f"another nst is writing to '{folder}'; wait for it to end, or name another folder") from None
 
 
-def _carry_out(title: str, sheets: Sequence[Sheet], folder: Path, *, as_json: bool, quiet: bool) -> None:
+def _carry_out(title: str, sheets: Sequence[Sheet], session: Session, folder: Path, options: ReportOptions) -> None:
     from nst_cli.execution.batch_progress import cell_progress, minutes
     from nst_cli.report import Report, arrange, write_report
     from nst_core.diagnostics import machine
     from nst_core.experiments.batch import estimate, prepare, run_batch
-    from nst_core.plugins.discovery import default_registry
-    from nst_core.runtime.cache import Shared
 
-    say = (lambda _: None) if quiet else console.say
-    registry, shared = default_registry(), Shared()
-    prepared = prepare([cell.job for sheet in sheets for cell in sheet.cells], folder, registry, shared)
+    say = options.say
+    prepared = prepare([cell.job for sheet in sheets for cell in sheet.cells], folder, session)
     labels = [" ".join(filter(None, (s.title + ":", c.row, c.column))) for s in sheets for c in s.cells]
     for result, label in zip(prepared, labels, strict=True):
         if result.status == "failed":
@@ -63,9 +62,9 @@ def _carry_out(title: str, sheets: Sequence[Sheet], folder: Path, *, as_json: bo
     kept = len({result.key for result in prepared if result.status == "kept"})
     say(f"{missing + kept} different cells, {kept} of them finished before")
     if missing:
-        say(f"the others will take about {minutes(estimate(prepared, registry, shared))}")
-    with cell_progress(labels, missing, quiet) as watcher:
-        batch = run_batch(prepared, folder, registry, shared, watcher)
+        say(f"the others will take about {minutes(estimate(prepared, session))}")
+    with cell_progress(labels, missing, options.quiet) as watcher:
+        batch = run_batch(prepared, folder, session, watcher)
     report = Report(title, shlex.join(["nst", *sys.argv[1:]]), arrange(sheets, batch.results), machine())
     try:
         html, markdown = write_report(report, folder)
@@ -74,7 +73,7 @@ def _carry_out(title: str, sheets: Sequence[Sheet], folder: Path, *, as_json: bo
     for result, label in zip(batch.results, labels, strict=True):
         for remark in result.record.get("remarks", []) if result.status == "done" else []:
             say(f"note: {label}: {remark}")
-    console.out(json.dumps(_summary(batch, labels, html, markdown), indent=2) if as_json else str(html))
+    console.out(json.dumps(_summary(batch, labels, html, markdown), indent=2) if options.as_json else str(html))
     if batch.interrupted:
         say("interrupted; the finished cells are kept, and the same command goes on")
         raise typer.Exit(130)

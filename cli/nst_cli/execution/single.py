@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from nst_cli import console
+from nst_cli.options.groups import CheckpointOptions, ReportOptions, ResourceOptions
 from nst_core.engine.destination import Destination
 from nst_core.errors import ImageError, JobError
 from nst_core.job.schema import Job
@@ -15,88 +19,97 @@ from nst_core.job.schema import Job
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nst_cli.options.resources import KeptIn, Means
-    from nst_core import Observer, Result, Step
+    from nst_core import Observer, Result, Session, Step
 
-__all__ = ["carry_out"]
+__all__ = ["Delivery", "carry_out"]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Which files are left of a run.
+
+    Attributes:
+        output: the picture; ``None`` names it after the images and ``suffix``.
+        numbered: whether ``output`` is such a name too. The picture never takes the place of another file then, not
+            even of one that is made in the meantime: it gets a number.
+        bits: per channel of the picture, 8 or 16.
+        recipe: where the recipe is written too, ``None`` for nowhere.
+        suffix: of a default name.
+        preview_every: steps from one preview to the next, 0 for none.
+    """
+
+    output: Path | None = None
+    numbered: bool = False
+    bits: int = 8
+    recipe: Path | None = None
+    suffix: str = ""
+    preview_every: int = 0
 
 
 def carry_out(
     job: Job,
-    output: Path | None,
-    *,
-    numbered: bool = False,
-    bits: int = 8,
-    preview_every: int = 0,
-    as_json: bool = False,
-    quiet: bool = False,
-    recipe_file: Path | None = None,
-    suffix: str = "",
-    means: Means | None = None,
-    kept: KeptIn | None = None,
-) -> Result:
+    session: Session,
+    delivery: Delivery,
+    report: ReportOptions,
+    resources: ResourceOptions,
+    checkpoint: CheckpointOptions | None = None,
+) -> None:
     """Run a job, write its picture and print the path, or everything as JSON.
 
     Args:
-        job: what to do.
-        output: the picture; by default named after the images and ``suffix``.
-        numbered: whether ``output`` is such a name too. The picture never takes the place of another file then, not
-            even of one that is made in the meantime: it gets a number.
-        bits: 8 or 16.
-        preview_every: save a preview every so many steps; 0 for none.
-        as_json: print one JSON object instead of the path.
-        quiet: say nothing on standard error.
-        recipe_file: where to write the recipe too.
-        suffix: of a default name.
-        means: tiles and memory.
-        kept: where the run is kept.
+        job: the job.
+        session: that it is run in.
+        delivery: which files are left.
+        report: what is printed.
+        resources: what the run may use.
+        checkpoint: where the run is saved.
 
     Raises:
         NstError: the output cannot be written, checked before the work, or the job cannot be done.
+        typer.Exit: 130 after Ctrl-C.
     """
     from nst_cli.execution.progress import progress
     from nst_cli.options.recipes import write_recipe
-    from nst_cli.options.resources import Means
-    from nst_core.engine.run import run
     from nst_core.images import check_output
 
-    say = (lambda _: None) if quiet else console.say
-    numbered = numbered or output is None
-    target = output or _free_name(job, suffix)
+    say, bits = report.say, delivery.bits
+    numbered = delivery.numbered or delivery.output is None
+    target = delivery.output or _free_name(job, delivery.suffix)
     check_output(target, bits=bits)
     _check_no_input(target, job)
-    if kept is not None and kept.path.resolve() == target.resolve():
+    path = checkpoint.checkpoint if checkpoint else None
+    if path is not None and path.resolve() == target.resolve():
         raise JobError(f"the result and the checkpoint cannot both be '{target}'; choose another --checkpoint or -o")
-    observers: list[Observer] = [_previews(target, preview_every, say)] if preview_every else []
-    means = means or Means()
-    checkpoint = kept.checkpoint(_destination(target, numbered, bits, recipe_file), say) if kept else None
-    with nullcontext(None) if quiet else progress() as bar:
-        result = run(
-            job,
-            observers=observers + ([bar] if bar else []),
-            tile=means.tile,
-            memory_limit=means.memory_limit,
-            checkpoint=checkpoint,
-        )
+    observers: list[Observer] = []
+    if delivery.preview_every:
+        observers.append(_previews(target, delivery.preview_every, say))
+    kept = checkpoint.open(_destination(target, numbered, bits, delivery.recipe), say) if checkpoint else None
+    limits = resources.resources()
+    with nullcontext(None) if report.quiet else progress() as bar:
+        run = session.run(job, resources=limits, checkpoint=kept)
+        result = run.exhaust(observers + ([bar] if bar else []))
     if numbered:
-        target = _claimed(target, job, suffix)
+        target = _claimed(target, job, delivery.suffix)
     _save(result, target, bits, claimed=numbered)
-    if checkpoint and result.stopped != "interrupted":
-        checkpoint.finished()
-    if recipe_file is not None:
-        write_recipe(result, recipe_file)
+    if kept and result.stopped != "cancelled":
+        kept.finished()
+    if delivery.recipe is not None:
+        write_recipe(result, delivery.recipe)
     for remark in result.remarks:
         say(f"note: {remark}")
     if result.stopped != "finished":
         say(f"{result.stopped} after {result.evaluations} evaluations; this is the best image so far")
-    if checkpoint and result.stopped == "interrupted":
-        say(f"to go on: nst resume {checkpoint.path}")
-    console.out(json.dumps({"output": str(target), **result.figures()}, indent=2) if as_json else str(target))
-    return result
+    if kept and result.stopped == "cancelled":
+        say(f"to go on: nst resume {kept.path}")
+    done = {"output": str(target), **result.figures()}
+    console.out(json.dumps(done, indent=2) if report.as_json else str(target))
+    if result.stopped == "cancelled":
+        raise typer.Exit(130)
 
 
 def _free_name(job: Job, suffix: str, folder: Path = Path()) -> Path:
-    stems = [Path(ref.path.replace(":", "-")).stem for ref in (job.content, job.style) if ref and ref.path]
+    sources = ([job.content] if job.content else []) + list(job.styles)
+    stems = [Path(source.path.replace(":", "-")).stem for source in sources if source.path]
     stem = ("-".join(stems) or "pastiche") + suffix
     target, number = folder / f"{stem}.png", 2
     while target.exists():
@@ -125,9 +138,10 @@ def _destination(target: Path, numbered: bool, bits: int, recipe: Path | None) -
 
 
 def _check_no_input(target: Path, job: Job) -> None:
-    for role, reference in (("content", job.content), ("style", job.style)):
-        if reference and reference.path and target.exists() and target.resolve() == Path(reference.path).resolve():
-            raise JobError(f"the result would overwrite the {role} image '{reference.path}'; choose another -o")
+    sources = ([("content", job.content)] if job.content else []) + [("style", style) for style in job.styles]
+    for role, source in sources:
+        if source.path and target.exists() and target.resolve() == Path(source.path).resolve():
+            raise JobError(f"the result would overwrite the {role} image '{source.path}'; choose another -o")
 
 
 def _previews(target: Path, every: int, say: Callable[[str], None]) -> Observer:

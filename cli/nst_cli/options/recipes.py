@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nst_core.errors import JobError
-from nst_core.job.schema import ImageRef, Job
+from nst_core.job.schema import Job, Source
 
 if TYPE_CHECKING:
     from nst_core import Result
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["base_job", "check_recipe_target", "write_recipe"]
 
 
-def base_job(recipe: Path | None, from_image: Path | None) -> Job | None:
+def base_job(recipe: Path | None, from_image: Path | None = None) -> Job | None:
     """Return the job of a recipe file or of an earlier result, or ``None`` where neither is given.
 
     Image paths are looked up from the current folder first, then from the folder of the recipe.
@@ -41,11 +41,12 @@ def _text(path: Path) -> str:
 
 
 def _found(job: Job, folder: Path) -> Job:
-    return replace(job, content=_nearby(job.content, folder), style=_nearby(job.style, folder))
+    content = _nearby(job.content, folder) if job.content else None
+    return replace(job, content=content, styles=tuple(_nearby(style, folder) for style in job.styles))
 
 
-def _nearby(reference: ImageRef | None, folder: Path) -> ImageRef | None:
-    if reference is None or not reference.path or Path(reference.path).exists():
+def _nearby(reference: Source, folder: Path) -> Source:
+    if not reference.path or Path(reference.path).exists():
         return reference
     beside = folder / reference.path
     return replace(reference, path=str(beside)) if beside.exists() else reference

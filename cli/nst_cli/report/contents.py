@@ -82,8 +82,9 @@ class Report:
     def sources(self) -> list[tuple[str, str]]:
         """Return role and path of the images that the pictures were made from, each once."""
         jobs = [cell.result.job for cell in self.cells()]
-        found = [(role, ref.path) for role in _ROLES for job in jobs if (ref := getattr(job, role)) and ref.path]
-        return list(dict.fromkeys(found))
+        contents = [("content", job.content.path) for job in jobs if job.content and job.content.path]
+        styles = [("style", style.path) for job in jobs for style in job.styles if style.path]
+        return list(dict.fromkeys(contents + styles))
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what decides whether this can be repeated, as pairs of name and value."""
@@ -91,9 +92,8 @@ class Report:
         weights = {f"{r['job']['extractor']['name']} {r['job'].get('weights_sha256', '')}" for r in done}
         made = {f"nst {r['versions']['nst']}, torch {r['versions']['torch']}, on {r['device']}" for r in done}
         precisions = {str(r["job"].get("precision", "")) for r in done}
-        images = {
-            f"{r['job'][role]['path']} {r['job'][role]['sha256']}" for r in done for role in _ROLES if role in r["job"]
-        }
+        sources = [source for r in done for source in [r["job"].get("content"), *r["job"].get("styles", ())] if source]
+        images = {f"{source['path']} {source['sha256']}" for source in sources}
         return [
             ("command", self.command),
             ("cells made with", "; ".join(sorted(made)) or "-"),
@@ -104,9 +104,6 @@ class Report:
             ("processor", f"{self.machine['processor']}, {self.machine['threads']} threads"),
             ("kernels", str(self.machine["kernels"])),
         ]
-
-
-_ROLES = ("content", "style")
 
 
 def arrange(sheets: Sequence[Sheet], results: Sequence[CellResult]) -> tuple[ShownSheet, ...]:

@@ -18,17 +18,14 @@ from nst_core.errors import JobError, unknown_name
 if TYPE_CHECKING:
     from nst_core.components.registry import Registry
 
-__all__ = ["KINDS", "write_package"]
+__all__ = ["scaffold_kinds", "write_package"]
 
-KINDS = ("loss", "extractor", "initializer", "optimizer")
-# How the README shows the component at work.
-_USE = {
-    "loss": "--plugin $name",
-    "extractor": "--extractor $name",
-    "initializer": "--init $name",
-    "optimizer": "--optimizer $name",
-}
-_HOOKS = {kind: f"nst_register_{'losses' if kind == 'loss' else kind + 's'}" for kind in KINDS}
+
+def scaffold_kinds() -> list[str]:
+    """Return the kinds of component that a package can be made for."""
+    from nst_core.components import KINDS
+
+    return [kind.name for kind in KINDS.values() if kind.scaffold]
 
 
 def write_package(name: str, kind: str, folder: Path, registry: Registry) -> None:
@@ -36,7 +33,7 @@ def write_package(name: str, kind: str, folder: Path, registry: Registry) -> Non
 
     Args:
         name: of the component, kebab-case; the package is called ``nst-NAME``.
-        kind: "loss", "extractor", "initializer" or "optimizer".
+        kind: one of :func:`scaffold_kinds`.
         folder: to be made, or empty.
         registry: what is installed already.
 
@@ -44,8 +41,8 @@ def write_package(name: str, kind: str, folder: Path, registry: Registry) -> Non
         JobError: the name is no name or is taken, or the folder is not empty or cannot be written.
         UnknownNameError: there is no such kind.
     """
-    if kind not in KINDS:
-        raise unknown_name("kind", kind, KINDS)
+    if kind not in scaffold_kinds():
+        raise unknown_name("kind", kind, scaffold_kinds())
     check_name(name)
     taken = [entry for entry in registry.entries(kind) if entry.name == name]
     if taken:
@@ -65,6 +62,8 @@ def write_package(name: str, kind: str, folder: Path, registry: Registry) -> Non
 
 
 def _values(name: str, kind: str) -> dict[str, str]:
+    from nst_core.components import KINDS
+
     return {
         "name": name,
         "kind": kind,
@@ -73,8 +72,8 @@ def _values(name: str, kind: str) -> dict[str, str]:
         "module": f"nst_{name.replace('-', '_')}",
         "file": name.replace("-", "_"),
         "cls": "".join(part.capitalize() for part in name.split("-")),
-        "hook": _HOOKS[kind],
-        "use": Template(_USE[kind]).substitute(name=name),
+        "hook": KINDS[kind].hook,
+        "use": KINDS[kind].usage.replace("NAME", name),
         "nst": version("nst"),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nst_core import Initializer, JobError
+from nst_core import Initializer, InitialSources, JobError
 
 __all__ = ["ContentStart"]
 
@@ -13,15 +13,10 @@ __all__ = ["ContentStart"]
 class ContentStart(Initializer):
     """The content image itself: less noise and fewer steps than from noise."""
 
-    def initial(
-        self,
-        size: tuple[int, int],  # noqa: ARG002
-        *,
-        content: Tensor | None,
-        style: Tensor | None,  # noqa: ARG002
-        generator: torch.Generator,  # noqa: ARG002
-    ) -> Tensor:
+    needs = ("content",)
+
+    def initial(self, size: tuple[int, int], sources: InitialSources, generator: torch.Generator) -> Tensor:  # noqa: ARG002
         """Return the content image."""
-        if content is None:
+        if sources.content is None:
             raise JobError("there is no content image to start from; use --init noise")
-        return content
+        return sources.content

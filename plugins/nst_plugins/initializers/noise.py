@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from nst_core import Initializer, JobError
+from nst_core import Initializer, InitialSources, JobError
 
 __all__ = ["NoiseStart", "like_colours"]
 
@@ -35,8 +35,9 @@ class NoiseStart(Initializer):
     """Independent random pixels around mid-grey: 0.5 ± amplitude.
 
     ``amplitude`` is the standard deviation (``normal``, ``gray``) or half the width (``uniform``); ``gray`` gives the
-    three channels one value; ``matched`` draws colours with the mean and covariance of the style image's, and takes
-    no amplitude. A small normal amplitude ends at the same loss as a large one and leaves less grain in flat regions.
+    three channels one value; ``matched`` draws colours with the mean and covariance of the (first) style image's, and
+    takes no amplitude. A small normal amplitude ends at the same loss as a large one and leaves less grain in flat
+    regions.
     """
 
     def __init__(
@@ -47,14 +48,7 @@ class NoiseStart(Initializer):
         self.kind = kind
         self.amplitude = amplitude
 
-    def initial(
-        self,
-        size: tuple[int, int],
-        *,
-        content: Tensor | None,  # noqa: ARG002
-        style: Tensor | None,
-        generator: torch.Generator,
-    ) -> Tensor:
+    def initial(self, size: tuple[int, int], sources: InitialSources, generator: torch.Generator) -> Tensor:
         """Draw the pixels; the same for one seed whatever the device."""
         if self.kind == "uniform":
             noise = torch.rand(1, 3, *size, generator=generator) * 2 - 1
@@ -63,7 +57,7 @@ class NoiseStart(Initializer):
         else:
             noise = torch.randn(1, 3, *size, generator=generator)
         if self.kind == "matched":
-            if style is None:
+            if not sources.styles:
                 raise JobError("there is no style image whose colours the noise could have; use --init noise")
-            return like_colours(style, noise).clamp(0.0, 1.0)
+            return like_colours(sources.styles[0], noise).clamp(0.0, 1.0)
         return (0.5 + self.amplitude * noise).clamp(0.0, 1.0)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst_core import Initializer, JobError
+from nst_core import Initializer, InitialSources, JobError
 
 __all__ = ["StyleStart", "fitted"]
 
@@ -24,17 +24,15 @@ def fitted(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 class StyleStart(Initializer):
-    """The style image, cut and resized to the size of the pastiche: its marks stay where the content allows."""
+    """The style image, cut and resized to the size of the pastiche: its marks stay where the content allows.
 
-    def initial(
-        self,
-        size: tuple[int, int],
-        *,
-        content: Tensor | None,  # noqa: ARG002
-        style: Tensor | None,
-        generator: torch.Generator,  # noqa: ARG002
-    ) -> Tensor:
-        """Return the style image, fitted."""
-        if style is None:
+    Of several style images it is the first one.
+    """
+
+    needs = ("style",)
+
+    def initial(self, size: tuple[int, int], sources: InitialSources, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+        """Return the first style image, fitted."""
+        if not sources.styles:
             raise JobError("there is no style image to start from; use --init noise")
-        return fitted(style, size)
+        return fitted(sources.styles[0], size)

@@ -50,7 +50,7 @@ class Adam(Optimizer):
         self._sum = torch.zeros_like(self._variable)
         self._steps = 0
 
-    def resume_at(self, variable: Tensor, before: Optimizer) -> None:
+    def continue_at(self, variable: Tensor, before: Optimizer) -> None:
         """Begin with the moments of the smaller image, enlarged."""
         self.start(variable)
         if not isinstance(before, Adam) or variable.dim() != 4 or not before._adam.state:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from nst_core import Optimizer
+from nst_core import Optimizer, ParamValue
 from nst_core.ops import combine_rows, row_products
 from nst_plugins.optimizers.strong_wolfe import Point, StrongWolfe
 
@@ -77,14 +77,10 @@ class Lbfgs(Optimizer):
         self._base_loss = 0.0
         self._first_gradient = 0.0
 
-    def remember_less(self) -> bool:
+    def with_less_memory(self) -> Mapping[str, ParamValue] | None:
         """Halve the history, down to three pairs."""
-        if self.history // 2 < LEAST_HISTORY:
-            return False
-        self.history //= 2
-        self._direction = None
-        self._rows = torch.empty(0)
-        return True
+        shorter = self.history // 2
+        return {"history": shorter} if shorter >= LEAST_HISTORY else None
 
     def step(self, loss: float, gradient: Tensor) -> Tensor | None:
         """Take one evaluation and return the next point, or ``None`` below the tolerance."""
@@ -191,17 +187,15 @@ class Lbfgs(Optimizer):
         )
         return {name: getattr(self, f"_{name}") for name in names} | {
             "shape": list(self._shape),
-            "history": self.history,
             "search": self._search.state_dict() if self._search else None,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from :meth:`state_dict`."""
-        plain = {k: v for k, v in state.items() if k not in ("products", "shape", "history", "search")}
+        plain = {k: v for k, v in state.items() if k not in ("products", "shape", "search")}
         place = self._point.device
         for name, value in plain.items():
             setattr(self, f"_{name}", value.to(place, copy=True) if isinstance(value, Tensor) else value)
         self._products = state["products"].cpu().clone()
         self._shape = torch.Size(state["shape"])
-        self.history = state["history"]
         self._search = StrongWolfe.from_state_dict(state["search"]) if state["search"] else None

@@ -16,8 +16,19 @@ import torch
 from installed import install
 from tiny import tiny_registry
 
-from nst_core import CheckpointError, Job, load_image, make_job, run, save_image
+from nst_core import (
+    CheckpointError,
+    Job,
+    Problem,
+    Resources,
+    Session,
+    load_image,
+    make_job,
+    run,
+    save_image,
+)
 from nst_core.engine.checkpoint import Checkpoint
+from nst_core.engine.result import versions
 
 REGISTRY = tiny_registry()
 SMALL = ("photo.jpg", "painting.png", "--extractor", "tiny", "--steps", "6", "--size", "32", "--precision", "fp32")
@@ -55,28 +66,30 @@ SETTINGS = {
     "strong-wolfe": {"optimizer": "lbfgs:line_search=strong-wolfe"},
     "adam": {"optimizer": "adam:averaging=0.9"},
     "noise": {"preset": "noise", "seed": 3},
-    "scales": {"scales": "20,30,56", "optimizer": "adam"},
-    "scales-lbfgs": {"scales": "28,56"},
+    "levels": {"levels": "20,30,56", "optimizer": "adam"},
+    "levels-lbfgs": {"levels": "28,56"},
 }
 
 
 @pytest.mark.parametrize(
     ("chosen", "number"),
-    [*itertools.product(SETTINGS, (2, 7)), ("scales", 19), ("scales", 25), ("scales-lbfgs", 19)],
+    [*itertools.product(SETTINGS, (2, 7)), ("levels", 19), ("levels", 25), ("levels-lbfgs", 19)],
 )
 def test_a_crashed_run_goes_on_to_the_same_pixels(chosen, number, images, tmp_path):
-    job = make_job(*images, registry=REGISTRY, **{**OPTIONS, "size": 56, **SETTINGS[chosen]})
-    whole = run(job, registry=REGISTRY)
+    job = make_job(*images, session=Session(REGISTRY), **{**OPTIONS, "size": 56, **SETTINGS[chosen]})
+    whole = run(job, session=Session(REGISTRY))
     kept = tmp_path / "run.ckpt"
     with pytest.raises(PowerCutError):
-        run(job, registry=REGISTRY, observers=[at(number)], checkpoint=always(kept))
+        run(job, session=Session(REGISTRY), observers=[at(number)], checkpoint=always(kept))
     seen: list[int] = []
-    resumed = run(job, registry=REGISTRY, observers=[lambda step: seen.append(step.number)], checkpoint=always(kept))
+    resumed = run(
+        job, session=Session(REGISTRY), observers=[lambda step: seen.append(step.number)], checkpoint=always(kept)
+    )
     assert seen[0] == number  # nothing that was finished is done again
     assert torch.equal(resumed.image, whole.image)
     assert resumed.history == whole.history
-    assert [(s.size, s.evaluations, s.total) for s in resumed.stages] == [
-        (s.size, s.evaluations, s.total) for s in whole.stages
+    assert [(s.size, s.evaluations, s.total) for s in resumed.levels] == [
+        (s.size, s.evaluations, s.total) for s in whole.levels
     ]
     assert resumed.job == whole.job
     always(kept).finished()  # as the command does once the picture is saved
@@ -85,24 +98,24 @@ def test_a_crashed_run_goes_on_to_the_same_pixels(chosen, number, images, tmp_pa
 
 
 def test_a_run_in_tiles_goes_on_in_the_same_tiles(images, tmp_path):
-    job = make_job(*images, registry=REGISTRY, **OPTIONS, size=56)
-    whole = run(job, registry=REGISTRY, tile=45)
+    job = make_job(*images, session=Session(REGISTRY), **OPTIONS, size=56)
+    whole = run(job, session=Session(REGISTRY), resources=Resources(tile=45))
     kept = tmp_path / "run.ckpt"
     with pytest.raises(PowerCutError):
-        run(job, registry=REGISTRY, tile=45, observers=[at(5)], checkpoint=always(kept))
-    assert torch.equal(run(job, registry=REGISTRY, checkpoint=always(kept)).image, whole.image)
+        run(job, session=Session(REGISTRY), resources=Resources(tile=45), observers=[at(5)], checkpoint=always(kept))
+    assert torch.equal(run(job, session=Session(REGISTRY), checkpoint=always(kept)).image, whole.image)
 
 
 @pytest.fixture
 def crashed(images, tmp_path) -> Path:
-    job = make_job(*images, registry=REGISTRY, **OPTIONS)
+    job = make_job(*images, session=Session(REGISTRY), **OPTIONS)
     with pytest.raises(PowerCutError):
-        run(job, registry=REGISTRY, observers=[at(9)], checkpoint=always(tmp_path / "run.ckpt"))
+        run(job, session=Session(REGISTRY), observers=[at(9)], checkpoint=always(tmp_path / "run.ckpt"))
     return tmp_path / "run.ckpt"
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(crashed, images):
-    job = make_job(*images, registry=REGISTRY, **OPTIONS)
+    job = make_job(*images, session=Session(REGISTRY), **OPTIONS)
     content = bytearray(crashed.read_bytes())
     content[-100] ^= 1  # one bit of a tensor
     crashed.write_bytes(content)
@@ -110,13 +123,13 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(crashed, images):
     seen: list[int] = []
     resumed = run(
         job,
-        registry=REGISTRY,
+        session=Session(REGISTRY),
         observers=[lambda step: seen.append(step.number)],
         checkpoint=always(crashed, say=said.append),
     )
     assert seen[0] == 8  # one more than without the damage
     assert re.search(r"run.ckpt' is damaged.*going on from the one before", said[0])
-    assert torch.equal(resumed.image, run(job, registry=REGISTRY).image)
+    assert torch.equal(resumed.image, run(job, session=Session(REGISTRY)).image)
 
 
 @pytest.mark.parametrize("spoil", [lambda p: p.write_bytes(p.read_bytes()[:1000]), lambda p: p.write_text("hello")])
@@ -125,52 +138,62 @@ def test_two_damaged_checkpoints_are_an_error(spoil, crashed, images):
     spoil(crashed)
     spoil(previous)
     with pytest.raises(
-        CheckpointError, match=r"run.ckpt' is damaged or none at all .*previous.*Remove it to begin anew"
+        CheckpointError, match=r"run.ckpt' is not a valid checkpoint: .*previous.*Delete it to start over"
     ):
-        run(make_job(*images, registry=REGISTRY, **OPTIONS), registry=REGISTRY, checkpoint=always(crashed))
+        run(
+            make_job(*images, session=Session(REGISTRY), **OPTIONS),
+            session=Session(REGISTRY),
+            checkpoint=always(crashed),
+        )
 
 
 def test_a_checkpoint_of_another_job_is_refused_with_the_difference(crashed, images):
-    other = make_job(*images, registry=REGISTRY, **OPTIONS, style_weight=3e6, optimizer="adam")
+    other = make_job(*images, session=Session(REGISTRY), **OPTIONS, style_weight=3e6, optimizer="adam")
     with pytest.raises(
         CheckpointError, match=r"of another job: .*optimizer.name was lbfgs and is adam; .*weight was 1"
     ):
-        run(other, registry=REGISTRY, checkpoint=always(crashed))
+        run(other, session=Session(REGISTRY), checkpoint=always(crashed))
     assert crashed.exists()
 
 
-def test_a_checkpoint_of_other_scales_is_refused(images, tmp_path):
+def test_a_checkpoint_of_other_levels_is_refused(images, tmp_path):
     kept = tmp_path / "run.ckpt"
-    job = make_job(*images, registry=REGISTRY, **{**OPTIONS, "scales": "20,30,56"})
+    job = make_job(*images, session=Session(REGISTRY), **{**OPTIONS, "levels": "20,30,56"})
     with pytest.raises(PowerCutError):
-        run(job, registry=REGISTRY, observers=[at(23)], checkpoint=always(kept))
-    other = make_job(*images, registry=REGISTRY, **OPTIONS, size=56, scales="off")
-    with pytest.raises(CheckpointError, match=r"of another job: scales\[0\] was 20 and is not set"):
-        run(other, registry=REGISTRY, checkpoint=always(kept))
+        run(job, session=Session(REGISTRY), observers=[at(23)], checkpoint=always(kept))
+    other = make_job(*images, session=Session(REGISTRY), **OPTIONS, size=56, levels="off")
+    with pytest.raises(CheckpointError, match=r"of another job: levels\[0\] was 20 and is not set"):
+        run(other, session=Session(REGISTRY), checkpoint=always(kept))
     # One that may be thrown away is no error: the run begins anew.
-    thrown = run(other, registry=REGISTRY, checkpoint=always(kept, disposable=True))
-    assert torch.equal(thrown.image, run(other, registry=REGISTRY).image)
+    thrown = run(other, session=Session(REGISTRY), checkpoint=always(kept, disposable=True))
+    assert torch.equal(thrown.image, run(other, session=Session(REGISTRY)).image)
 
 
 def test_a_disposable_checkpoint_of_another_job_is_ignored(crashed, images):
-    other = make_job(*images, registry=REGISTRY, **OPTIONS, style_weight=3e6)
-    found = run(other, registry=REGISTRY, checkpoint=always(crashed, disposable=True))
-    assert torch.equal(found.image, run(other, registry=REGISTRY).image)
+    other = make_job(*images, session=Session(REGISTRY), **OPTIONS, style_weight=3e6)
+    found = run(other, session=Session(REGISTRY), checkpoint=always(crashed, disposable=True))
+    assert torch.equal(found.image, run(other, session=Session(REGISTRY)).image)
 
 
 def test_a_checkpoint_of_another_version_is_refused(crashed, images, monkeypatch):
-    from nst_core.engine.result import Result
-
-    now = Result.versions()
-    monkeypatch.setattr(Result, "versions", staticmethod(lambda: {**now, "nst": "9.9"}))
+    now = versions()
+    monkeypatch.setattr("nst_core.engine.checkpoint.versions", lambda: {**now, "nst": "9.9"})
     with pytest.raises(CheckpointError, match=rf"by another version: nst was {re.escape(now['nst'])} and is 9.9"):
-        run(make_job(*images, registry=REGISTRY, **OPTIONS), registry=REGISTRY, checkpoint=always(crashed))
+        run(
+            make_job(*images, session=Session(REGISTRY), **OPTIONS),
+            session=Session(REGISTRY),
+            checkpoint=always(crashed),
+        )
 
 
 def test_a_changed_image_is_another_job(crashed, images):
     save_image(torch.zeros(1, 3, 40, 56), Path(images[1]))
-    with pytest.raises(CheckpointError, match=r"style.sha256 was"):
-        run(make_job(*images, registry=REGISTRY, **OPTIONS), registry=REGISTRY, checkpoint=always(crashed))
+    with pytest.raises(CheckpointError, match=r"styles\[0\].sha256 was"):
+        run(
+            make_job(*images, session=Session(REGISTRY), **OPTIONS),
+            session=Session(REGISTRY),
+            checkpoint=always(crashed),
+        )
 
 
 def test_a_full_disk_is_an_error_that_leaves_the_old_file(crashed, images, monkeypatch):
@@ -181,11 +204,11 @@ def test_a_full_disk_is_an_error_that_leaves_the_old_file(crashed, images, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("nst_core.engine.checkpoint.save_file", full)
-    job = make_job(*images, registry=REGISTRY, **OPTIONS)
+    job = make_job(*images, session=Session(REGISTRY), **OPTIONS)
     with pytest.raises(
         CheckpointError, match=r"cannot be written: .*No space left on device; the last good one is left"
     ):
-        run(job, registry=REGISTRY, checkpoint=always(crashed))
+        run(job, session=Session(REGISTRY), checkpoint=always(crashed))
     assert crashed.read_bytes() == before
     assert sorted(path.name for path in crashed.parent.glob("*run.ckpt*")) == ["run.ckpt", "run.ckpt.previous"]
 
@@ -202,12 +225,12 @@ def cut(tensors, path, metadata):
 
 checkpoint.save_file = cut
 kept = checkpoint.Checkpoint(sys.argv[1]).read()
-checkpoint.Checkpoint(sys.argv[1]).write(kept.job, kept.stages, kept.history, kept.state)
+checkpoint.Checkpoint(sys.argv[1]).write(kept.job, kept.levels, kept.history, kept.state)
 """
     for _ in range(2):
         assert subprocess.run([sys.executable, "-c", program, str(crashed)]).returncode == 9
     assert len(list(crashed.parent.glob("*run.ckpt*"))) == 3  # the last one, the one before, and half of one
-    run(make_job(*images, registry=REGISTRY, **OPTIONS), registry=REGISTRY, checkpoint=always(crashed))
+    run(make_job(*images, session=Session(REGISTRY), **OPTIONS), session=Session(REGISTRY), checkpoint=always(crashed))
     always(crashed).finished()
     assert list(crashed.parent.glob("*run.ckpt*")) == []
 
@@ -219,25 +242,24 @@ def test_a_place_that_cannot_be_written_to_is_said_before_the_work(tmp_path):
 
 def test_ctrl_c_keeps_the_run(images, tmp_path, monkeypatch):
     """In the middle of an evaluation, long before a checkpoint is due."""
-    job = make_job(*images, registry=REGISTRY, **OPTIONS)
-    whole = run(job, registry=REGISTRY)
-    from nst_core.engine import loop as descent
+    job = make_job(*images, session=Session(REGISTRY), **OPTIONS)
+    whole = run(job, session=Session(REGISTRY))
 
-    evaluate, count = descent.evaluate, 0
+    evaluate, count = Problem.evaluate, 0
 
-    def interrupted(*arguments):
+    def interrupted(*arguments, **more):
         nonlocal count
         count += 1
         if count == 6:
             raise KeyboardInterrupt
-        return evaluate(*arguments)
+        return evaluate(*arguments, **more)
 
     kept = Checkpoint(tmp_path / "run.ckpt", every=1e6)
     with monkeypatch.context() as patch:
-        patch.setattr(descent, "evaluate", interrupted)
-        assert run(job, registry=REGISTRY, checkpoint=kept).stopped == "interrupted"
+        patch.setattr(Problem, "evaluate", interrupted)
+        assert run(job, session=Session(REGISTRY), checkpoint=kept).stopped == "cancelled"
     seen: list[int] = []
-    resumed = run(job, registry=REGISTRY, observers=[lambda step: seen.append(step.number)], checkpoint=kept)
+    resumed = run(job, session=Session(REGISTRY), observers=[lambda step: seen.append(step.number)], checkpoint=kept)
     assert seen[0] == 6
     assert torch.equal(resumed.image, whole.image)
 
@@ -268,19 +290,18 @@ def test_the_command_resumes_after_a_kill(images, tmp_path):
 @pytest.fixture
 def stopped(nst, monkeypatch):
     """`nst run` with some arguments, kept in `run.ckpt`, interrupted in the third evaluation."""
-    from nst_core.engine import loop as descent
 
     def run(*arguments: str) -> None:
-        evaluate, calls = descent.evaluate, []
+        evaluate, calls = Problem.evaluate, []
 
-        def interrupted(*given):
+        def interrupted(*given, **more):
             calls.append(1)
             if len(calls) == 3:
                 raise KeyboardInterrupt
-            return evaluate(*given)
+            return evaluate(*given, **more)
 
         with monkeypatch.context() as patch:
-            patch.setattr(descent, "evaluate", interrupted)
+            patch.setattr(Problem, "evaluate", interrupted)
             assert nst("run", *SMALL, *arguments, "--checkpoint", "run.ckpt").code == 130
 
     return run

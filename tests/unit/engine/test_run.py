@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from problems import at, problem_of
 from tiny import plugin, tiny_registry
 
 from nst_core import (
@@ -20,12 +21,12 @@ from nst_core import (
     NonFiniteError,
     Optimizer,
     PluginError,
+    Session,
     Step,
     load_image,
     make_job,
     run,
 )
-from nst_core.engine.prepare import resolve
 from nst_core.ops import Native
 
 
@@ -39,11 +40,11 @@ CONTENT, STYLE = picture(24, 32, 0), picture(28, 20, 1)
 
 def job(registry, **options) -> Job:
     given = {"extractor": "tiny", "steps": 25, "precision": "fp32"} | options
-    return make_job(CONTENT, STYLE, registry=registry, **given)
+    return make_job(CONTENT, STYLE, session=Session(registry), **given)
 
 
 def carry_out(registry, *observers, **options):
-    return run(job(registry, **options), content=CONTENT, style=STYLE, observers=observers, registry=registry)
+    return run(job(registry, **options), content=CONTENT, styles=STYLE, observers=observers, session=Session(registry))
 
 
 def test_the_loss_goes_down_and_everything_is_reported(registry):
@@ -82,13 +83,15 @@ def test_the_magnitude_of_the_weights_does_not_matter(registry, optimizer):
 def test_the_saved_file_has_the_reported_loss(registry, preset, tmp_path):
     # Rough images, whose loss does not come down to what rounding to 8 bits makes.
     content, style = torch.rand(2, 1, 3, 24, 32, generator=torch.Generator().manual_seed(5))
-    chosen = make_job(content, style, registry=registry, extractor="tiny", precision="fp32", preset=preset, steps=20)
-    result = run(chosen, content=content, style=style, registry=registry)
+    chosen = make_job(
+        content, style, session=Session(registry), extractor="tiny", precision="fp32", preset=preset, steps=20
+    )
+    result = run(chosen, content=content, styles=style, session=Session(registry))
     outside = result.image.clamp(0.004, 0.996) != result.image
     assert outside.float().mean() > 0.02  # the box matters here
     result.save(tmp_path / "out.png")
-    ready = resolve(result.job, registry, content=content, style=style)
-    saved = float(ready.objective(load_image(tmp_path / "out.png").pixels).total)
+    problem = problem_of(result.job, registry, content, style)
+    saved = float(at(problem, load_image(tmp_path / "out.png").pixels).total)
     assert saved == pytest.approx(result.total, rel=0.02)
 
 
@@ -110,16 +113,16 @@ def test_ctrl_c_gives_the_best_image_so_far(registry):
             raise KeyboardInterrupt
 
     result = carry_out(registry, interrupt)
-    assert result.stopped == "interrupted"
+    assert result.stopped == "cancelled"
     assert result.evaluations == 6
     assert result.total == min(result.history)
 
 
 def test_ctrl_c_before_the_first_evaluation_is_passed_on(registry, monkeypatch):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nst_core.engine.loop.evaluate", interrupt)
+    monkeypatch.setattr("nst_core.engine.prepare.Problem.evaluate", interrupt)
     with pytest.raises(KeyboardInterrupt):
         carry_out(registry)
 
@@ -199,8 +202,8 @@ def test_two_terms_of_one_loss_are_told_apart(registry):
 
 
 def test_weights_of_the_network_never_get_gradients(registry):
-    ready = resolve(job(registry), registry, content=CONTENT, style=STYLE)
-    assert all(not p.requires_grad for p in ready.objective._network.parameters())
+    problem = problem_of(job(registry), registry, CONTENT, STYLE)
+    assert all(not p.requires_grad for p in problem.objective._network.parameters())
 
 
 def test_bfloat16_ends_near_float32(registry):
@@ -217,7 +220,7 @@ def test_bfloat16_ends_near_float32(registry):
 
 def test_an_initializer_that_breaks_its_promise_is_named():
     class Small(Initializer):
-        def initial(self, size, *, content, style, generator):
+        def initial(self, size, sources, generator):
             return torch.zeros(1, 3, 2, 2)
 
     registry = tiny_registry(("small", plugin(initializers={"small": Small})))
@@ -235,45 +238,49 @@ def save(tensor: torch.Tensor, path: Path) -> str:
 
 def test_a_recipe_repeats_the_picture_exactly(registry, tmp_path):
     content, style = save(CONTENT, tmp_path / "c.png"), save(STYLE, tmp_path / "s.png")
-    first = run(make_job(content, style, registry=registry, extractor="tiny", steps=5), registry=registry)
-    again = run(Job.from_toml(first.recipe), registry=registry)
+    first = run(
+        make_job(content, style, session=Session(registry), extractor="tiny", steps=5), session=Session(registry)
+    )
+    again = run(Job.from_toml(first.recipe), session=Session(registry))
     assert torch.equal(first.image, again.image)
     assert first.job.content.sha256 == again.job.content.sha256 != ""
 
 
 def test_a_recipe_refuses_another_image(registry, tmp_path):
     content, style = save(CONTENT, tmp_path / "c.png"), save(STYLE, tmp_path / "s.png")
-    done = run(make_job(content, style, registry=registry, extractor="tiny", steps=1), registry=registry)
+    done = run(
+        make_job(content, style, session=Session(registry), extractor="tiny", steps=1), session=Session(registry)
+    )
     save(STYLE, tmp_path / "c.png")
     with pytest.raises(Exception, match=r"content image .* is not the one the recipe was made with"):
-        run(done.job, registry=registry)
+        run(done.job, session=Session(registry))
 
 
 def test_a_recipe_of_images_in_memory_needs_them_again(registry):
     done = carry_out(registry, steps=1)
     with pytest.raises(JobError, match="only in memory"):
-        run(done.job, registry=registry)
-    assert run(done.job, content=CONTENT, style=STYLE, registry=registry).total == done.total
+        run(done.job, session=Session(registry))
+    assert run(done.job, content=CONTENT, styles=STYLE, session=Session(registry)).total == done.total
 
 
 def test_a_recipe_refuses_other_weights(registry):
     with pytest.raises(Exception, match="made with other weights"):
-        run(replace(job(registry), weights_sha256="ab" * 32), content=CONTENT, style=STYLE, registry=registry)
+        run(replace(job(registry), weights_sha256="ab" * 32), content=CONTENT, styles=STYLE, session=Session(registry))
 
 
 def test_starting_from_an_image_file_pins_its_content(registry, tmp_path):
     path = save(STYLE, tmp_path / "start.png")
     done = carry_out(registry, init=f"image:path={path}", steps=1)
-    assert len(done.job.initializer.params["sha256"]) == 64
+    assert len(done.job.initializer.params["path_sha256"]) == 64
     save(CONTENT, tmp_path / "start.png")
     with pytest.raises(JobError, match="initial image"):
-        run(done.job, content=CONTENT, style=STYLE, registry=registry)
+        run(done.job, content=CONTENT, styles=STYLE, session=Session(registry))
 
 
 def test_images_that_are_too_small_say_which_layer_needs_more(registry):
     tiny_style = torch.rand(1, 3, 3, 9)
     with pytest.raises(Exception, match=r"style image has 9×3 pixels, but layer c needs at least 4×4"):
-        run(job(registry), content=CONTENT, style=tiny_style, registry=registry)
+        run(job(registry), content=CONTENT, styles=tiny_style, session=Session(registry))
 
 
 def test_small_images_are_not_enlarged_and_the_user_is_told(registry):

@@ -10,11 +10,21 @@ import pytest
 import torch
 from tiny import TinyExtractor, plugin, tiny_registry
 
-from nst_core import Component, ImageError, ImageRef, Job, load_image, make_job, run, save_image
+from nst_core import (
+    Component,
+    ImageError,
+    Job,
+    Problem,
+    Session,
+    Source,
+    load_image,
+    make_job,
+    run,
+    save_image,
+)
 from nst_core.experiments.batch import BatchObserver, estimate, prepare, run_batch
 from nst_core.experiments.metrics import evaluate_image, total_variation
-from nst_core.runtime.cache import Shared
-from nst_plugins.initializers.noise import NoiseStart
+from nst_core.objective.objective import Objective
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.total_variation import TotalVariation
 
@@ -24,12 +34,12 @@ def job(tmp_path, registry) -> Job:
     save_image(torch.rand(3, 30, 40, generator=torch.Generator().manual_seed(0)), tmp_path / "photo.png")
     save_image(torch.rand(3, 50, 40, generator=torch.Generator().manual_seed(1)), tmp_path / "painting.png")
     options = {"extractor": "tiny", "steps": 3, "size": 32, "precision": "fp32", "device": "cpu"}
-    return make_job(tmp_path / "photo.png", tmp_path / "painting.png", registry=registry, **options)
+    return make_job(tmp_path / "photo.png", tmp_path / "painting.png", session=Session(registry), **options)
 
 
-def carried_out(jobs, folder, registry, observer=None, shared=None):
-    shared = shared or Shared()
-    return run_batch(prepare(jobs, folder, registry, shared), folder, registry, shared, observer)
+def carried_out(jobs, folder, registry, observer=None, session=None):
+    session = session or Session(registry)
+    return run_batch(prepare(jobs, folder, session), folder, session, observer)
 
 
 def statuses(batch):
@@ -38,7 +48,7 @@ def statuses(batch):
 
 def test_a_cell_is_the_picture_of_its_job_with_recipe_and_figures(job, registry, tmp_path):
     (cell,) = carried_out([job], tmp_path / "out", registry).results
-    alone = run(job, registry=registry)
+    alone = run(job, session=Session(registry))
     assert torch.equal(load_image(cell.folder / "image.png").pixels, (alone.image * 255).round() / 255)
     assert Job.from_toml((cell.folder / "recipe.toml").read_text()) == alone.job
     assert json.loads((cell.folder / "result.json").read_text()) == cell.record
@@ -55,17 +65,17 @@ def test_sharing_changes_no_pixel_and_computes_once(job, registry, tmp_path, mon
     shared = carried_out(jobs, tmp_path / "out", registry)
     assert len(counted) == 3 + 3 * 3 * 3  # targets of three layers once; three jobs of three steps at three layers
     for cell, one in zip(shared.results, jobs, strict=True):
-        assert cell.record["history"] == list(run(one, registry=registry).history)
+        assert cell.record["history"] == list(run(one, session=Session(registry)).history)
 
 
 def test_the_weights_of_a_style_are_not_taken_for_another(job, registry, tmp_path):
     """Equal names and layers, another picture or another parameter: other targets."""
-    shared = Shared()
+    session = Session(registry)
     gatys = replace(job, terms=(job.terms[0], replace(job.terms[1], params={"normalization": "gatys"})))
-    swapped = replace(job, content=job.style, style=job.content)
-    for one in (job, gatys, swapped, replace(job, style_scale=0.5)):
-        (cell,) = carried_out([one], tmp_path / "out", registry, shared=shared).results
-        assert cell.record["history"] == list(run(one, registry=registry).history)
+    swapped = replace(job, content=job.styles[0], styles=(job.content,))
+    for one in (job, gatys, swapped, replace(job, styles=(replace(job.styles[0], scale=0.5),))):
+        (cell,) = carried_out([one], tmp_path / "out", registry, session=session).results
+        assert cell.record["history"] == list(run(one, session=Session(registry)).history)
 
 
 def test_finished_cells_are_kept_and_equal_jobs_are_computed_once(job, registry, tmp_path):
@@ -81,7 +91,7 @@ def test_a_changed_image_is_another_cell_and_a_moved_one_is_not(job, registry, t
     carried_out([job], tmp_path / "out", registry)
     moved = tmp_path / "moved.png"
     moved.write_bytes((tmp_path / "photo.png").read_bytes())
-    assert statuses(carried_out([replace(job, content=ImageRef(str(moved)))], tmp_path / "out", registry)) == ["kept"]
+    assert statuses(carried_out([replace(job, content=Source(str(moved)))], tmp_path / "out", registry)) == ["kept"]
     save_image(torch.zeros(3, 30, 40), tmp_path / "photo.png")
     assert statuses(carried_out([job], tmp_path / "out", registry)) == ["done"]
 
@@ -114,7 +124,7 @@ def test_without_layers_of_its_own_an_extractor_is_measured_at_those_of_the_job(
 
 def test_one_bad_image_and_one_bad_layer_leave_the_others_alone(job, registry, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no picture")
-    bad = replace(job, content=ImageRef(str(tmp_path / "bad.png")))
+    bad = replace(job, content=Source(str(tmp_path / "bad.png")))
     layer = replace(job, terms=(replace(job.terms[0], layers=("z",)), job.terms[1]))
     batch = carried_out([job, bad, layer, replace(job, steps=2)], tmp_path / "out", registry)
     assert statuses(batch) == ["done", "failed", "failed", "done"]
@@ -147,18 +157,16 @@ def test_ctrl_c_loses_the_current_cell_only(job, registry, tmp_path):
 @pytest.fixture
 def half(job, registry, tmp_path, monkeypatch) -> Job:
     """A job of nine evaluations that was interrupted in the fifth, in the folder `out`."""
-    from nst_core.engine import loop as descent
+    evaluate, calls = Problem.evaluate, []
 
-    evaluate, calls = descent.evaluate, []
-
-    def interrupted(*arguments):
+    def interrupted(*arguments, **more):
         calls.append(1)
         if len(calls) == 5:
             raise KeyboardInterrupt
-        return evaluate(*arguments)
+        return evaluate(*arguments, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(descent, "evaluate", interrupted)
+        patch.setattr(Problem, "evaluate", interrupted)
         assert carried_out([replace(job, steps=9)], tmp_path / "out", registry).interrupted
     return replace(job, steps=9)
 
@@ -211,49 +219,55 @@ def test_a_damaged_record_is_not_a_finished_cell(job, registry, tmp_path, damage
 
 
 def test_the_estimate_counts_what_is_missing(job, registry, tmp_path):
-    shared = Shared()
+    session = Session(registry)
     jobs = [replace(job, steps=n) for n in (200, 400)]
-    both = estimate(prepare(jobs, tmp_path, registry, shared), registry, shared)
+    both = estimate(prepare(jobs, tmp_path, session), session)
     assert both > 1.0
     carried_out([replace(job, steps=3)], tmp_path, registry)
-    assert estimate(prepare([replace(job, steps=3)], tmp_path, registry, shared), registry, shared) == 0
+    assert estimate(prepare([replace(job, steps=3)], tmp_path, session), session) == 0
 
 
 def test_the_estimate_of_a_large_cell_needs_no_room_for_it(job, registry, tmp_path, monkeypatch):
-    """It is timed at a smaller size, and the smaller scales that come first are counted for what they are."""
+    """It is timed on small images, and the smaller levels that come first are counted for what they are."""
     sizes: list[tuple[int, int]] = []
-    initial = NoiseStart.initial
-    monkeypatch.setattr(NoiseStart, "initial", lambda self, size, **kw: sizes.append(size) or initial(self, size, **kw))
+    evaluate = Objective.evaluate
+    monkeypatch.setattr(
+        Objective,
+        "evaluate",
+        lambda self, image, *args, **kw: sizes.append(image.shape[-2:]) or evaluate(self, image, *args, **kw),
+    )
     large = replace(job, content=None, shape=(3000, 4000), size=4000, steps=100, terms=job.terms[1:])
     large = replace(large, initializer=Component("noise"))
-    found = [
-        estimate(prepare([replace(large, scales=scales)], tmp_path, registry, Shared()), registry, Shared())
-        for scales in ((), None)
-    ]
-    assert sizes == [(384, 512)] * 2
+    session = Session(registry)
+    found = [estimate(prepare([replace(large, levels=levels)], tmp_path, session), session) for levels in ((), None)]
+    assert max(height * width for height, width in sizes) < 512 * 512
     # 100, 50, 25 and 12 evaluations at 500 to 4000 pixels, where it would be 100 at 4000: 4.3 times less.
     assert 0 < found[1] < found[0] / 2
 
 
-def test_the_estimate_knows_the_size_of_the_pictures(job, registry, tmp_path, monkeypatch):
-    """A photograph is never enlarged, and a narrow one must not become too narrow for the network."""
-    sizes: list[tuple[int, int]] = []
-    monkeypatch.setattr(
-        "nst_core.experiments.batch.optimize", lambda ready, _: sizes.append(tuple(ready.initial.shape[-2:])) or 1 / 0
-    )
-    save_image(torch.rand(3, 8, 1600, generator=torch.Generator().manual_seed(0)), tmp_path / "narrow.png")
-    small = replace(job, size=3000)
-    narrow = replace(small, content=ImageRef(str(tmp_path / "narrow.png")))
-    for one in (small, narrow):
-        assert estimate(prepare([one], tmp_path, registry, Shared()), registry, Shared()) == 0
-    assert sizes == [(30, 40), (8, 1600)]
+def test_the_estimate_knows_the_size_of_the_pictures(job, registry, tmp_path):
+    """A photograph is never enlarged: asking for more pixels takes no longer."""
+    session = Session(registry)
+    small, asked = (replace(job, size=size, steps=4000, levels=()) for size in (40, 3000))
+    found = [estimate(prepare([one], tmp_path, session), session) for one in (small, asked)]
+    assert found[1] < 5 * found[0]
+
+
+def test_the_estimate_passes_over_a_cell_that_will_fail(job, registry, tmp_path):
+    """One whose loss does not exist says nothing of the time; another one does."""
+    session = Session(registry)
+    bad = replace(job, terms=(replace(job.terms[0], layers=("z",)), *job.terms[1:], job.terms[1]))
+    assert estimate(prepare([bad], tmp_path, session), session) == 0
+    assert estimate(prepare([bad, job], tmp_path, session), session) > 0
 
 
 def test_metrics_are_the_relative_distances(registry, tmp_path):
     generator = torch.Generator().manual_seed(3)
     image, content, style = (torch.rand(1, 3, *hw, generator=generator) for hw in ((24, 32), (24, 32), (40, 20)))
-    extractor = Component("tiny")
-    found = evaluate_image(image, registry, extractor, content=content, style=style, style_size=40, layers=["a", "c"])
+    extractor, session = Component("tiny"), Session(registry)
+    found = evaluate_image(
+        image, extractor, session=session, content=content, style=style, style_size=40, layers=["a", "c"]
+    )
     network = registry.create("extractor", extractor).network(["a", "c"])
     features = [dict(zip("ac", network(x), strict=True)) for x in (image, content, style)]
     for layer in "ac":
@@ -262,7 +276,7 @@ def test_metrics_are_the_relative_distances(registry, tmp_path):
         assert found.content[layer] == pytest.approx(float((f - c).norm() / c.norm()), rel=1e-4)
         assert found.style[layer] == pytest.approx(float((gram - aim).norm() / aim.norm()), rel=1e-4)
     assert found.total_variation == pytest.approx(float(TotalVariation().density(image).mean()), rel=1e-5)
-    same = evaluate_image(image, registry, extractor, content=image, style=image)
+    same = evaluate_image(image, extractor, session=session, content=image, style=image)
     assert (same.content_mean, same.style_mean) == (0, 0)
     assert total_variation(torch.full((1, 3, 8, 8), 0.3)) == 0
 
@@ -270,7 +284,7 @@ def test_metrics_are_the_relative_distances(registry, tmp_path):
 def test_the_content_image_is_brought_to_the_size_of_the_picture(registry, job):
     path = Path(job.content.path)
     small = load_image(path, size=20).pixels
-    found = evaluate_image(small, registry, Component("tiny"), content=path)
+    found = evaluate_image(small, Component("tiny"), session=Session(registry), content=path)
     assert found.content_mean == pytest.approx(0, abs=1e-5)
     with pytest.raises(Exception, match="do not show the same places"):
-        evaluate_image(torch.rand(1, 3, 20, 40), registry, Component("tiny"), content=path)
+        evaluate_image(torch.rand(1, 3, 20, 40), Component("tiny"), session=Session(registry), content=path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nst_core import JobError, Registry, UnknownNameError
+from nst_core import JobError, Registry, Session, UnknownNameError
 from nst_core.experiments.layout import grid_sheet, sweep_sheets
 from nst_core.experiments.sweep import Variation, parse_variation, product, varied_job
 
@@ -12,7 +12,9 @@ BASE = {"extractor": "tiny"}
 
 
 def one(registry: Registry, **choice: str):
-    return varied_job(registry, "p.jpg", "s.jpg", None, BASE, {k.replace("__", "."): v for k, v in choice.items()})
+    return varied_job(
+        Session(registry), "p.jpg", ["s.jpg"], None, BASE, {k.replace("__", "."): v for k, v in choice.items()}
+    )
 
 
 def parsed(registry: Registry, text: str) -> Variation:
@@ -29,8 +31,8 @@ def test_every_kind_of_key_changes_its_field(registry):
         "seed": ("7", lambda j: j.seed == 7),
         "steps": ("9", lambda j: j.steps == 9),
         "size": ("33", lambda j: j.size == 33),
-        "style_scale": ("2", lambda j: j.style_scale == 2.0),
-        "scales": ("128+256+400", lambda j: (j.scales, j.size) == ((128, 256), 400)),
+        "style_scale": ("2", lambda j: j.styles[0].scale == 2.0),
+        "levels": ("128+256+400", lambda j: (j.levels, j.size) == ((128, 256), 400)),
         "normalize_gradients": ("true", lambda j: j.normalize_gradients),
         "precision": ("fp32", lambda j: j.precision == "fp32"),
         "device": ("cpu", lambda j: j.device == "cpu"),
@@ -40,14 +42,14 @@ def test_every_kind_of_key_changes_its_field(registry):
         "extractor": ("vgg19", lambda j: (j.extractor.name, j.terms[0].layers) == ("vgg19", ("conv3_4",))),
         "plugin": ("tv:weight=5", lambda j: j.terms[2].weight == 5),
         "content": ("other.jpg", lambda j: j.content.path == "other.jpg"),
-        "style": ("other.jpg", lambda j: j.style.path == "other.jpg"),
+        "style": ("other.jpg", lambda j: j.styles[0].path == "other.jpg"),
         "optimizer.history": ("4", lambda j: j.optimizer.params == {"history": 4}),
         "style.normalization": ("gatys", lambda j: j.terms[1].params == {"normalization": "gatys"}),
         "content.reduction": ("sum", lambda j: j.terms[0].params == {"reduction": "sum"}),
     }
     for key, (value, holds) in changes.items():
         assert parsed(registry, f"{key}={value}") == Variation(key, (value,))
-        changed = varied_job(registry, "p.jpg", "s.jpg", None, BASE, {key: value})
+        changed = varied_job(Session(registry), "p.jpg", ["s.jpg"], None, BASE, {key: value})
         assert holds(changed), key
         assert changed != job, key
 
@@ -79,7 +81,7 @@ def test_what_is_not_a_list_of_different_values_is_refused(registry, text):
         {"size": "1.5"},
         {"style__weight": "much"},
         {"preset": "x"},
-        {"scales": "512+256"},
+        {"levels": "512+256"},
         {"normalize_gradients": "yes"},
     ],
 )
@@ -97,7 +99,7 @@ def test_commas_inside_a_component_belong_to_it(registry):
 def test_the_product_varies_the_last_key_fastest_and_lays_it_across(registry):
     variations = [Variation("preset", ("content", "noise")), Variation("seed", ("0", "1")), Variation("steps", ("5",))]
     assert [tuple(c.values()) for c in product(variations)][:2] == [("content", "0", "5"), ("content", "1", "5")]
-    sheets = sweep_sheets(variations, lambda choice: varied_job(registry, "p", "s", None, BASE, choice))
+    sheets = sweep_sheets(variations, lambda choice: varied_job(Session(registry), "p", ["s"], None, BASE, choice))
     assert [s.title for s in sheets] == ["preset=content", "preset=noise"]
     assert [(s.row_axis, s.rows, s.column_axis, s.columns) for s in sheets] == [
         ("seed", ["0", "1"], "steps", ["5"])
@@ -113,6 +115,6 @@ def test_a_grid_has_every_pair_and_tells_equal_names_apart(registry):
         ["x/a.jpg", "y/a.jpg"], ["s.png", "sample:brushwork"], lambda c, s: one(registry, content=c, style=s)
     )
     assert (sheet.rows, sheet.columns) == (["x/a.jpg", "y/a.jpg"], ["s", "brushwork"])
-    assert [(c.job.content.path, c.job.style.path) for c in sheet.cells][1] == ("x/a.jpg", "sample:brushwork")
+    assert [(c.job.content.path, c.job.styles[0].path) for c in sheet.cells][1] == ("x/a.jpg", "sample:brushwork")
     with pytest.raises(JobError, match="twice"):
         grid_sheet(["a", "a"], ["b"], lambda *_: one(registry))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nst_core import Component, ImageRef, Job, JobError, Term
+from nst_core import Component, Job, JobError, Source, Term
 
 finite = st.floats(min_value=1e-300, max_value=1e300)
 text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
@@ -20,20 +20,30 @@ params = st.dictionaries(
 )
 layers = st.lists(st.sampled_from(["conv1_1", "relu2_1", "pool3"]), unique=True, max_size=3).map(tuple)
 terms = st.builds(Term, loss=st.just("gram-style"), weight=finite, layers=layers, params=params)
+components = st.builds(Component, text, params)
 jobs = st.builds(
     Job,
     terms=st.lists(terms, min_size=1, max_size=3).map(tuple),
-    content=st.one_of(st.none(), st.builds(ImageRef, text, text)),
-    style=st.one_of(st.none(), st.builds(ImageRef, text, text)),
+    content=st.one_of(st.none(), st.builds(Source, text, text)),
+    styles=st.lists(st.builds(Source, text, text, weight=finite, scale=finite), max_size=3).map(tuple),
     size=st.integers(1, 10**6),
     shape=st.one_of(st.none(), st.tuples(st.integers(1, 9999), st.integers(1, 9999))),
-    style_scale=finite,
-    extractor=st.builds(Component, text, params),
+    extractor=components,
+    initializer=components,
+    optimizer=components,
+    parametrization=components,
     steps=st.integers(1, 10**6),
     seed=st.integers(0, 2**63 - 1),
     precision=st.sampled_from(["auto", "fp32", "bf16"]),
 )
-JOB = Job((Term("gram-style", 1e7, ("conv1_2", "conv2_2")),), style=ImageRef("painting.jpg"))
+JOB = Job(
+    (Term("gram-style", 1e7, ("conv1_2", "conv2_2")),),
+    extractor=Component("vgg19"),
+    initializer=Component("noise"),
+    optimizer=Component("lbfgs"),
+    parametrization=Component("pixels"),
+    styles=(Source("painting.jpg"),),
+)
 
 
 @settings(deadline=None)
@@ -47,7 +57,7 @@ def test_toml_and_json_are_exact(job):
 @pytest.mark.parametrize("path", ["caf\udce9.jpg", "\\\udcff\udc80", "a\\udce9.jpg", "\\\\udce9\udce9"])
 def test_names_of_files_that_are_not_utf8(path):
     """They come back, and a text that looks like their escape stays what it is."""
-    job = replace(JOB, style=ImageRef(path))
+    job = replace(JOB, styles=(Source(path),))
     for text, read in ((job.to_toml(), Job.from_toml), (job.to_json(), Job.from_json)):
         assert read(text.encode().decode()) == job
 
@@ -78,8 +88,8 @@ def changed(**changes) -> str:
         (changed(size=0), r"size must be at least 1, not 0"),
         (changed(steps=-1), r"steps must be at least 1"),
         (changed(seed=2**63), r"seed must be less than"),
-        (changed(style="painting.jpg"), r"style must be a table"),
-        (changed(style={"pth": "a"}), r"unknown key 'style.pth'; did you mean 'style.path'"),
+        (changed(styles="painting.jpg"), r"'styles' must be a list"),
+        (changed(styles=[{"pth": "a"}]), r"unknown key 'styles\[0\].pth'; did you mean 'styles\[0\].path'"),
         (changed(terms=[]), r"at least one loss"),
         (changed(terms={"loss": "x"}), r"'terms' must be a list"),
         (changed(terms=[{"loss": "x"}]), r"'terms\[0\].weight' is missing"),
@@ -105,4 +115,4 @@ def test_bad_toml_says_where():
 
 
 def test_whole_numbers_do_for_numbers():
-    assert Job.from_json(changed(style_scale=2)).style_scale == 2.0
+    assert Job.from_json(changed(styles=[{"scale": 2}])).styles[0].scale == 2.0

@@ -7,10 +7,10 @@ import torch
 from tiny import TinyExtractor, plugin, tiny_registry
 from torch import nn
 
-from nst_core import make_job, run, save_image
+from nst_core import Session, make_job, run, save_image
 from nst_core.engine.checkpoint import Checkpoint
 
-SCALES = {"scales": "28,56", "steps": 14, "precision": "fp32", "device": "cpu", "extractor": "stopping"}
+SCALES = {"levels": "28,56", "steps": 14, "precision": "fp32", "device": "cpu", "extractor": "stopping"}
 
 
 class Stopping(nn.Module):
@@ -59,29 +59,29 @@ def stop_in(passes: int, after: int = 14):
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 @pytest.mark.parametrize("passes", [1, 3], ids=["while targets are computed", "in the first evaluation"])
 def test_ctrl_c_early_in_a_scale_gives_the_result_of_the_one_before(images, tmp_path, passes, optimizer):
-    job = make_job(*images, registry=REGISTRY, optimizer=optimizer, **SCALES)
-    whole = run(job, registry=REGISTRY)
+    job = make_job(*images, session=Session(REGISTRY), optimizer=optimizer, **SCALES)
+    whole = run(job, session=Session(REGISTRY))
     kept = Checkpoint(tmp_path / "run.ckpt", every=1e6)
-    stopped = run(job, registry=REGISTRY, observers=[stop_in(passes)], checkpoint=kept)
-    assert stopped.stopped == "interrupted"
-    assert [(stage.size, stage.evaluations) for stage in stopped.stages] == [(28, 14)]
+    stopped = run(job, session=Session(REGISTRY), observers=[stop_in(passes)], checkpoint=kept)
+    assert stopped.stopped == "cancelled"
+    assert [(stage.size, stage.evaluations) for stage in stopped.levels] == [(28, 14)]
     assert stopped.history == whole.history[:14]
     assert stopped.total == min(stopped.history)
     assert stopped.image.shape == (1, 3, 20, 28)
     assert stopped.job == whole.job
 
     seen: list[int] = []
-    resumed = run(job, registry=REGISTRY, observers=[lambda step: seen.append(step.number)], checkpoint=kept)
+    resumed = run(job, session=Session(REGISTRY), observers=[lambda step: seen.append(step.number)], checkpoint=kept)
     assert seen[0] == 15
     assert torch.equal(resumed.image, whole.image)
     assert resumed.history == whole.history
-    assert [stage.evaluations for stage in resumed.stages] == [14, 7]
+    assert [stage.evaluations for stage in resumed.levels] == [14, 7]
 
 
 def test_ctrl_c_where_no_scale_is_done_is_passed_on(images):
     Stopping.passes = 1
     with pytest.raises(KeyboardInterrupt):
-        run(make_job(*images, registry=REGISTRY, **SCALES), registry=REGISTRY)
+        run(make_job(*images, session=Session(REGISTRY), **SCALES), session=Session(REGISTRY))
 
 
 @pytest.mark.parametrize(("passes", "after", "sizes"), [(1, 14, [28]), (2, 15, [28, 56])])
@@ -90,9 +90,9 @@ def test_a_disk_that_is_full_at_ctrl_c_does_not_cost_the_result(images, tmp_path
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("nst_core.engine.checkpoint.save_file", full)
-    job = make_job(*images, registry=REGISTRY, **SCALES)
+    job = make_job(*images, session=Session(REGISTRY), **SCALES)
     kept = Checkpoint(tmp_path / "run.ckpt", every=1e6)
-    stopped = run(job, registry=REGISTRY, observers=[stop_in(passes, after)], checkpoint=kept)
-    assert stopped.stopped == "interrupted"
-    assert [stage.size for stage in stopped.stages] == sizes
+    stopped = run(job, session=Session(REGISTRY), observers=[stop_in(passes, after)], checkpoint=kept)
+    assert stopped.stopped == "cancelled"
+    assert [stage.size for stage in stopped.levels] == sizes
     assert "cannot be written" in stopped.remarks[-1]

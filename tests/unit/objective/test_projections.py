@@ -6,12 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from problems import problem_of
 from tiny import plugin, tiny_registry
 
-from nst_core import make_job
-from nst_core.engine.prepare import network_for, resolve
+from nst_core import Session, make_job
+from nst_core.objective.networks import network_for
 from nst_core.ops import ConvStack, Head, ReferenceStack, accelerated, conv_stack, gram_reference, gram_through, native
-from nst_core.runtime.cache import Shared
+from nst_core.runtime.cache import Cache
 from nst_plugins.extractors.vgg19_lite import Vgg19Lite
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.mean_std_style import MeanStdStyle
@@ -151,7 +152,7 @@ REGISTRY = tiny_registry(("maps", plugin(losses={"given-maps": GivenMaps})))
 def job(loss: str, images: list[torch.Tensor], **options):
     return make_job(
         *images,
-        registry=REGISTRY,
+        session=Session(REGISTRY),
         plugins=[loss],
         extractor="vgg19-lite",
         precision="fp32",
@@ -174,22 +175,21 @@ def test_which_losses_see_through_heads():
 def test_heads_are_taken_where_every_loss_sees_through_them():
     def taken(loss: str) -> set[str]:
         made = job(loss, [noise(48, 64, seed) for seed in (0, 1)])
-        return set(network_for(made, REGISTRY, Shared(), CPU, torch.float32).heads)
+        return set(network_for(made, REGISTRY, Cache(), CPU, torch.float32).heads)
 
     assert taken("gram-style") == set(Vgg19Lite.style_layers) - set(Vgg19Lite.content_layers)
     assert taken("given-maps") == set()
 
 
-@pytest.mark.parametrize("most_pixels", [None, 320 * 320])
-def test_it_changes_nothing_but_rounding(most_pixels):
-    height, width = (48, 64) if most_pixels is None else (400, 336)
+@pytest.mark.parametrize("tile", [None, 320])
+def test_it_changes_nothing_but_rounding(tile):
+    height, width = (48, 64) if tile is None else (400, 336)
     images = [noise(height, width, seed) for seed in (0, 1, 2)]
-    layers = ("conv1_1", "conv2_1") if most_pixels else Vgg19Lite.style_layers
+    layers = ("conv1_1", "conv2_1") if tile else Vgg19Lite.style_layers
     results = []
     for loss in ("gram-style", "given-maps"):
         made = job(loss, images[:2], style_layers=layers)
-        ready = resolve(made, REGISTRY, content=images[0], style=images[1], most_pixels=most_pixels)
-        results.append(ready.objective.evaluate(images[2]))
+        results.append(problem_of(made, REGISTRY, images[0], images[1], tile).evaluate(images[2])[0])
     through, given_maps = results
     torch.testing.assert_close(through.losses, given_maps.losses, rtol=1e-3, atol=1e-6)
     assert distance(through.gradient, given_maps.gradient) < 1e-3

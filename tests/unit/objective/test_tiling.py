@@ -9,10 +9,22 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from problems import problem_of
 from tiny import LAYERS, plugin, tiny_registry
 
-from nst_core import FeatureLoss, ImageLoss, JobError, PointwiseLoss, StatisticLoss, Step, Tap, make_job, run
-from nst_core.engine.prepare import resolve
+from nst_core import (
+    FeatureLoss,
+    ImageLoss,
+    JobError,
+    PointwiseLoss,
+    Resources,
+    Session,
+    StatisticLoss,
+    Step,
+    Tap,
+    make_job,
+    run,
+)
 from nst_core.objective.tiling import Tiling
 
 OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu"}
@@ -26,11 +38,11 @@ def image(height: int, width: int, seed: int) -> torch.Tensor:
 @settings(deadline=None, max_examples=60)
 @given(st.sampled_from(GEOMETRIES), st.floats(0, 4), st.floats(0, 4), st.floats(1, 30))
 def test_tiles_cover_the_image_once_and_have_their_margins(geometry, tall, wide, factor):
-    height, width = (int(times * math.isqrt(geometry.least_pixels)) + 1 for times in (tall, wide))
-    tiling = replace(geometry, most_pixels=int(geometry.least_pixels * factor))
+    height, width = (int(times * math.isqrt(geometry.min_pixels)) + 1 for times in (tall, wide))
+    tiling = replace(geometry, max_pixels=int(geometry.min_pixels * factor))
     seen = torch.zeros(height, width, dtype=torch.int)
     for tile in tiling.tiles(height, width):
-        assert tile.pixels <= tiling.most_pixels or tile.whole
+        assert tile.pixels <= tiling.max_pixels or tile.whole
         for span, length in ((tile.rows, height), (tile.columns, width)):
             assert span.start % tiling.stride == span.first % tiling.stride == 0
             assert span.start == 0 or span.first - span.start == tiling.halo
@@ -38,27 +50,27 @@ def test_tiles_cover_the_image_once_and_have_their_margins(geometry, tall, wide,
         seen[tile.rows.first : tile.rows.last, tile.columns.first : tile.columns.last] += 1
         assert torch.equal(
             tile.place(tile_map := torch.arange(height * width).reshape(height, width), 1),
-            tile.own(tile.cut(tile_map), 1),
+            tile.interior(tile.cut(tile_map), 1),
         )
     assert (seen == 1).all()
 
 
 def test_an_image_that_fits_is_left_whole():
-    assert [tile.whole for tile in replace(GEOMETRIES[2], most_pixels=640 * 480).tiles(480, 640)] == [True]
-    assert [tile.whole for tile in replace(GEOMETRIES[2], most_pixels=None).tiles(9000, 9000)] == [True]
+    assert [tile.whole for tile in replace(GEOMETRIES[2], max_pixels=640 * 480).tiles(480, 640)] == [True]
+    assert [tile.whole for tile in replace(GEOMETRIES[2], max_pixels=None).tiles(9000, 9000)] == [True]
 
 
 def test_tiles_smaller_than_a_margin_are_an_error():
     with pytest.raises(
         JobError, match=r"the deepest layer sees 128 pixels on every side, so a tile needs at least 320×320"
     ):
-        replace(GEOMETRIES[2], most_pixels=100 * 100).tiles(1000, 1000)
+        replace(GEOMETRIES[2], max_pixels=100 * 100).tiles(1000, 1000)
 
 
 def test_larger_tiles_overlap_less():
     overlaps = []
     for side in (420, 500, 700, 1300):
-        tiles = replace(GEOMETRIES[2], most_pixels=side * side).tiles(1500, 2000)
+        tiles = replace(GEOMETRIES[2], max_pixels=side * side).tiles(1500, 2000)
         overlaps.append(sum(tile.pixels for tile in tiles))
     assert overlaps == sorted(overlaps, reverse=True)
     assert overlaps[-1] < 1.3 * 1500 * 2000
@@ -72,13 +84,15 @@ def tiled_and_whole(plugins: list[str], height: int, width: int, side: int, seed
     """Return evaluations of one objective in tiles of about ``side`` pixels and as a whole."""
     # Unlike the point, so that little is lost to cancellation.
     content, style = image(height, width, seed), 0.3 * image(37, 41, seed + 1)
-    job = make_job(content, style, registry=BUILTIN, plugins=plugins, **{**OPTIONS, "precision": precision}, size=256)
+    job = make_job(
+        content, style, session=Session(BUILTIN), plugins=plugins, **{**OPTIONS, "precision": precision}, size=256
+    )
     point = image(height, width, seed + 2)
     found = []
-    for most in (None, side * side):
-        ready = resolve(job, BUILTIN, content=content, style=style, most_pixels=most)
-        assert (len(ready.objective.tiling.tiles(height, width)) > 1) == (most is not None)
-        found.append(ready.objective.evaluate(point))
+    for tile in (None, side):
+        problem = problem_of(job, BUILTIN, content, style, tile)
+        assert (len(problem.tiling.tiles(height, width)) > 1) == (tile is not None)
+        found.append(problem.evaluate(point)[0])
     return found
 
 
@@ -108,8 +122,11 @@ def compare(whole, tiled, tolerance: float) -> None:
 
 def test_a_run_in_tiles_gives_the_same_picture():
     content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
-    job = make_job(content, style, registry=BUILTIN, **OPTIONS, plugins=["tv"], size=256, steps=5)
-    whole, tiled = (run(job, content=content, style=style, registry=BUILTIN, tile=tile) for tile in ("off", 50))
+    job = make_job(content, style, session=Session(BUILTIN), **OPTIONS, plugins=["tv"], size=256, steps=5)
+    whole, tiled = (
+        run(job, content=content, styles=style, session=Session(BUILTIN), resources=Resources(tile))
+        for tile in ("off", 50)
+    )
     torch.testing.assert_close(tiled.image, whole.image, atol=1e-3, rtol=0)
     assert tiled.history == pytest.approx(whole.history, rel=1e-3)
 
@@ -121,10 +138,13 @@ def test_a_loss_on_whole_maps_cannot_be_computed_in_tiles():
 
     registry = tiny_registry(("means", plugin(losses={"means": Means})))
     content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
-    job = make_job(content, style, registry=registry, **OPTIONS, plugins=["means"], size=256, steps=2)
+    job = make_job(content, style, session=Session(registry), **OPTIONS, plugins=["means"], size=256, steps=2)
     with pytest.raises(JobError, match=r"'means' sees whole feature maps .* use a loss on statistics"):
-        run(job, content=content, style=style, registry=registry, tile=50)
-    assert run(job, content=content, style=style, registry=registry, tile=200).evaluations == 2  # one tile
+        run(job, content=content, styles=style, session=Session(registry), resources=Resources(tile=50))
+    assert (
+        run(job, content=content, styles=style, session=Session(registry), resources=Resources(tile=200)).evaluations
+        == 2
+    )  # one tile
 
 
 def test_a_gpu_that_is_full_gets_smaller_tiles(monkeypatch):
@@ -132,18 +152,20 @@ def test_a_gpu_that_is_full_gets_smaller_tiles(monkeypatch):
     from nst_core.objective.objective import Objective
 
     content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
-    job = make_job(content, style, registry=BUILTIN, **OPTIONS, size=256, steps=6)
-    whole = run(job, content=content, style=style, registry=BUILTIN)
+    job = make_job(content, style, session=Session(BUILTIN), **OPTIONS, size=256, steps=6)
+    whole = run(job, content=content, styles=style, session=Session(BUILTIN))
     evaluate = Objective.evaluate
 
-    def full(self, picture):
-        if (self.tiling.most_pixels or math.inf) > 4000:
+    def full(self, picture, targets, *, weights=None, tiling=None):
+        if (tiling.max_pixels or math.inf) > 4000:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return evaluate(self, picture)
+        return evaluate(self, picture, targets, weights=weights, tiling=tiling)
 
     monkeypatch.setattr(Objective, "evaluate", full)
     notes: list[str] = []
-    tiled = run(job, content=content, style=style, registry=BUILTIN, observers=[lambda step: notes.append(step.note)])
+    tiled = run(
+        job, content=content, styles=style, session=Session(BUILTIN), observers=[lambda step: notes.append(step.note)]
+    )
     assert notes[0].startswith("out of memory; going on in tiles of")
     assert notes[1:] == [""] * 5
     torch.testing.assert_close(tiled.image, whole.image, atol=1e-3, rtol=0)
@@ -155,7 +177,7 @@ def test_a_gpu_that_is_full_gets_a_shorter_history(where, monkeypatch):
     from nst_plugins.optimizers.lbfgs import Lbfgs
 
     content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
-    job = make_job(content, style, registry=BUILTIN, **OPTIONS, size=256, steps=12)
+    job = make_job(content, style, session=Session(BUILTIN), **OPTIONS, size=256, steps=12)
     method, lengths, calls = getattr(Lbfgs, where), [], []
 
     def full(self, *args):
@@ -167,7 +189,7 @@ def test_a_gpu_that_is_full_gets_a_shorter_history(where, monkeypatch):
 
     monkeypatch.setattr(Lbfgs, where, full)
     steps: list[Step] = []
-    result = run(job, content=content, style=style, registry=BUILTIN, observers=[steps.append])
+    result = run(job, content=content, styles=style, session=Session(BUILTIN), observers=[steps.append])
     assert lengths[0] == 20
     assert lengths[-1] == 5
     notes = [step.note for step in steps if step.note]
@@ -186,6 +208,6 @@ def test_memory_that_runs_out_with_nothing_to_give_up_is_an_error(monkeypatch):
 
     monkeypatch.setattr(Adam, "step", full)
     content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
-    job = make_job(content, style, registry=BUILTIN, **OPTIONS, size=256, steps=12, optimizer="adam")
+    job = make_job(content, style, session=Session(BUILTIN), **OPTIONS, size=256, steps=12, optimizer="adam")
     with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
-        run(job, content=content, style=style, registry=BUILTIN)
+        run(job, content=content, styles=style, session=Session(BUILTIN))

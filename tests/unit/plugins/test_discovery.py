@@ -56,9 +56,9 @@ class Kindless(Loss):
 @pytest.mark.parametrize(
     ("name", "component", "message"),
     [
-        ("Good", Good, "kebab-case"),
-        ("good_style", Good, "kebab-case"),
-        ("", Good, "kebab-case"),
+        ("Good", Good, "use lower-case letters, digits and single hyphens"),
+        ("good_style", Good, "use lower-case letters, digits and single hyphens"),
+        ("", Good, "use lower-case letters, digits and single hyphens"),
         ("gram-style", Good, "taken by plugin 'builtin' of package nst"),
         ("good", Good(), "register a class"),
         ("good", Optimizer, "not a subclass of nst_core.Loss"),

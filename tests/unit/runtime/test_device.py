@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 import torch
+from problems import problem_of
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from nst_core import make_job
+from nst_core import (
+    Problem,
+    Session,
+    make_job,
+)
 from nst_core.diagnostics import checks
-from nst_core.engine.prepare import resolve
-from nst_core.engine.run import optimize
+from nst_core.engine.loop import Loop
 from nst_core.planning import cost_model as probe
 from nst_plugins.optimizers.lbfgs import Lbfgs
 
@@ -68,13 +72,22 @@ class OnApple(TorchFunctionMode):
 def test_nothing_needs_float64_on_the_device(registry, plugins, optimizer):
     content, style = torch.rand(2, 3, 24, 32, generator=torch.Generator().manual_seed(0)).split(1)
     options = {"extractor": "tiny", "precision": "fp32", "device": "cpu", "steps": 6}
-    job = make_job(content, style, registry=registry, plugins=plugins, optimizer=optimizer, **options)
-    expected = optimize(resolve(job, registry, content=content, style=style))
-    ready = resolve(job, registry, content=content, style=style)
+    job = make_job(content, style, session=Session(registry), plugins=plugins, optimizer=optimizer, **options)
+    expected = history_of(problem_of(job, registry, content, style))
+    problem = problem_of(job, registry, content, style)
     with OnApple():
-        found = optimize(replace(ready, initial=ready.initial.as_subclass(Apple)))
-        ready.objective.normalize(ready.initial.as_subclass(Apple))
-    assert found.history == pytest.approx(expected.history, rel=1e-3)
+        found = history_of(replace(problem, variable=problem.variable.as_subclass(Apple)))
+        problem.objective.normalized_weights(problem.variable.as_subclass(Apple), problem.targets)
+    assert found == pytest.approx(expected, rel=1e-3)
+
+
+def history_of(problem: Problem) -> list[float]:
+    loop = Loop(problem, lambda _: problem.optimizer)
+    while not loop.complete:
+        loop.measure()
+        if not loop.complete:
+            loop.advance()
+    return loop.history
 
 
 def test_lbfgs_keeps_its_float64_numbers_off_the_device():

@@ -16,25 +16,23 @@ import torch
 
 from nst_benchmarks.convergence import race
 from nst_benchmarks.pacing import Paced
-from nst_benchmarks.problem import Problem
+from nst_benchmarks.pair import Pair
 from nst_benchmarks.speed import Row, runner
 from nst_benchmarks.textbook import Textbook
 from nst_benchmarks.timing import alternating
 from nst_benchmarks.worker import Worker
 from nst_core import BrokenContractError, ImageError, NstError, load_image
-from nst_core.components.parametrization import Pixels
-from nst_core.engine.run import evaluate
 
 
 @pytest.fixture
-def problem(random_vgg19) -> Problem:
-    return Problem.generated(64, str(random_vgg19))
+def pair(random_vgg19) -> Pair:
+    return Pair.generated(64, str(random_vgg19))
 
 
-def test_the_textbook_has_the_objective_of_the_framework(problem):
-    book, ready = Textbook(problem), problem.ready("fp32")
-    image = (problem.content + 0.1 * torch.rand(problem.content.shape)).clamp(0, 1)
-    found, _ = evaluate(ready.objective, Pixels(), image)
+def test_the_textbook_has_the_objective_of_the_framework(pair):
+    book, problem = Textbook(pair), pair.problem("fp32")
+    image = (pair.content + 0.1 * torch.rand(pair.content.shape)).clamp(0, 1)
+    found, _ = problem.evaluate(image)
     leaf = image.clone().requires_grad_()
     loss = book.loss(leaf)
     assert float(loss.detach()) == pytest.approx(float(found.total), rel=1e-4)
@@ -42,17 +40,17 @@ def test_the_textbook_has_the_objective_of_the_framework(problem):
     assert torch.cosine_similarity(found.gradient.flatten(), expected.flatten(), dim=0) > 0.999
 
 
-def test_every_variant_can_be_measured(problem):
-    runs = {variant: runner(problem, variant) for variant in ("textbook", "fp32", "bf16", "auto")}
+def test_every_variant_can_be_measured(pair):
+    runs = {variant: runner(pair, variant) for variant in ("textbook", "fp32", "bf16", "auto")}
     assert runs["textbook"][1] == runs["fp32"][1] == "fp32"
     assert runs["bf16"][1] == "bf16"
     seconds = alternating({name: run for name, (run, _) in runs.items()}, 1)
     assert all(value > 0 for value in seconds.values())
 
 
-def test_a_race_ends_at_the_loss_of_the_textbook(problem):
+def test_a_race_ends_at_the_loss_of_the_textbook(pair):
     said: list[str] = []
-    result = race(problem, 20, said.append)
+    result = race(pair, 20, said.append)
     assert result.textbook_loss > 0
     assert said[0].startswith("textbook: evaluation 10, ")
     assert said[1].startswith("nst: evaluation 10, ")

@@ -43,7 +43,7 @@ class Grumble(torch.autograd.Function):
 class Tiny(Initializer):
     """Too small."""
 
-    def initial(self, size, *, content, style, generator):
+    def initial(self, size, sources, generator):
         return torch.zeros(1, 3, 1, 1)
 
 class Leap(Optimizer):
@@ -126,7 +126,7 @@ def test_show_tells_all_about_a_component(nst):
         "style loss",
         "StatisticLoss",
         "exactly",
-        "50, with the preset 'content'",
+        "50, with the default preset",
         "plugin 'builtin' of package nst",
         "W₂²(N(μ_G, C_G + b), N(μ_S, C_S + b)) / N",
         "blur = 0.01   (float)",

@@ -13,7 +13,7 @@ import pytest
 import torch
 from installed import install
 
-from nst_core import ImageError, Job, Result, load_image, read_recipe
+from nst_core import ImageError, Job, Problem, Result, Run, load_image, read_recipe
 from nst_core.plugins.discovery import default_registry
 
 SMALL = ("--extractor", "tiny", "--steps", "4", "--size", "32", "--precision", "fp32")
@@ -32,16 +32,14 @@ def test_a_default_name_never_overwrites(nst):
 
 
 def test_a_default_name_that_another_run_took_meanwhile_gets_a_number(nst, monkeypatch):
-    from nst_core.engine import run as engine
-
-    run = engine.run
+    exhaust = Run.exhaust
 
     def slower(*arguments, **options):
-        result = run(*arguments, **options)
+        result = exhaust(*arguments, **options)
         Path("photo-painting.png").write_text("the picture of another run")
         return result
 
-    monkeypatch.setattr(engine, "run", slower)
+    monkeypatch.setattr(Run, "exhaust", slower)
     done = nst("run", "photo.jpg", "painting.png", *SMALL)
     assert (done.code, done.out) == (0, "photo-painting-2.png\n")
     assert Path("photo-painting.png").read_text() == "the picture of another run"
@@ -204,24 +202,22 @@ def test_debug_shows_the_traceback(nst):
 
 
 def test_ctrl_c_saves_the_best_image(nst, monkeypatch):
-    from nst_core.engine import loop as descent
+    evaluate, calls = Problem.evaluate, []
 
-    evaluate, calls = descent.evaluate, []
-
-    def interrupted(*arguments):
+    def interrupted(*arguments, **more):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return evaluate(*arguments)
+        return evaluate(*arguments, **more)
 
-    monkeypatch.setattr(descent, "evaluate", interrupted)
+    monkeypatch.setattr(Problem, "evaluate", interrupted)
     done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "o.png")
     assert (done.code, done.out) == (130, "o.png\n")
-    assert "interrupted after 2 evaluations" in done.err
+    assert "cancelled after 2 evaluations" in done.err
     assert load_image("o.png").pixels.std() > 0
 
 
-WHERE = ["nst_core.api.make_job", "nst_core.engine.prepare.load", "nst_core.engine.loop.evaluate"]
+WHERE = ["nst_core.api.make_job", "nst_core.images.store.decode_bytes", "nst_core.engine.prepare.Problem.evaluate"]
 
 
 @pytest.mark.parametrize("where", WHERE)
@@ -283,7 +279,7 @@ def test_help_and_version(nst):
     assert "plugins" in nst("--help").out
     assert nst("--version").out.startswith("nst ")
     text = nst("run", "--help").out
-    for shown in ("[default: (512)]", "[default: (300)]", "10 with preset content"):
+    for shown in ("[default: (512)]", "[default: (300)]", "Random seed."):
         assert shown in re.sub(r"[│\s]+", " ", text)
     assert nst("run", "--no-such-option").code == 2
 

@@ -33,7 +33,7 @@ def test_reconstruct_has_the_content_loss_alone(nst):
     assert told["output"] == "photo-c.png"
     job = Job.from_dict(told["job"])
     assert [(t.loss, t.layers) for t in job.terms] == [("mse-content", ("c",))]
-    assert (job.initializer.name, job.seed, job.style) == ("noise", 4, None)
+    assert (job.initializer.name, job.seed, job.styles) == ("noise", 4, ())
     assert load_image("photo-c.png").pixels.shape == (1, 3, 24, 32)
 
 
@@ -62,7 +62,7 @@ def test_two_runs_do_not_share_a_folder(nst):
     with FileLock("nst-sweep/.lock"):
         done = nst("sweep", "--vary", "seed=0,1", *PAIR, *SMALL)
     assert done.code == 2
-    assert "another nst is at work in 'nst-sweep'" in done.err
+    assert "another nst is writing to 'nst-sweep'" in done.err
     assert not list(Path("nst-sweep/cells").iterdir())
     assert nst("sweep", "--vary", "seed=0,1", *PAIR, *SMALL).code == 0
 

@@ -12,12 +12,13 @@ import pytest
 from installed import install
 from tiny import tiny_registry
 
-from nst_cli.scaffolding.scaffold import KINDS, write_package
+from nst_cli.scaffolding.scaffold import scaffold_kinds, write_package
+from nst_core.components import KINDS
 
 ROOT = Path(__file__).resolve().parents[4]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", scaffold_kinds())
 def test_a_new_package_passes_its_own_tests_and_our_lint(kind, tmp_path):
     folder = tmp_path / "package"
     write_package("my-first", kind, folder, tiny_registry())
@@ -40,7 +41,7 @@ def test_a_new_package_passes_its_own_tests_and_our_lint(kind, tmp_path):
     assert leftovers == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", scaffold_kinds())
 def test_a_new_package_is_found_by_its_entry_point(kind, tmp_path, nst, monkeypatch):
     folder = tmp_path / "package"
     write_package("my-first", kind, folder, tiny_registry())
@@ -53,9 +54,9 @@ def test_a_new_package_is_found_by_its_entry_point(kind, tmp_path, nst, monkeypa
     shown = nst("plugins", "show", "my-first")
     assert shown.code == 0, shown.err
     assert "plugin 'my-first' of package nst-my-first 1.0" in shown.out
-    use = {"loss": "--plugin", "initializer": "--init", "optimizer": "--optimizer", "extractor": "--extractor"}[kind]
+    use = KINDS[kind].usage.replace("NAME", "my-first").split()
     network = () if kind == "extractor" else ("--extractor", "tiny")
-    done = nst("run", "photo.jpg", "painting.png", "--steps", "2", *network, use, "my-first", "-o", "out.png")
+    done = nst("run", "photo.jpg", "painting.png", "--steps", "2", *network, *use, "-o", "out.png")
     assert done.code == 0, done.err
     assert Path("out.png").exists()
 
@@ -73,7 +74,7 @@ def test_the_command_says_what_comes_next(nst):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("Warm",), "'Warm' is no name"),
+        (("Warm",), "invalid name 'Warm'"),
         (("gram-style",), "loss 'gram-style' (plugin 'builtin' of package nst"),
         (("warm", "--kind", "los"), "unknown kind 'los'; did you mean 'loss'"),
         (("warm", "photo.jpg"), "'photo.jpg' exists and is not an empty folder"),

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 import nst_core as nst
-from nst_core import JobError, UnknownNameError
+from nst_core import JobError, Session, UnknownNameError
 from nst_core.testing import conformance, run_checks
 from nst_core.weights import TORCHVISION, guess
 from nst_plugins.extractors import vgg16, vgg19
@@ -134,7 +134,7 @@ def test_what_sees_the_whole_image_is_no_layer():
 
 def test_a_picture_with_a_torchvision_network(registry, resnet):
     images = [torch.rand(1, 3, 40, 48, generator=torch.Generator().manual_seed(i)) for i in (0, 1)]
-    options = {"registry": registry, "device": "cpu", "steps": 15, "precision": "fp32"}
+    options = {"session": Session(registry), "device": "cpu", "steps": 15, "precision": "fp32"}
     result = nst.stylize(
         *images,
         extractor="torchvision:resnet18",
@@ -156,5 +156,8 @@ def test_what_cannot_be_had_is_explained(registry):
         Torchvision("vit_b_16").taps()
     with pytest.raises(JobError, match="name some with --content-layers"):
         nst.stylize(
-            torch.rand(1, 3, 40, 48), torch.rand(1, 3, 40, 48), extractor="torchvision:resnet18", registry=registry
+            torch.rand(1, 3, 40, 48),
+            torch.rand(1, 3, 40, 48),
+            extractor="torchvision:resnet18",
+            session=Session(registry),
         )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nst_core import Statistic, Tap, Term
-from nst_core.objective.features import View
+from nst_core.objective.features import TileFeatures
 from nst_core.objective.terms import bind
 from nst_core.objective.tiling import Tiling
 from nst_core.ops import gram
@@ -63,8 +63,10 @@ def test_content_loss_is_the_formula(shape, reduction):
     taps = {"l": Tap(shape[0], 1, 1)}
     term = bind("c", MseContent(reduction), Term("c", 1.0, ("l",)), taps)
     (whole,) = Tiling().tiles(*shape[1:])
-    term.aim(View(whole, {"l": content}, taps, shape[1:], {}))
-    (found,) = term.judge(term.collect(View(whole, {"l": pastiche}, taps, shape[1:], {})))
+    observed = term.accumulator(("l",))
+    observed.add(TileFeatures(whole, {"l": content}, taps, shape[1:], {}))
+    target = term.blend([observed.result()], [1.0])
+    (found,) = term.judge(term.collect(TileFeatures(whole, {"l": pastiche}, taps, shape[1:], {}), target), target)
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nst_core import dead_leaves, default_registry, make_job
-from nst_core.components import Extractor
-from nst_core.engine.prepare import Ready, layers_used, resolve
-from nst_core.job.schema import Component, Job, Precision
+from nst_core import Component, Extractor, Job, Problem, Session, dead_leaves, default_registry, make_job
+from nst_core.job.schema import Precision
+from nst_core.objective.networks import layers_used
 from nst_core.ops import ConvStack
 from nst_plugins.extractors.vgg19_network import Vgg19Network
 
-__all__ = ["Problem", "have_weights"]
+__all__ = ["Pair", "have_weights"]
 
 PRECISIONS: dict[str, Precision] = {"fp32": "fp32", "bf16": "bf16", "auto": "auto"}
 
@@ -32,12 +31,12 @@ def have_weights(weights: str = "") -> None:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Two images and a network.
+class Pair:
+    """Two images, and the weights of the network that compares them.
 
     Attributes:
         content: ``(1, 3, H, W)`` in [0, 1].
-        style: likewise.
+        style: ``(1, 3, H', W')`` in [0, 1].
         weights: of VGG-19, as for ``nst run --weights``; "" for the best at hand.
     """
 
@@ -46,7 +45,7 @@ class Problem:
     weights: str = ""
 
     @classmethod
-    def generated(cls, width: int, weights: str = "") -> Problem:
+    def generated(cls, width: int, weights: str = "") -> Pair:
         """Make images of ``width`` by three quarters of it; seeded."""
         generator = torch.Generator().manual_seed(0)
         height = width * 3 // 4
@@ -60,14 +59,16 @@ class Problem:
             self.style,
             extractor="vgg19",
             size=size,
+            levels="off",
             precision=precision,
             device="cpu",
             weights=self.weights,
         )
 
-    def ready(self, precision: Precision) -> Ready:
+    def problem(self, precision: Precision) -> Problem:
         """Return the framework's own form of the problem."""
-        return resolve(self.job(precision), default_registry(), content=self.content, style=self.style)
+        prepared = Session().prepare(self.job(precision), content=self.content, styles=[self.style])
+        return prepared.problem()
 
     def layers(self) -> tuple[Extractor, list[str]]:
         """Return the extractor, and the layers in use from shallow to deep."""

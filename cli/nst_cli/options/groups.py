@@ -1,0 +1,205 @@
+"""The groups of options that commands share, beside those of the job itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nst_cli import console
+from nst_cli.options.expansion import JobOptions, OptionGroup
+from nst_core.errors import JobError
+from nst_core.options.table import Option
+from nst_core.planning.resources import Resources
+
+if TYPE_CHECKING:
+    from nst_core import Checkpoint, Destination
+
+__all__ = [
+    "SAMPLES",
+    "CheckpointOptions",
+    "ContentJobOptions",
+    "FolderOptions",
+    "NetworkOptions",
+    "OutputOptions",
+    "RecipeOptions",
+    "ReportOptions",
+    "ResourceOptions",
+    "StyleJobOptions",
+    "parse_duration",
+]
+
+SAMPLES = ("sample:landscape", "sample:brushwork")
+"""Photograph and painting where none are given."""
+
+RECIPE, OUTPUT, RESOURCES = "Recipes", "Output", "Memory and safety"
+SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+class ContentJobOptions(JobOptions):
+    """Options of jobs that have a content image alone."""
+
+    sources = ("content",)
+
+
+class StyleJobOptions(JobOptions):
+    """Options of jobs that have style images alone."""
+
+    sources = ("style",)
+
+
+class NetworkOptions(JobOptions):
+    """Options that say with which network to measure, and where."""
+
+    @classmethod
+    def rows(cls) -> list[Option]:
+        """Return extractor, weights and device."""
+        return [option for option in super().rows() if option.name in ("extractor", "weights", "device")]
+
+
+@dataclass
+class ReportOptions(OptionGroup):
+    """What is printed."""
+
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object about the result.", rich_help_panel=OUTPUT)
+    ] = False
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Print nothing but the path of the result.", rich_help_panel=OUTPUT)
+    ] = False
+
+    def say(self, text: str) -> None:
+        """Tell the user something that is not a result, unless it is to be quiet."""
+        if not self.quiet:
+            console.say(text)
+
+
+@dataclass
+class OutputOptions(OptionGroup):
+    """Where a picture goes."""
+
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="File to write: .png, .jpg, .webp or .tif.",
+            show_default="named after the images, numbered if it exists",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    bits: Annotated[int, typer.Option(help="Bits per channel: 8, or 16 for PNG and TIFF.", rich_help_panel=OUTPUT)] = 8
+
+
+@dataclass
+class FolderOptions(OptionGroup):
+    """Where the pictures and the report of many jobs go."""
+
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Folder for pictures and report; finished pictures in it are kept.",
+            show_default="nst-COMMAND",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+
+
+@dataclass
+class RecipeOptions(OptionGroup):
+    """The recipe that a job starts from."""
+
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="Recipe (TOML or JSON) to start from; other options change it.", rich_help_panel=RECIPE),
+    ] = None
+
+
+@dataclass
+class ResourceOptions(OptionGroup):
+    """What a run may use."""
+
+    tile: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|off|PIXELS",
+            help="Compute in tiles, with the same result: where memory is short, never, or with this side.",
+            rich_help_panel=RESOURCES,
+        ),
+    ] = "auto"
+    memory_limit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="4GB", help="Memory budget.", show_default="most of what is free", rich_help_panel=RESOURCES
+        ),
+    ] = None
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Threads to compute with; another number rounds differently.",
+            show_default="torch's choice",
+            rich_help_panel=RESOURCES,
+        ),
+    ] = None
+
+    def resources(self) -> Resources:
+        """Return them as the API takes them.
+
+        Raises:
+            JobError: one of them makes no sense.
+        """
+        from nst_core.runtime.memory import parse_memory
+
+        tile: str | int = self.tile
+        if tile not in ("auto", "off"):
+            if not self.tile.isdecimal() or int(self.tile) < 1:
+                raise JobError(f"--tile must be auto, off, or the side of a tile in pixels, not '{self.tile}'")
+            tile = int(self.tile)
+        limit = None if self.memory_limit is None else parse_memory(self.memory_limit)
+        return Resources(tile, limit, self.threads)  # type: ignore[arg-type]
+
+
+@dataclass
+class CheckpointOptions(OptionGroup):
+    """Where a run is saved, so that it can go on."""
+
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Save the run in this file; the same command, or nst resume FILE, continues it.",
+            rich_help_panel=RESOURCES,
+        ),
+    ] = None
+    checkpoint_every: Annotated[
+        str, typer.Option(metavar="30s|5m", help="Interval between checkpoints.", rich_help_panel=RESOURCES)
+    ] = "30s"
+
+    def open(self, destination: Destination, say: Callable[[str], None]) -> Checkpoint | None:
+        """Return the checkpoint, ``None`` where there is to be none.
+
+        Raises:
+            CheckpointError: the file cannot be written.
+            JobError: the interval makes no sense.
+        """
+        from nst_core import Checkpoint
+
+        every = parse_duration(self.checkpoint_every)
+        if self.checkpoint is None:
+            return None
+        return Checkpoint(self.checkpoint, every=every, destination=destination, say=say)
+
+
+def parse_duration(text: str) -> float:
+    """Read ``30s``, ``5m``, ``1h`` or a number of seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    if match is None:
+        raise JobError(f"invalid duration '{text}': write 30s, 5m or 1h")
+    return float(match[1]) * SECONDS[match[2]]

@@ -1,0 +1,195 @@
+"""A session: what several jobs share, and the way from a job to a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from nst_core.components.registry import Registry
+from nst_core.engine import prepare as preparation
+from nst_core.engine.checkpoint import Checkpoint, Saved
+from nst_core.engine.prepare import Images, Inputs, PreparedJob
+from nst_core.engine.run import Run
+from nst_core.images import ImageInput
+from nst_core.images.store import ImageStore
+from nst_core.job.schedule import levels_of
+from nst_core.job.schema import Job
+from nst_core.ops import native
+from nst_core.planning.memory_plan import Allocation, MemoryPlan, allocate, less_memory, make_plan
+from nst_core.planning.resources import Resources
+from nst_core.plugins.attribution import naming_plugins
+from nst_core.plugins.discovery import default_registry
+from nst_core.runtime.cache import Cache
+from nst_core.runtime.device import choose_device, choose_dtype
+
+__all__ = ["Session"]
+
+
+class Session:
+    """Components, images and networks that jobs have in common. Safe to share between threads.
+
+    Attributes:
+        registry: where names of components are looked up.
+        images: reads, hashes and decodes every image file once.
+        cache: extractors, networks, and the statistics of style images.
+    """
+
+    def __init__(self, registry: Registry | None = None) -> None:
+        """Open a session.
+
+        Args:
+            registry: everything installed by default.
+        """
+        native()  # the kernels tell the allocator to give large blocks back, and the weights are some
+        self.registry = registry or default_registry()
+        self.images = ImageStore()
+        self.cache = Cache()
+
+    def prepare(
+        self,
+        job: Job,
+        *,
+        content: ImageInput | None = None,
+        styles: Sequence[ImageInput | None] = (),
+        resources: Resources | None = None,
+    ) -> PreparedJob:
+        """Pin everything that a job leaves open, and decide how it is computed. Nothing is optimised yet.
+
+        Args:
+            job: the job.
+            content: the content image, where the job has no path for it.
+            styles: the style images, where the job has no paths for them.
+            resources: what the run may use.
+
+        Raises:
+            NstError: something that the job names cannot be had, or the job does not fit into memory.
+        """
+        with naming_plugins(self.registry):
+            return self._prepare(job, Inputs(content, styles), resources or Resources())[0]
+
+    def run(
+        self,
+        job: Job,
+        *,
+        content: ImageInput | None = None,
+        styles: Sequence[ImageInput | None] = (),
+        resources: Resources | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Run:
+        """Begin a run, or go on with the one that a checkpoint holds: an iterator of :class:`Step`.
+
+        Args:
+            job: the job.
+            content: see :meth:`prepare`.
+            styles: see :meth:`prepare`.
+            resources: what the run may use.
+            checkpoint: where the run is saved and continued from; once the result is saved, call its ``finished``.
+
+        Raises:
+            CheckpointError: the checkpoint is of another job or version, or is damaged.
+            NstError: see :meth:`prepare`.
+        """
+        resources = resources or Resources()
+        with naming_plugins(self.registry):
+            saved = checkpoint.read() if checkpoint else None
+            prepared, resumed = self._prepare(job, Inputs(content, styles), resources, checkpoint, saved)
+        return Run(prepared, checkpoint=checkpoint, saved=saved if resumed else None, threads=resources.threads)
+
+    def plan(
+        self,
+        job: Job,
+        *,
+        content: ImageInput | None = None,
+        styles: Sequence[ImageInput | None] = (),
+        resources: Resources | None = None,
+    ) -> MemoryPlan:
+        """Say what a run would do and need, from a few evaluations of small images; see :meth:`prepare`."""
+        with naming_plugins(self.registry):
+            images = preparation.open_images(job, Inputs(content, styles), self.images)
+            size = self._size(job, images)
+            levels = levels_of(job, max(size))
+            return make_plan(job, levels, size, self.registry, self.cache, resources or Resources())
+
+    def pastiche_size(self, job: Job, inputs: Inputs | None = None) -> tuple[int, int]:
+        """Return height and width of a job's pastiche in pixels."""
+        return self._size(job, preparation.open_images(job, inputs or Inputs(), self.images))
+
+    def pin(self, job: Job) -> Job:
+        """Return a job with everything filled in that decides its pixels on this machine, without decoding an image.
+
+        Raises:
+            NstError: an image file or the weights cannot be had, or an image was only in memory.
+        """
+        with naming_plugins(self.registry):
+            found = preparation.pinned(job, self.registry, self.cache, self.images)
+        return replace(found, device=str(choose_device(job.device)))
+
+    def key(self, job: Job) -> str:
+        """Return the hash of what decides a pinned job's pixels: images and weights by content, not by place."""
+        found = job
+        cls = self.registry.get("initializer", found.initializer.name).cls
+        params = {k: v for k, v in found.initializer.params.items() if k not in cls.file_parameters}
+        return replace(
+            found,
+            content=replace(found.content, path="") if found.content else None,
+            styles=tuple(replace(style, path="") for style in found.styles),
+            initializer=replace(found.initializer, params=params),
+            device=choose_device(job.device).type,  # one GPU is as good as another
+        ).digest()
+
+    def _size(self, job: Job, images: Images) -> tuple[int, int]:
+        content = images.content.at(job.size) if images.content else None
+        styles = []
+        if content is None and job.shape is None:
+            styles = [d.at(preparation.style_size(job, s)) for d, s in zip(images.styles, job.styles, strict=True)]
+        return preparation.shape_of(job, content, styles)
+
+    def _prepare(
+        self,
+        job: Job,
+        inputs: Inputs,
+        resources: Resources,
+        checkpoint: Checkpoint | None = None,
+        saved: Saved | None = None,
+    ) -> tuple[PreparedJob, bool]:
+        """Prepare a job; return also whether it goes on from what was saved."""
+        registry, cache = self.registry, self.cache
+        device = choose_device(job.device)
+        dtype = choose_dtype(job.precision, device)
+        # Everything cheap comes first, so that a slip costs no waiting.
+        for kind in ("optimizer", "initializer", "parametrization"):
+            registry.create(kind, getattr(job, kind))
+        preparation.check_terms(job, registry, cache)
+        images = preparation.open_images(job, inputs, self.images)
+        size = self._size(job, images)
+        levels = levels_of(job, max(size))
+        extractor = cache.extractor(registry, job.extractor)
+        preparation.check_sizes(job, extractor, levels, size, images)
+        found = preparation.pinned(job, registry, cache, self.images, images)
+        found = replace(found, levels=tuple(level.size for level in levels[:-1]))
+        # The same pixels need the same tiles, and an optimizer that remembers as much.
+        begun = saved and next((c for c in less_memory(found, registry) if c == saved.job.optimizer), None)
+        resumed = (
+            checkpoint is not None
+            and saved is not None
+            and checkpoint.belongs_to(replace(found, optimizer=begun or found.optimizer), saved)
+        )
+        if resumed and saved is not None:
+            allocation = Allocation(saved.job.optimizer, saved.state["max_pixels"])
+        else:
+            allocation = allocate(found, levels, size, registry, cache, resources)
+        remarks = preparation.remarks_on(job, extractor, images, device)
+        prepared = PreparedJob(
+            job=replace(found, optimizer=allocation.optimizer),
+            levels=levels,
+            size=size,
+            max_pixels=allocation.max_pixels,
+            device=device,
+            dtype=dtype,
+            remarks=tuple(remarks + ([allocation.remark] if allocation.remark else [])),
+            registry=registry,
+            cache=cache,
+            images=images,
+            files=preparation.initial_files(job.initializer, registry, self.images),
+        )
+        return prepared, resumed

@@ -1,0 +1,35 @@
+"""What a run may use. It decides how a picture is computed, not which one, beyond rounding. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nst_core.errors import JobError
+
+__all__ = ["Resources"]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Memory, tiles and threads of a run.
+
+    Attributes:
+        tile: "auto" cuts images into tiles where they do not fit into memory, "off" never does; a number is the side
+            of a square tile in pixels, its margin included.
+        memory_limit: bytes of memory that the process may use; ``None`` for most of what is available.
+        threads: of the processor, ``None`` for as many as torch chooses. Sums are added up in another order with
+            another number of threads: pictures differ as they do between processors.
+    """
+
+    tile: Literal["auto", "off"] | int = "auto"
+    memory_limit: int | None = None
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.tile not in ("auto", "off") and not (type(self.tile) is int and self.tile >= 1):
+            raise JobError(f"tile must be auto, off, or the side of a tile in pixels, not {self.tile!r}")
+        if self.memory_limit is not None and self.memory_limit < 1:
+            raise JobError(f"the memory limit must be at least one byte, not {self.memory_limit}")
+        if self.threads is not None and self.threads < 1:
+            raise JobError(f"threads must be at least 1, not {self.threads}")
