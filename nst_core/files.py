@@ -10,11 +10,11 @@ from pathlib import Path
 
 from nst_core.errors import NstError
 
-__all__ = ["check_place", "replacing"]
+__all__ = ["atomic_write", "check_writable"]
 
 
 @contextmanager
-def replacing(target: Path, suffix: str = "", at: Path | None = None) -> Iterator[Path]:
+def atomic_write(target: Path, suffix: str = "", temporary: Path | None = None) -> Iterator[Path]:
     """Give the path of an empty file beside ``target`` that takes its place at the end.
 
     After an exception, Ctrl-C included, the new file is removed and the old one is as it was. The result has the
@@ -23,13 +23,13 @@ def replacing(target: Path, suffix: str = "", at: Path | None = None) -> Iterato
     Args:
         target: what is made or replaced.
         suffix: of the temporary file, for writers that look at it.
-        at: the temporary file, in the same folder, where nobody else writes ``target``: what a killed process left
+        temporary: its path, in the same folder, where nobody else writes ``target``: what a killed process left
             there is overwritten. By default it has a name that no other file has.
 
     Raises:
         OSError: the folder cannot be written to.
     """
-    temporary = at or _new(target, suffix)
+    temporary = temporary or _new(target, suffix)
     try:
         temporary.write_bytes(b"")
         yield temporary
@@ -44,7 +44,7 @@ def _new(target: Path, suffix: str) -> Path:
         return Path(file.name)
 
 
-def check_place(target: Path, error: type[NstError]) -> None:
+def check_writable(target: Path, error: type[NstError]) -> None:
     """Check that a file could be written, before any work starts.
 
     Raises:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from nst_core.components import PIXEL_TAP, PIXELS, Extractor, Initializer, Optimizer, Tap
 from nst_core.components.registry import Registry
 from nst_core.errors import BrokenContractError, ImageError, JobError, WeightsError, unknown_name
-from nst_core.images import ImageInput, Picture, load
-from nst_core.images.resize import enlarged
+from nst_core.images import ImageInput, Picture, load_image
+from nst_core.images.resize import resize
 from nst_core.job.schema import Component, ImageRef, Job, Term
 from nst_core.objective.objective import Objective, Recall
 from nst_core.objective.terms import BoundTerm, bind
@@ -89,7 +89,7 @@ def resolve(
     initial = (
         _initial(job, initializer, (height, width), content_picture, style_picture)
         if start is None
-        else enlarged(start, (height, width))
+        else resize(start, (height, width))
     )
 
     made = network_for(job, registry, shared, device, dtype)
@@ -247,7 +247,7 @@ def _picture(reference: ImageRef | None, given: ImageInput | None, size: int, ro
         raise JobError(
             f"the {role} image of this recipe was only in memory when it was made; give the {role} image again"
         )
-    picture = load(source, size=size, role=f"{role} image")
+    picture = load_image(source, size=size, role=f"{role} image")
     if reference.sha256 not in ("", picture.sha256):
         raise ImageError(
             f"{role} image '{reference.path}' is not the one the recipe was made with (its SHA-256 is "

@@ -25,7 +25,7 @@ from nst_core import ops
 from nst_core.components.registry import Registry
 from nst_core.engine.prepare import check_minimum, layers_used, network_on
 from nst_core.errors import ImageError, JobError
-from nst_core.images import ImageInput, Picture, load
+from nst_core.images import ImageInput, Picture, load_image
 from nst_core.job.schema import Component, Job
 from nst_core.runtime.cache import Shared, spelled
 from nst_core.runtime.device import choose_device
@@ -153,7 +153,7 @@ def evaluate_image(
     module, _ = shared.network(key, lambda: network_on(network, chosen, place, torch.float32))
 
     def loaded(source: ImageInput, role: str, size: int | None = None) -> Picture:
-        picture = load(source, size=size, role=role)
+        picture = load_image(source, size=size, role=role)
         check_minimum(chosen, network, {role: (picture.pixels.shape[-2], picture.pixels.shape[-1])})
         return picture
 

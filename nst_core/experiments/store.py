@@ -13,8 +13,8 @@ from typing import Any
 from nst_core.components.registry import Registry
 from nst_core.engine.result import Result
 from nst_core.errors import JobError
-from nst_core.files import replacing
-from nst_core.images import load
+from nst_core.files import atomic_write
+from nst_core.images import load_image
 from nst_core.job.schema import Component, ImageRef, Job
 from nst_core.runtime.cache import Shared
 from nst_core.runtime.device import choose_device, choose_dtype
@@ -54,7 +54,7 @@ def _by_content(reference: ImageRef | None, role: str) -> ImageRef | None:
         return None
     if not reference.path:
         raise JobError(f"the {role} image of this job is only in memory; a run of many jobs needs files")
-    found = load(reference.path, role=f"{role} image").sha256
+    found = load_image(reference.path, role=f"{role} image").sha256
     # A recipe's own hash stays in the key where it differs; resolve says what is wrong then.
     return ImageRef("", found if reference.sha256 in ("", found) else f"{reference.sha256}!{found}")
 
@@ -109,14 +109,14 @@ class CellStore:
         """Write picture and recipe; return the path of the picture."""
         folder = self.folder(key)
         result.save(folder / "image.png")
-        with replacing(folder / "recipe.toml") as temporary:
+        with atomic_write(folder / "recipe.toml") as temporary:
             temporary.write_text(result.recipe, encoding="utf-8")
         return folder / "image.png"
 
     def finish(self, key: str, record: Mapping[str, Any]) -> dict[str, Any]:
         """Write the figures, after which the cell counts as finished; return them as they will be read."""
         text = json.dumps({"format": FORMAT, "key": key, **record}, indent=1, allow_nan=False)
-        with replacing(self.folder(key) / "result.json") as temporary:
+        with atomic_write(self.folder(key) / "result.json") as temporary:
             temporary.write_text(text, encoding="utf-8")
         whole: dict[str, Any] = json.loads(text)
         return whole

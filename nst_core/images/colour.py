@@ -13,7 +13,7 @@ __all__ = ["to_srgb"]
 def to_srgb(image: Image.Image) -> Image.Image:
     """Convert to mode RGB in sRGB; transparency is composited over white.
 
-    Embedded profiles are applied; a broken profile, or one that does not fit the mode, is taken for sRGB.
+    Embedded profiles are applied; a broken profile, or one for another mode, is taken for sRGB.
     Grey images of 16 or 32 bits and floating ones are scaled, not clipped: white is 65535, or for floating ones the
     first of 1, 255 and 65535 that no value is above, and where values are above all of these, the greatest value.
     Negative values are black.

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from nst_core.errors import ImageError
 from nst_core.images.colour import to_srgb
-from nst_core.images.files import open_image, read_bytes
-from nst_core.images.input import ImageInput, Picture
-from nst_core.images.resize import fit, fitted
+from nst_core.images.decode import decode_image, read_bytes
+from nst_core.images.picture import ImageInput, Picture
+from nst_core.images.resize import downscale, downscaled_shape
 
-__all__ = ["load"]
+__all__ = ["load_image"]
 
 
-def load(source: ImageInput, *, size: int | None = None, role: str = "image") -> Picture:
+def load_image(source: ImageInput, *, size: int | None = None, role: str = "image") -> Picture:
     """Read an image.
 
     EXIF rotation and colour profiles are applied, transparency is composited over white, the first frame of an
@@ -38,7 +38,7 @@ def load(source: ImageInput, *, size: int | None = None, role: str = "image") ->
         pixels = _from_tensor(source, role)
         original = (pixels.shape[-2], pixels.shape[-1])
         digest = hashlib.sha256(repr(original).encode() + pixels.numpy().tobytes()).hexdigest()
-        return Picture(pixels if size is None else fit(pixels, size), digest, "", original)
+        return Picture(pixels if size is None else downscale(pixels, size), digest, "", original)
     if isinstance(source, Image.Image):
         image, path = source, ""
         header = f"{image.mode} {image.size}".encode()
@@ -47,7 +47,7 @@ def load(source: ImageInput, *, size: int | None = None, role: str = "image") ->
         path = os.fspath(source)
         data = read_bytes(source, role)
         digest = hashlib.sha256(data).hexdigest()
-        image = open_image(data, path, role)
+        image = decode_image(data, path, role)
     else:
         raise ImageError(f"{role} must be a path, a Pillow image or a tensor, not {type(source).__name__}")
     if min(image.size) < 1:
@@ -55,7 +55,7 @@ def load(source: ImageInput, *, size: int | None = None, role: str = "image") ->
     image = to_srgb(ImageOps.exif_transpose(image))
     original = (image.height, image.width)
     if size is not None and max(original) > size:
-        height, width = fitted(original, size)
+        height, width = downscaled_shape(original, size)
         image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
     array = np.asarray(image, dtype=np.float32) / 255.0
     return Picture(torch.from_numpy(array).permute(2, 0, 1)[None].contiguous(), digest, path, original)

@@ -13,14 +13,14 @@ from PIL import Image, ImageCms
 from torch import Tensor
 
 from nst_core.errors import ImageError
-from nst_core.files import check_place, replacing
+from nst_core.files import atomic_write, check_writable
+from nst_core.images.metadata import KEY, recipe_exif, recipe_png_info
 from nst_core.images.png16 import write_png16
-from nst_core.images.recipe import KEY, exif_with, png_info
 
-__all__ = ["check_output", "quantize", "save", "to_pil"]
+__all__ = ["check_output", "quantize", "save_image", "to_pil"]
 
 # Pixels a side that a format can hold; PNG and TIFF hold more than any machine computes.
-_MOST = {"JPEG": 65500, "WEBP": 16383}
+_MAX_SIDE = {"JPEG": 65500, "WEBP": 16383}
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
@@ -41,9 +41,9 @@ def check_output(path: str | os.PathLike[str], *, bits: int = 8, longest: int = 
         raise ImageError(f"cannot tell the format of '{target}' from its suffix; use {', '.join(_FORMATS)}")
     if bits not in (8, 16) or (bits == 16 and kind not in ("PNG", "TIFF")):
         raise ImageError(f"{kind} cannot be written with {bits} bits; use 8, or 16 with .png or .tif")
-    if longest > _MOST.get(kind, longest):
-        raise ImageError(f"{kind} holds at most {_MOST[kind]} pixels a side, not {longest}; use .png or .tif")
-    check_place(target, ImageError)
+    if longest > _MAX_SIDE.get(kind, longest):
+        raise ImageError(f"{kind} holds at most {_MAX_SIDE[kind]} pixels a side, not {longest}; use .png or .tif")
+    check_writable(target, ImageError)
 
 
 def quantize(pixels: Tensor, bits: int = 8) -> np.ndarray[Any, Any]:
@@ -67,7 +67,9 @@ def to_pil(pixels: Tensor) -> Image.Image:
     return Image.fromarray(quantize(pixels))
 
 
-def save(pixels: Tensor, path: str | os.PathLike[str], *, bits: int = 8, recipe: str = "", quality: int = 95) -> None:
+def save_image(
+    pixels: Tensor, path: str | os.PathLike[str], *, bits: int = 8, recipe: str = "", quality: int = 95
+) -> None:
     """Write an image; an existing file is replaced only once the new one is complete.
 
     Args:
@@ -84,7 +86,7 @@ def save(pixels: Tensor, path: str | os.PathLike[str], *, bits: int = 8, recipe:
     array = quantize(pixels, bits)
     target = Path(path)
     try:
-        with replacing(target) as temporary, temporary.open("wb") as file:
+        with atomic_write(target) as temporary, temporary.open("wb") as file:
             _write(array, file, _FORMATS[target.suffix.lower()], recipe, quality)
     except (OSError, ValueError) as error:  # encoders raise both
         reason = getattr(error, "strerror", None) or error
@@ -100,11 +102,11 @@ def _write(array: np.ndarray[Any, Any], file: IO[bytes], kind: str, recipe: str,
     elif array.dtype == np.uint16:
         write_png16(file, array, {KEY: recipe} if recipe else {})
     elif kind == "PNG":
-        Image.fromarray(array).save(file, kind, pnginfo=png_info(recipe), icc_profile=_srgb())
+        Image.fromarray(array).save(file, kind, pnginfo=recipe_png_info(recipe), icc_profile=_srgb())
     else:
         # Not optimize=True for JPEG: Pillow's buffer is too small for noisy pictures then, and the write fails.
         extra: dict[str, Any] = {"subsampling": 0} if kind == "JPEG" else {"method": 4}
-        Image.fromarray(array).save(file, kind, quality=quality, exif=exif_with(recipe), icc_profile=_srgb(), **extra)
+        Image.fromarray(array).save(file, kind, quality=quality, exif=recipe_exif(recipe), icc_profile=_srgb(), **extra)
 
 
 def _srgb() -> bytes:

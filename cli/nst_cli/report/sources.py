@@ -6,7 +6,7 @@ from PIL import Image
 
 from nst_cli.report.contents import Report
 from nst_core.errors import ImageError
-from nst_core.images import load, to_pil
+from nst_core.images import load_image, to_pil
 
 __all__ = ["source_thumbnails"]
 
@@ -16,7 +16,7 @@ def source_thumbnails(report: Report, side: int) -> list[tuple[str, Image.Image]
     shown = []
     for role, path in report.sources():
         try:
-            picture = load(path, size=side, role=f"{role} image")
+            picture = load_image(path, size=side, role=f"{role} image")
         except ImageError:
             continue  # the cells that needed it say so
         name = path.replace("\\", "/").rsplit("/", 1)[-1].removeprefix("sample:").rsplit(".", 1)[0]

@@ -9,7 +9,7 @@ from nst_cli.report.contents import Report
 from nst_cli.report.curves import curves, curves_possible
 from nst_cli.report.markdown import markdown_page
 from nst_cli.report.page import html_page
-from nst_core.files import replacing
+from nst_core.files import atomic_write
 
 __all__ = ["write_report"]
 
@@ -25,18 +25,18 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
     drawn: dict[str, bytes] | None = {} if curves_possible() else None
     images: dict[str, list[str]] = {}
     for shown in report.sheets:
-        with replacing(pictures / f"{shown.name}.jpg", suffix=".jpg") as temporary:
+        with atomic_write(pictures / f"{shown.name}.jpg", suffix=".jpg") as temporary:
             contact_sheet(shown).save(temporary, quality=88)
         images[shown.name] = [f"images/{shown.name}.jpg"]
         lines = curves(shown) if drawn is not None else None
         if drawn is not None and lines is not None:
             drawn[shown.name] = lines
-            with replacing(pictures / f"{shown.name}-curves.png") as temporary:
+            with atomic_write(pictures / f"{shown.name}-curves.png") as temporary:
                 temporary.write_bytes(lines)
             images[shown.name].append(f"images/{shown.name}-curves.png")
     html, markdown = folder / "report.html", folder / "report.md"
-    with replacing(html) as temporary:
+    with atomic_write(html) as temporary:
         temporary.write_text(html_page(report, drawn), encoding="utf-8")
-    with replacing(markdown) as temporary:
+    with atomic_write(markdown) as temporary:
         temporary.write_text(markdown_page(report, folder, images, drawn is not None), encoding="utf-8")
     return html, markdown

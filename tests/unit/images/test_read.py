@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageCms
 
 from nst_core import ImageError, UnknownNameError, load_image
-from nst_core.images import fit
+from nst_core.images import downscale
 from nst_core.images.png16 import write_png16
 
 RED, GREEN = (220, 30, 40), (20, 200, 60)
@@ -189,7 +189,7 @@ def test_shrinking_does_not_alias(tmp_path):
     Image.fromarray(checks).save(tmp_path / "a.png")
     for pixels in (
         load_image(tmp_path / "a.png", size=61).pixels,
-        fit(load_image(tmp_path / "a.png").pixels, 61),
+        downscale(load_image(tmp_path / "a.png").pixels, 61),
     ):
         assert pixels.shape[-1] == 61
         assert float(pixels.std()) < 0.02

@@ -221,7 +221,7 @@ def test_ctrl_c_saves_the_best_image(nst, monkeypatch):
     assert load_image("o.png").pixels.std() > 0
 
 
-WHERE = ["nst_core.api.make_job", "nst_core.engine.prepare.load", "nst_core.engine.loop.evaluate"]
+WHERE = ["nst_core.api.make_job", "nst_core.engine.prepare.load_image", "nst_core.engine.loop.evaluate"]
 
 
 @pytest.mark.parametrize("where", WHERE)

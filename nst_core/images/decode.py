@@ -16,11 +16,11 @@ from PIL import Image, UnidentifiedImageError
 
 from nst_core.errors import ImageError, unknown_name
 
-__all__ = ["MOST_PIXELS", "open_image", "read_bytes", "sample_names"]
+__all__ = ["MAX_PIXELS", "decode_image", "read_bytes", "sample_names"]
 
 SAMPLE = "sample:"
 # More than any camera gives; a file that claims more is taken for a decompression bomb.
-MOST_PIXELS = 300_000_000
+MAX_PIXELS = 300_000_000
 _LIMIT = threading.Lock()
 
 
@@ -68,32 +68,31 @@ def _near(path: Path) -> str:
 
 
 @contextmanager
-def _pillow_allows_most_pixels() -> Iterator[None]:
-    """Make :data:`MOST_PIXELS` Pillow's limit, which is one for the whole process; Pillow refuses twice its number."""
+def _pillow_pixel_limit() -> Iterator[None]:
+    """Make :data:`MAX_PIXELS` Pillow's limit, which is one for the whole process; Pillow refuses twice its number."""
     with _LIMIT:
         before = Image.MAX_IMAGE_PIXELS
-        Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2
+        Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
         try:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def open_image(data: bytes, path: str, role: str) -> Image.Image:
+def decode_image(data: bytes, path: str, role: str) -> Image.Image:
     """Open and decode an image file's bytes.
 
     Raises:
-        ImageError: not an image that Pillow knows, truncated, or larger than :data:`MOST_PIXELS`.
+        ImageError: not an image that Pillow knows, truncated, or larger than :data:`MAX_PIXELS`.
     """
     try:
-        with _pillow_allows_most_pixels(), warnings.catch_warnings():
+        with _pillow_pixel_limit(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about half of what it refuses, and about odd metadata
             image = Image.open(io.BytesIO(data))
             image.load()
     except Image.DecompressionBombError:
         raise ImageError(
-            f"{role} '{path}' has more pixels than the limit of {MOST_PIXELS // 10**6} megapixels; "
-            "make it smaller first"
+            f"{role} '{path}' has more pixels than the limit of {MAX_PIXELS // 10**6} megapixels; make it smaller first"
         ) from None
     except UnidentifiedImageError:
         raise ImageError(

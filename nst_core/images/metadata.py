@@ -8,9 +8,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from nst_core.errors import ImageError
-from nst_core.images.files import open_image, read_bytes
+from nst_core.images.decode import decode_image, read_bytes
 
-__all__ = ["KEY", "exif_with", "png_info", "read_recipe"]
+__all__ = ["KEY", "read_recipe", "recipe_exif", "recipe_png_info"]
 
 KEY = "nst-recipe"
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
@@ -20,7 +20,7 @@ _DESCRIPTION = 270
 _COMMENT = b"\0" * 8 + f"{KEY}\n".encode()
 
 
-def png_info(recipe: str) -> PngInfo:
+def recipe_png_info(recipe: str) -> PngInfo:
     """Return the PNG chunks that hold a recipe, as UTF-8."""
     info = PngInfo()
     if recipe:
@@ -28,7 +28,7 @@ def png_info(recipe: str) -> PngInfo:
     return info
 
 
-def exif_with(recipe: str) -> Image.Exif:
+def recipe_exif(recipe: str) -> Image.Exif:
     """Return the EXIF data that holds a recipe, in the user comment."""
     exif = Image.Exif()
     if recipe:
@@ -43,7 +43,7 @@ def read_recipe(path: str | os.PathLike[str]) -> str:
         ImageError: the file cannot be read, or carries none or a damaged one.
     """
     name = os.fspath(path)
-    image = open_image(read_bytes(path, "image"), name, "image")
+    image = decode_image(read_bytes(path, "image"), name, "image")
     try:
         recipe = _carried(image)
     except UnicodeDecodeError as error:
