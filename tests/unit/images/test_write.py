@@ -169,3 +169,10 @@ def test_files_get_the_usual_permissions(tmp_path):
     save_image(IMAGE, tmp_path / "a.png")
     (tmp_path / "b").write_text("x")
     assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path, suffix):
+    path = tmp_path / f"{'n' * (254 - len(suffix))}.{suffix}"
+    save_image(IMAGE, path)
+    assert load_image(path).original_size == (37, 51)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,22 +73,24 @@ def test_quiet_says_nothing(nst):
 
 
 def _full_disk(monkeypatch, *names):
-    """Let writing fail for files of these names."""
+    """Let writing images fail where a file's name has one of these in it."""
     from nst_core.images import write
 
-    original = write._write
+    original = write.atomic_write
 
-    def fail(array, file, *rest):
-        if any(name in Path(file.name).name for name in names):
-            raise OSError(28, "No space left on device")
-        original(array, file, *rest)
+    @contextmanager
+    def fail(target):
+        with original(target) as temporary:
+            yield temporary
+            if any(name in target.name for name in names):
+                raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(write, "_write", fail)
+    monkeypatch.setattr(write, "atomic_write", fail)
 
 
 def test_a_result_that_cannot_be_written_is_not_lost(nst, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    _full_disk(monkeypatch, ".out.jpg.")
+    _full_disk(monkeypatch, "out.jpg")
     done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "out.jpg")
     assert done.code == 2
     assert "No space left" in done.err
