@@ -1,4 +1,4 @@
-"""Files to tensors and back: decoding, colour, size, provenance."""
+"""Image files to tensors and back: decoding, colour, resizing, metadata."""
 
 from nst_core.images.metadata import read_recipe
 from nst_core.images.picture import ImageInput, Picture

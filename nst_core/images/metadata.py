@@ -1,4 +1,4 @@
-"""The recipe that an image carries: where each format keeps it."""
+"""The recipe inside an image file: where each format stores it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["KEY", "read_recipe", "recipe_exif", "recipe_png_info"]
 KEY = "nst-recipe"
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
 _DESCRIPTION = 270
-# EXIF 2.3 begins a user comment with eight bytes that name its code; UTF-8 has none, so it is "undefined". Cameras
-# write such comments too.
+# In EXIF 2.3 the first eight bytes of a user comment name its character code; UTF-8 has none, so the code is
+# "undefined". Cameras write such comments too, so the key follows.
 _COMMENT = b"\0" * 8 + f"{KEY}\n".encode()
 
 
 def recipe_png_info(recipe: str) -> PngInfo:
-    """Return the PNG chunks that hold a recipe, as UTF-8."""
+    """Return PNG text chunks with a recipe, in UTF-8; none for an empty recipe."""
     info = PngInfo()
     if recipe:
         info.add_itxt(KEY, recipe)
@@ -29,7 +29,7 @@ def recipe_png_info(recipe: str) -> PngInfo:
 
 
 def recipe_exif(recipe: str) -> Image.Exif:
-    """Return the EXIF data that holds a recipe, in the user comment."""
+    """Return EXIF data with a recipe in the user comment; none for an empty recipe."""
     exif = Image.Exif()
     if recipe:
         exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = _COMMENT + recipe.encode()
@@ -37,21 +37,21 @@ def recipe_exif(recipe: str) -> Image.Exif:
 
 
 def read_recipe(path: str | os.PathLike[str]) -> str:
-    """Return the recipe that an image made by this framework carries, as TOML.
+    """Return the recipe, as TOML, that an image made by this framework carries.
 
     Raises:
-        ImageError: the file cannot be read, or carries none or a damaged one.
+        ImageError: the file cannot be read, carries no recipe, or the recipe is damaged.
     """
     name = os.fspath(path)
     image = decode_image(read_bytes(path, "image"), name, "image")
     try:
         recipe = _carried(image)
     except UnicodeDecodeError as error:
-        raise ImageError(f"the recipe that '{name}' carries is damaged: {error}") from None
+        raise ImageError(f"the recipe that '{name}' carries is damaged: {error}; use the original file") from None
     if recipe is None:
         raise ImageError(
-            f"'{name}' carries no recipe; only images saved by this framework do, and many programs that edit or send "
-            "images remove it"
+            f"'{name}' carries no recipe; use the file that nst saved, since many programs remove the recipe when they "
+            "edit or send an image"
         )
     return recipe
 

@@ -1,4 +1,4 @@
-"""What can be given as an image, and what comes of it."""
+"""The kinds of images that the framework takes, and the form they are read into."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Picture:
 
     Attributes:
         pixels: ``(1, 3, H, W)`` float32, RGB, sRGB-encoded, in [0, 1].
-        sha256: digest of the file's bytes, or of size and pixels of an image in memory, in hex.
-        path: as given; "" for an image in memory.
-        original_size: height and width before it was made smaller, after EXIF rotation.
+        sha256: hexadecimal digest of the file, or of the size and pixels of an image in memory.
+        path: the path as given; "" for an image in memory.
+        original_size: height and width after EXIF rotation, before downscaling.
     """
 
     pixels: Tensor

@@ -1,4 +1,4 @@
-"""Images of any kind to a tensor of the size that is wanted."""
+"""Loading an image from a file or from memory as a tensor of the wanted size."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = ["load_image"]
 
 
 def load_image(source: ImageInput, *, size: int | None = None, role: str = "image") -> Picture:
-    """Read an image.
+    """Load an image.
 
-    EXIF rotation and colour profiles are applied, transparency is composited over white, the first frame of an
-    animation is taken.
+    EXIF rotation and colour profiles are applied, transparency is composited over white, and of an animation the first
+    frame is used.
 
     Args:
         source: a path, ``sample:NAME`` for a bundled image, a Pillow image, or a tensor ``(C, H, W)`` or
-            ``(1, C, H, W)`` with 1 or 3 channels, floating in [0, 1] or uint8.
-        size: longest side in pixels; a larger image is made smaller, a smaller one stays as it is.
-        role: what to call it in messages.
+            ``(1, C, H, W)`` with 1 or 3 channels, floating-point in [0, 1] or uint8.
+        size: the longest side in pixels; a larger image is scaled down, a smaller one is not scaled up.
+        role: what messages call the image.
 
     Raises:
         ImageError: the image cannot be read or is not usable.
@@ -69,8 +69,8 @@ def _from_tensor(tensor: Tensor, role: str) -> Tensor:
     if pixels.dtype == torch.uint8:
         pixels = pixels.float() / 255.0
     elif not pixels.dtype.is_floating_point:
-        raise ImageError(f"{role} must be floating in [0, 1] or uint8, not {tensor.dtype}")
+        raise ImageError(f"{role} must be floating-point in [0, 1] or uint8, not {tensor.dtype}")
     low, high = float(pixels.min()), float(pixels.max())
     if not (low >= -1e-3 and high <= 1 + 1e-3):
-        raise ImageError(f"{role} must have values in [0, 1], but they go from {low:.4g} to {high:.4g}")
+        raise ImageError(f"{role} must have values in [0, 1], but they range from {low:.4g} to {high:.4g}")
     return pixels.float().clamp(0.0, 1.0).expand(1, 3, -1, -1).contiguous()

@@ -1,4 +1,4 @@
-"""Images to another size."""
+"""Resampling images to another size."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ __all__ = ["downscale", "downscaled_shape", "resize"]
 
 
 def downscale(pixels: Tensor, size: int) -> Tensor:
-    """Make the longest side at most ``size`` pixels, aspect kept, antialiased; never enlarges.
+    """Scale images down to a longest side of ``size`` pixels, antialiased; smaller images are returned as they are.
 
     Args:
         pixels: ``(B, 3, H, W)`` in [0, 1].
-        size: at least 1.
+        size: the longest side, at least 1.
+
+    Returns:
+        ``(B, 3, h, w)`` in [0, 1].
     """
     height, width = pixels.shape[-2:]
     if max(height, width) <= size:
@@ -23,11 +26,19 @@ def downscale(pixels: Tensor, size: int) -> Tensor:
 
 
 def downscaled_shape(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """Return height and width whose longer side is ``longest``, aspect kept."""
+    """Return the height and width whose longer side is ``longest``, in the proportions of ``size``; at least 1 each."""
     factor = longest / max(size)
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bring an image ``(1, 3, H, W)`` in [0, 1] to another height and width."""
+    """Resample images to another height and width, with bicubic interpolation that is not antialiased.
+
+    Args:
+        image: ``(B, 3, H, W)`` in [0, 1].
+        size: height and width.
+
+    Returns:
+        ``(B, 3, *size)`` in [0, 1].
+    """
     return F.interpolate(image, size=size, mode="bicubic", align_corners=False).clamp(0.0, 1.0)
