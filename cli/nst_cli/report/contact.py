@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from nst_cli.report.contents import ShownCell, ShownSheet
-from nst_cli.report.table import number
+from nst_cli.report.table import distances, number
 
 __all__ = ["contact_sheet", "thumbnail"]
 
@@ -94,10 +94,9 @@ def contact_sheet(shown: ShownSheet) -> Image.Image:
 
 
 def _under(cell: ShownCell) -> tuple[str, str]:
-    metrics, record = cell.result.record["metrics"], cell.result.record
-    distances = (("content", metrics["content_mean"]), ("style", metrics["style_mean"]))
+    record = cell.result.record
     return (
-        "   ".join(f"{name} {number(value)}" for name, value in distances if value is not None),
+        "   ".join(f"{name} {value}" for name, value in distances(cell)),
         f"loss {number(record['total'])}   {record['seconds']:.1f} s",
     )
 

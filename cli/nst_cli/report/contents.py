@@ -101,7 +101,8 @@ class Report:
             *[("weights (SHA-256)", text) for text in sorted(weights)],
             *[("image (SHA-256)", text) for text in sorted(images)],
             ("report written on", ", ".join(f"{k} {v}" for k, v in self.machine["versions"].items())),
-            ("processor", f"{self.machine['processor']}, {self.machine['threads']} threads"),
+            ("processor", str(self.machine["processor"])),
+            ("threads", str(self.machine["threads"])),
             ("kernels", str(self.machine["kernels"])),
         ]
 

@@ -11,7 +11,8 @@ from nst_cli.report.contents import ShownSheet
 __all__ = ["NO_CURVES", "curves", "curves_possible"]
 
 NO_CURVES = (
-    "There are no loss curves, because matplotlib is not installed: pip install 'nst[plot]', then run this again."
+    "There are no loss curves because matplotlib is not installed. To draw them, run pip install 'nst[plot]', then the "
+    "same command again."
 )
 
 

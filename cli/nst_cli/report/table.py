@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from nst_cli.report.contents import ShownCell, ShownSheet
 
-__all__ = ["HEADINGS", "number", "rows", "taps"]
+__all__ = ["HEADINGS", "distances", "number", "rows", "taps"]
 
 HEADINGS = ("cell", "total loss", "losses", "content dist.", "style dist.", "TV", "seconds", "evaluations")
 
 
 def number(value: float | None) -> str:
-    """Write a number with three significant digits, "–" where there is none."""
-    return "–" if value is None else f"{value:.3g}"
+    """Write a number with three significant digits or, up to a million, all before the point; "–" for none."""
+    if value is None:
+        return "–"
+    if 1000 <= abs(value) < 1e6:
+        return f"{value:.0f}"
+    digits, _, exponent = f"{value:.3g}".partition("e")
+    return f"{digits}e{int(exponent)}" if exponent else digits
 
 
 def rows(shown: ShownSheet) -> list[tuple[ShownCell, tuple[str, ...]]]:
@@ -37,6 +42,13 @@ def _texts(cell: ShownCell) -> tuple[str, ...]:
         f"{record['seconds']:.1f}",
         f"{record['evaluations']}{ended}",
     )
+
+
+def distances(cell: ShownCell) -> list[tuple[str, str]]:
+    """Return the mean distances to content and style of a finished cell, those that it has."""
+    metrics = cell.result.record["metrics"]
+    means = (("content", metrics["content_mean"]), ("style", metrics["style_mean"]))
+    return [(name, number(value)) for name, value in means if value is not None]
 
 
 def taps(cell: ShownCell) -> list[tuple[str, str, str]]:

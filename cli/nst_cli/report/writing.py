@@ -7,8 +7,7 @@ from pathlib import Path
 from nst_cli.report.contact import contact_sheet
 from nst_cli.report.contents import Report
 from nst_cli.report.curves import curves, curves_possible
-from nst_cli.report.markdown import markdown_page
-from nst_cli.report.page import html_page
+from nst_cli.report.rendering import html_page, markdown_page
 from nst_core.files import atomic_write
 
 __all__ = ["write_report"]
