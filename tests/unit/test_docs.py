@@ -127,6 +127,7 @@ def test_every_interface_is_in_the_reference():
 
 PAGES = [
     "README.md",
+    "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs/development.md",
     "docs/embedding.md",
