@@ -200,12 +200,6 @@ def test_bad_input_is_explained_with_code_2(nst, arguments, message):
     assert sorted(Path().iterdir()) == before
 
 
-def test_debug_shows_the_traceback(nst):
-    done = nst("run", "none.jpg", "painting.png", *SMALL, "--debug")
-    assert done.code == 2
-    assert "Traceback" in done.err
-
-
 def test_ctrl_c_saves_the_best_image(nst, monkeypatch):
     from nst_core.engine import loop as descent
 
