@@ -1,4 +1,4 @@
-"""Loss curves of a sheet: what each term adds to the total at every evaluation. Needs the extra ``plot``."""
+"""Loss curves of a sheet: what each term adds to the total at every evaluation. They need the extra ``plot``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ NO_CURVES = (
 
 
 def curves_possible() -> bool:
-    """Say whether matplotlib is there."""
+    """Return whether matplotlib is installed."""
     return find_spec("matplotlib") is not None
 
 
 def curves(shown: ShownSheet) -> bytes | None:
-    """Draw a panel for the total and one for each term, with a line for each cell; return a PNG.
+    """Draw a panel for the total and one for each term, with a line for each cell.
 
-    ``None`` where no cell has a picture.
+    Returns:
+        The drawing as PNG, or ``None`` if no cell has a picture.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

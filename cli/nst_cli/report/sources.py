@@ -1,4 +1,4 @@
-"""The images that the pictures were made from, small."""
+"""Thumbnails of the images that the pictures were made from."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["source_thumbnails"]
 
 
 def source_thumbnails(report: Report, side: int) -> list[tuple[str, Image.Image]]:
-    """Return a label and a picture of at most ``side`` pixels for each source that can be read."""
+    """Return a label and a picture of at most ``side`` pixels for each image that can be read."""
     shown = []
     for role, path in report.sources():
         try:
             picture = load_image(path, size=side, role=f"{role} image")
         except ImageError:
-            continue  # the cells that needed it say so
+            continue  # the cells that need it say so
         name = path.replace("\\", "/").rsplit("/", 1)[-1].removeprefix("sample:").rsplit(".", 1)[0]
         shown.append((f"{role}: {name}", to_pil(picture.pixels)))
     return shown

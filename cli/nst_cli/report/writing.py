@@ -1,4 +1,4 @@
-"""Writing a report: ``report.html``, ``report.md`` and ``images/``."""
+"""Writing a report into a folder: ``report.html``, ``report.md`` and ``images/``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["write_report"]
 
 
 def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
-    """Write everything into ``folder``; return the paths of the HTML and the Markdown page.
+    """Write a report into ``folder`` and return the paths of its HTML and Markdown pages.
 
     Raises:
         OSError: the folder cannot be written to.
