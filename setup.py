@@ -90,7 +90,7 @@ setup(
         "nst_core": ["py.typed"],
         "nst_core.images.samples": ["*.jpg"],
         "nst_plugins": ["py.typed", "data/*.safetensors"],
-        "nst_cli.report": ["*.css"],
+        "nst_cli.report": ["templates/*"],
     },
     **native(),
 )

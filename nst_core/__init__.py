@@ -49,9 +49,7 @@ if TYPE_CHECKING:
         unknown_name,
     )
     from nst_core.export import Exported, export_extractor
-    from nst_core.images import ImageInput, Picture, read_recipe
-    from nst_core.images import load as load_image
-    from nst_core.images import save as save_image
+    from nst_core.images import ImageInput, Picture, load_image, read_recipe, save_image
     from nst_core.job.schema import Component, Job, Params, ParamValue, Source, Term
     from nst_core.objective.objective import Evaluation, Objective
     from nst_core.objective.targets import TargetImage, Targets
@@ -237,13 +235,12 @@ _MODULES = {
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
-_RENAMED = {"load_image": "load", "save_image": "save"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'nst_core' has no attribute '{name}'")
-    value = getattr(importlib.import_module(f"nst_core.{_HOME[name]}"), _RENAMED.get(name, name))
+    value = getattr(importlib.import_module(f"nst_core.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 

@@ -1,64 +1,72 @@
-"""Files that are there complete or not at all."""
+"""Files that appear complete or not at all."""
 
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_IMODE
 
 from nst_core.errors import NstError
 
-__all__ = ["check_place", "replacing"]
+__all__ = ["atomic_write", "check_writable"]
 
 
 @contextmanager
-def replacing(target: Path, suffix: str = "", at: Path | None = None) -> Iterator[Path]:
-    """Give the path of an empty file beside ``target`` that takes its place at the end.
+def atomic_write(target: Path, suffix: str = "", temporary: Path | None = None) -> Iterator[Path]:
+    """Yield the path of an empty temporary file that replaces ``target`` when the block ends.
 
-    After an exception, Ctrl-C included, the new file is removed and the old one is as it was. The result has the
-    permissions of any new file.
+    If the block raises, Ctrl-C included, the temporary file is removed and ``target`` stays as it was. The new file
+    has the permissions that the umask gives to any new file, whatever the writer did. Safe in several threads and
+    processes at once: the last to finish wins.
 
     Args:
-        target: what is made or replaced.
-        suffix: of the temporary file, for writers that look at it.
-        at: the temporary file, in the same folder, where nobody else writes ``target``: what a killed process left
-            there is overwritten. By default it has a name that no other file has.
+        target: the file to create or replace.
+        suffix: the suffix of the temporary file, for writers that depend on it.
+        temporary: the temporary file, in the folder of ``target``. Name it only if nobody else writes ``target`` at
+            the same time; a leftover of a killed process is overwritten. By default its name is unique and short,
+            however long the name of ``target`` is.
 
     Raises:
         OSError: the folder cannot be written to.
     """
-    temporary = at or _new(target, suffix)
+    if temporary is None:
+        temporary = target.parent / f".nst-{secrets.token_hex(8)}{suffix}"
+    else:
+        temporary.unlink(missing_ok=True)
+    mode = _create(temporary)
     try:
-        temporary.write_bytes(b"")
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        if S_IMODE(temporary.stat().st_mode) != mode:  # safetensors puts a file of its own there, private to the user
+            temporary.chmod(mode)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _new(target: Path, suffix: str) -> Path:
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", suffix=suffix, delete=False) as file:
-        return Path(file.name)
+def _create(path: Path) -> int:
+    """Create an empty file and return the permissions that it got.
+
+    The system applies the umask. Asking for the umask would mean setting it, for every thread of the process.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        return S_IMODE(os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
 
 
-def check_place(target: Path, error: type[NstError]) -> None:
+def check_writable(target: Path, error: type[NstError]) -> None:
     """Check that a file could be written, before any work starts.
 
     Raises:
-        NstError: of the type given; the target is a folder, or its folder is not there or cannot be written to.
+        NstError: of the type given; ``target`` is a folder, or its folder does not exist or cannot be written to.
     """
     if target.is_dir():
-        raise error(f"'{target}' is a folder; name a file in it")
+        raise error(f"'{target}' is a folder; give the path of a file")
     if not target.parent.is_dir():
-        raise error(f"the folder '{target.parent}' does not exist; make it first")
-    if not os.access(target.parent, os.W_OK):
-        raise error(f"the folder '{target.parent}' cannot be written to")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        raise error(f"the folder '{target.parent}' does not exist; create it first")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise error(f"the folder '{target.parent}' is not writable; change its permissions or choose another folder")

@@ -8,7 +8,7 @@ from typing import Any
 
 from nst_benchmarks.speed import Row
 from nst_core.errors import NstError
-from nst_core.files import check_place
+from nst_core.files import check_writable
 
 __all__ = ["check_plot", "plot"]
 
@@ -25,7 +25,7 @@ def check_plot(path: Path) -> None:
     kinds = sorted(FigureCanvasBase.get_supported_filetypes())
     if path.suffix.lower().removeprefix(".") not in kinds:
         raise NstError(f"cannot tell the format of '{path}' from its suffix; use one of {', '.join(kinds)}")
-    check_place(path, NstError)
+    check_writable(path, NstError)
 
 
 def plot(rows: Sequence[Row], path: Path) -> None:

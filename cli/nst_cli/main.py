@@ -96,21 +96,21 @@ def _version(wanted: bool) -> None:
 
 
 def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of errors.")] = False,
-    version: Annotated[  # noqa: ARG001 - its callback does the work
+    debug: Annotated[  # main looks for it, wherever it stands
+        bool, typer.Option("--debug", help="Show the traceback of an error, as NST_DEBUG=1 does.")
+    ] = False,
+    version: Annotated[  # its callback does the work
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """Neural style transfer: paint a photograph in the manner of a painting."""
-    if debug:
-        os.environ["NST_DEBUG"] = "1"
 
 
 def main() -> None:
     """Run the command: 0 done, 1 a defect of ours, 2 bad input, 130 interrupted."""
-    debug = "--debug" in sys.argv[1:]
-    # --debug is accepted anywhere, since one notices only afterwards that one wants it.
-    arguments = (["--debug"] if debug else []) + [a for a in sys.argv[1:] if a != "--debug"]
+    # --debug is accepted anywhere, since people notice only afterwards that they want it.
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    debug = len(arguments) < len(sys.argv[1:]) or os.environ.get("NST_DEBUG", "") not in ("", "0")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are not UTF-8 are printed as they are
     try:
@@ -131,9 +131,9 @@ def _report(error: Exception, debug: bool) -> int:
         return 2
     if is_out_of_memory(error):
         console.say(
-            "error: out of memory; name a --memory-limit to compute in tiles that fit (nst run --dry-run shows them)"
+            "error: out of memory; set --memory-limit to compute in tiles that fit (nst run --dry-run shows them)"
         )
         return 2
     text = textwrap.shorten(str(error), LONGEST, placeholder=" …")
-    console.say(f"internal error: {type(error).__name__}: {text}\nThis is a defect of nst; --debug shows where.")
+    console.say(f"internal error: {type(error).__name__}: {text}\nThis is a defect of nst; --debug shows where it is.")
     return 1

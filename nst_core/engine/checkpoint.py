@@ -24,7 +24,7 @@ from torch import Tensor
 from nst_core.engine.destination import Destination
 from nst_core.engine.result import LevelResult, versions
 from nst_core.errors import CheckpointError, JobError
-from nst_core.files import check_place, replacing
+from nst_core.files import atomic_write, check_writable
 from nst_core.job.schema import Job
 from nst_core.job.serialization import flattened, from_plain, to_plain
 
@@ -102,7 +102,7 @@ class Checkpoint:
         self._say = say
         self._written = time.monotonic()
         if not disposable:
-            check_place(self.path, CheckpointError)
+            check_writable(self.path, CheckpointError)
 
     @property
     def previous(self) -> Path:
@@ -148,7 +148,7 @@ class Checkpoint:
         }
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(self.path, at=self.partial) as temporary:
+            with atomic_write(self.path, temporary=self.partial) as temporary:
                 save_file(tensors, temporary, {"nst": json.dumps(document)})
                 with temporary.open("rb+") as file:
                     os.fsync(file.fileno())

@@ -21,7 +21,7 @@ from nst_core.components.registry import Registry
 from nst_core.errors import BrokenContractError, ImageError, JobError, WeightsError
 from nst_core.images import ImageInput, Picture
 from nst_core.images.read import Decoded
-from nst_core.images.resize import fitted
+from nst_core.images.resize import downscaled_shape
 from nst_core.images.store import ImageStore
 from nst_core.job.schedule import Level, job_at
 from nst_core.job.schema import Component, Job, Source
@@ -419,11 +419,13 @@ def check_sizes(job: Job, extractor: Extractor, levels: Sequence[Level], size: t
     """
     at = job_at(job, levels[0], max(size))
     layers = layers_used(job, extractor)
-    pastiche = fitted(size, levels[0].size) if len(levels) > 1 else size
+    pastiche = downscaled_shape(size, levels[0].size) if len(levels) > 1 else size
     for decoded, style in zip(images.styles, at.styles, strict=True):
         longest = style_size(at, style)
         shape = decoded.size
-        check_minimum(layers, extractor, {"style image": fitted(shape, longest) if max(shape) > longest else shape})
+        check_minimum(
+            layers, extractor, {"style image": downscaled_shape(shape, longest) if max(shape) > longest else shape}
+        )
     check_minimum(layers, extractor, {"pastiche": pastiche})
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from nst_core.images import save, to_pil
+from nst_core.images import save_image, to_pil
 from nst_core.job.schema import Job
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class Result:
         Raises:
             ImageError: unknown suffix, wrong bits, or the file cannot be written.
         """
-        save(self.image, path, bits=bits, recipe=self.recipe, quality=quality)
+        save_image(self.image, path, bits=bits, recipe=self.recipe, quality=quality)
 
     def to_pil(self) -> Image:
         """Return the image as an 8-bit Pillow image."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nst_core.engine.result import Result
-from nst_core.files import replacing
+from nst_core.files import atomic_write
 
 __all__ = ["CellStore", "plain_number"]
 
@@ -61,14 +61,14 @@ class CellStore:
         """Write picture and recipe; return the path of the picture."""
         folder = self.folder(key)
         result.save(folder / "image.png")
-        with replacing(folder / "recipe.toml") as temporary:
+        with atomic_write(folder / "recipe.toml") as temporary:
             temporary.write_text(result.recipe, encoding="utf-8")
         return folder / "image.png"
 
     def finish(self, key: str, record: Mapping[str, Any]) -> dict[str, Any]:
         """Write the figures, after which the cell counts as finished; return them as they will be read."""
         text = json.dumps({"format": FORMAT, "key": key, **record}, indent=1, allow_nan=False)
-        with replacing(self.folder(key) / "result.json") as temporary:
+        with atomic_write(self.folder(key) / "result.json") as temporary:
             temporary.write_text(text, encoding="utf-8")
         whole: dict[str, Any] = json.loads(text)
         return whole

@@ -17,7 +17,7 @@ from nst_core.errors import ExportError, unknown_name
 from nst_core.export.comparison import Difference, compare
 from nst_core.export.formats import Format, format_for
 from nst_core.export.metadata import describe
-from nst_core.files import check_place, replacing
+from nst_core.files import atomic_write, check_writable
 from nst_core.plugins.discovery import default_registry
 
 __all__ = ["Exported", "check_target", "export_extractor"]
@@ -82,7 +82,7 @@ def export_extractor(
     stride = max(extractor.taps()[layer].stride for layer in chosen)
     metadata = describe(name, extractor, network, chosen, dtype, form.smallest(stride))
     try:
-        with replacing(target, form.suffixes[0]) as temporary:
+        with atomic_write(target, form.suffixes[0]) as temporary:
             difference = _written(form, network, stride, metadata, temporary)
     except OSError as error:
         raise ExportError(f"'{target}' could not be written: {error.strerror or error}") from error
@@ -97,7 +97,7 @@ def check_target(path: Path, format: str | None) -> Format:  # noqa: A002
         ExportError: the suffix does not fit, or the folder cannot be written to.
     """
     form = format_for(path, format)
-    check_place(path, ExportError)
+    check_writable(path, ExportError)
     return form
 
 

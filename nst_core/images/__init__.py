@@ -1,19 +1,19 @@
-"""Files to tensors and back: decoding, colour, size, provenance."""
+"""Image files to tensors and back: decoding, colour, resizing, metadata."""
 
-from nst_core.images.input import ImageInput, Picture
-from nst_core.images.read import load
-from nst_core.images.recipe import read_recipe
-from nst_core.images.resize import fit
-from nst_core.images.write import check_output, quantize, save, to_pil
+from nst_core.images.metadata import read_recipe
+from nst_core.images.picture import ImageInput, Picture
+from nst_core.images.read import load_image
+from nst_core.images.resize import downscale
+from nst_core.images.write import check_output, quantize, save_image, to_pil
 
 __all__ = [
     "ImageInput",
     "Picture",
     "check_output",
-    "fit",
-    "load",
+    "downscale",
+    "load_image",
     "quantize",
     "read_recipe",
-    "save",
+    "save_image",
     "to_pil",
 ]

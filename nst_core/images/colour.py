@@ -1,4 +1,4 @@
-"""Any colour mode to 8-bit sRGB."""
+"""Conversion of any colour mode to 8-bit sRGB."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["to_srgb"]
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
-    """Convert to mode RGB in sRGB; transparency is composited over white.
+    """Convert an image to mode RGB in sRGB, composited over white where it is transparent.
 
-    Embedded profiles are applied; a broken profile, or one that does not fit the mode, is taken for sRGB.
-    Grey images of 16 or 32 bits and floating ones are scaled, not clipped: white is 65535, or for floating ones the
-    first of 1, 255 and 65535 that no value is above, and where values are above all of these, the greatest value.
-    Negative values are black.
+    An embedded colour profile is applied; a profile that is broken or made for another mode is ignored, and the image
+    is taken as sRGB. Grey images with 16 or 32 bits or floating-point values are scaled, not clipped. Their white is
+    65535; for floating-point values it is the smallest of 1, 255 and 65535 that no value exceeds. If values exceed
+    65535, white is the greatest of them. Negative values become black.
     """
     if image.mode.startswith("I") or image.mode == "F":
         image = _eight_bits(image)
@@ -37,9 +37,9 @@ def to_srgb(image: Image.Image) -> Image.Image:
 def _eight_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image, dtype=np.float64)
     greatest = float(values[np.isfinite(values)].max(initial=0.0))
-    usual = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0,)
-    most = next((white for white in usual if greatest <= white), greatest)
-    scaled = np.nan_to_num(values / most).clip(0.0, 1.0)
+    common = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0,)
+    white = next((level for level in common if greatest <= level), greatest)
+    scaled = np.nan_to_num(values / white).clip(0.0, 1.0)
     grey = Image.fromarray(np.rint(scaled * 255.0).astype(np.uint8))
     grey.info["icc_profile"] = image.info.get("icc_profile")
     return grey

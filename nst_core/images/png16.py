@@ -1,4 +1,4 @@
-"""PNG with 16 bits a channel, which Pillow cannot write (source: PNG specification, W3C, third edition)."""
+"""PNG with 16 bits per channel, which Pillow cannot write (source: PNG specification, W3C, third edition)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ __all__ = ["write_png16"]
 
 
 def write_png16(file: IO[bytes], array: np.ndarray[Any, Any], texts: Mapping[str, str]) -> None:
-    """Write ``(H, W, 3)`` of uint16 as sRGB, with texts as international text chunks."""
+    """Write an array as an sRGB PNG.
+
+    Args:
+        file: an open file.
+        array: ``(H, W, 3)`` of uint16.
+        texts: stored as international text chunks; keys in Latin-1.
+    """
     height, width, _ = array.shape
     file.write(b"\x89PNG\r\n\x1a\n")
     _chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0))
@@ -21,7 +27,7 @@ def write_png16(file: IO[bytes], array: np.ndarray[Any, Any], texts: Mapping[str
     for key, text in texts.items():
         _chunk(file, b"iTXt", key.encode("latin-1") + b"\0\0\0\0\0" + text.encode())
     rows = array.astype(">u2").reshape(height, -1).view(np.uint8).reshape(height, -1)
-    # Filter 2, "up": the difference to the row above, which is what smooth pictures compress best with.
+    # Filter 2, "up": the difference from the row above, with which smooth pictures compress best.
     differences = np.concatenate([rows[:1], rows[1:] - rows[:-1]])
     filtered = np.concatenate([np.full((height, 1), 2, np.uint8), differences], axis=1)
     _chunk(file, b"IDAT", zlib.compress(filtered.tobytes(), 6))

@@ -1,4 +1,4 @@
-"""Images of any kind to a tensor of the size that is wanted."""
+"""Loading an image from a file or from memory as a tensor of the wanted size."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch import Tensor
 
 from nst_core.errors import ImageError
 from nst_core.images.colour import to_srgb
-from nst_core.images.files import open_image, read_bytes
-from nst_core.images.input import ImageInput, Picture
-from nst_core.images.resize import fit, fitted
+from nst_core.images.decode import decode_image, read_bytes
+from nst_core.images.picture import ImageInput, Picture
+from nst_core.images.resize import downscale, downscaled_shape
 
-__all__ = ["Decoded", "decode", "decode_bytes", "load"]
+__all__ = ["Decoded", "decode", "decode_bytes", "load_image"]
 
 
 @dataclass(frozen=True)
@@ -51,28 +51,28 @@ class Decoded:
     def at(self, size: int | None = None) -> Picture:
         """Return the image as a tensor, made smaller where its longest side is above ``size`` pixels."""
         if isinstance(self.image, Tensor):
-            pixels = self.image if size is None else fit(self.image, size)
+            pixels = self.image if size is None else downscale(self.image, size)
             return Picture(pixels, self.sha256, self.path, self.size)
         image = self.image
         if size is not None and max(self.size) > size:
-            height, width = fitted(self.size, size)
+            height, width = downscaled_shape(self.size, size)
             image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
         array = np.asarray(image, dtype=np.float32) / 255.0
         pixels = torch.from_numpy(array).permute(2, 0, 1)[None].contiguous()
         return Picture(pixels, self.sha256, self.path, self.size)
 
 
-def load(source: ImageInput, *, size: int | None = None, role: str = "image") -> Picture:
-    """Read an image.
+def load_image(source: ImageInput, *, size: int | None = None, role: str = "image") -> Picture:
+    """Load an image.
 
-    EXIF rotation and colour profiles are applied, transparency is composited over white, the first frame of an
-    animation is taken.
+    EXIF rotation and colour profiles are applied, transparency is composited over white, and of an animation the first
+    frame is used.
 
     Args:
         source: a path, ``sample:NAME`` for a bundled image, a Pillow image, or a tensor ``(C, H, W)`` or
-            ``(1, C, H, W)`` with 1 or 3 channels, floating in [0, 1] or uint8.
-        size: longest side in pixels; a larger image is made smaller, a smaller one stays as it is.
-        role: what to call it in messages.
+            ``(1, C, H, W)`` with 1 or 3 channels, floating-point in [0, 1] or uint8.
+        size: longest side in pixels; a larger image is scaled down, a smaller one is not scaled up.
+        role: what messages call the image.
 
     Raises:
         ImageError: the image cannot be read or is not usable.
@@ -81,7 +81,7 @@ def load(source: ImageInput, *, size: int | None = None, role: str = "image") ->
 
 
 def decode(source: ImageInput, role: str = "image") -> Decoded:
-    """Read and hash an image at its own size; see :func:`load`."""
+    """Read and hash an image at its own size; see :func:`load_image`."""
     if isinstance(source, Tensor):
         pixels = _from_tensor(source, role)
         original = (pixels.shape[-2], pixels.shape[-1])
@@ -97,7 +97,7 @@ def decode(source: ImageInput, role: str = "image") -> Decoded:
 
 def decode_bytes(data: bytes, path: str, role: str = "image") -> Decoded:
     """Decode and hash the bytes of an image file; ``path`` is what to call it in messages."""
-    return _upright(open_image(data, path, role), hashlib.sha256(data).hexdigest(), path, role)
+    return _upright(decode_image(data, path, role), hashlib.sha256(data).hexdigest(), path, role)
 
 
 def _upright(image: Image.Image, sha256: str, path: str, role: str) -> Decoded:

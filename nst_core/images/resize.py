@@ -1,33 +1,44 @@
-"""Images to another size."""
+"""Resampling images to another size."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["fit", "fitted", "resize"]
+__all__ = ["downscale", "downscaled_shape", "resize"]
 
 
-def fit(pixels: Tensor, size: int) -> Tensor:
-    """Make the longest side at most ``size`` pixels, aspect kept, antialiased; never enlarges.
+def downscale(pixels: Tensor, size: int) -> Tensor:
+    """Scale images down to a longest side of ``size`` pixels, antialiased; smaller images are returned as they are.
 
     Args:
         pixels: ``(B, 3, H, W)`` in [0, 1].
-        size: at least 1.
+        size: the longest side, at least 1.
+
+    Returns:
+        ``(B, 3, h, w)`` in [0, 1].
     """
     height, width = pixels.shape[-2:]
     if max(height, width) <= size:
         return pixels
-    shape = fitted((height, width), size)
+    shape = downscaled_shape((height, width), size)
     return F.interpolate(pixels, size=shape, mode="bicubic", antialias=True).clamp(0.0, 1.0)
 
 
-def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """Return height and width whose longer side is ``longest``, aspect kept."""
+def downscaled_shape(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """Return the height and width whose longer side is ``longest``, in the proportions of ``size``; at least 1 each."""
     factor = longest / max(size)
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bring an image ``(1, 3, H, W)`` in [0, 1] to another height and width."""
+    """Resample images to another height and width, with bicubic interpolation that is not antialiased.
+
+    Args:
+        image: ``(B, 3, H, W)`` in [0, 1].
+        size: height and width.
+
+    Returns:
+        ``(B, 3, *size)`` in [0, 1].
+    """
     return F.interpolate(image, size=size, mode="bicubic", align_corners=False).clamp(0.0, 1.0)

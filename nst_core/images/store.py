@@ -9,8 +9,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
-from nst_core.images.files import SAMPLE, read_bytes
-from nst_core.images.input import ImageInput
+from nst_core.images.decode import SAMPLE, read_bytes
+from nst_core.images.picture import ImageInput
 from nst_core.images.read import Decoded, decode, decode_bytes
 
 __all__ = ["ImageStore"]

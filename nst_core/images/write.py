@@ -1,4 +1,4 @@
-"""Tensors to image files: rounded, marked as sRGB, with their recipe, and never half-written."""
+"""Saving tensors as image files: quantized, tagged as sRGB, with their recipe, complete or not at all."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from PIL import Image, ImageCms
 from torch import Tensor
 
 from nst_core.errors import ImageError
-from nst_core.files import check_place, replacing
+from nst_core.files import atomic_write, check_writable
+from nst_core.images.metadata import KEY, recipe_exif, recipe_png_info
 from nst_core.images.png16 import write_png16
-from nst_core.images.recipe import KEY, exif_with, png_info
 
-__all__ = ["check_output", "quantize", "save", "to_pil"]
+__all__ = ["check_output", "quantize", "save_image", "to_pil"]
 
-# Pixels a side that a format can hold; PNG and TIFF hold more than any machine computes.
-_MOST = {"JPEG": 65500, "WEBP": 16383}
+# Pixels per side that a format can hold; PNG and TIFF hold more than any machine can compute.
+_MAX_SIDE = {"JPEG": 65500, "WEBP": 16383}
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
 def check_output(path: str | os.PathLike[str], *, bits: int = 8, longest: int = 0) -> None:
-    """Check that an image could be written, before any work starts.
+    """Check that an image could be saved, before any work starts.
 
     Args:
-        path: where to.
-        bits: 8 or 16.
-        longest: its longest side in pixels, where that is known.
+        path: the file to write.
+        bits: bits per channel, 8 or 16.
+        longest: the longest side in pixels; 0 if it is not known yet.
 
     Raises:
-        ImageError: unknown suffix, bits or a size that the format cannot hold, or a folder that cannot be written to.
+        ImageError: the suffix is unknown, the format cannot hold so many bits or pixels, or the folder cannot be
+            written to.
     """
     target = Path(path)
     kind = _FORMATS.get(target.suffix.lower())
@@ -41,50 +42,59 @@ def check_output(path: str | os.PathLike[str], *, bits: int = 8, longest: int = 
         raise ImageError(f"cannot tell the format of '{target}' from its suffix; use {', '.join(_FORMATS)}")
     if bits not in (8, 16) or (bits == 16 and kind not in ("PNG", "TIFF")):
         raise ImageError(f"{kind} cannot be written with {bits} bits; use 8, or 16 with .png or .tif")
-    if longest > _MOST.get(kind, longest):
-        raise ImageError(f"{kind} holds at most {_MOST[kind]} pixels a side, not {longest}; use .png or .tif")
-    check_place(target, ImageError)
+    if longest > _MAX_SIDE.get(kind, longest):
+        raise ImageError(f"{kind} holds at most {_MAX_SIDE[kind]} pixels per side, not {longest}; use .png or .tif")
+    check_writable(target, ImageError)
 
 
 def quantize(pixels: Tensor, bits: int = 8) -> np.ndarray[Any, Any]:
-    """Round ``(1, 3, H, W)`` or ``(3, H, W)`` in [0, 1] to an array ``(H, W, 3)`` of uint8 or uint16.
+    """Round an image to integers.
+
+    Args:
+        pixels: ``(1, 3, H, W)`` or ``(3, H, W)``; values outside [0, 1] are clipped.
+        bits: bits per channel, 8 or 16.
+
+    Returns:
+        ``(H, W, 3)`` of uint8 or uint16.
 
     Raises:
-        ImageError: wrong shape, or values that are not finite.
+        ImageError: the shape is wrong, or there are NaN or infinite values.
     """
     image = pixels.detach().cpu().double()
     image = image[0] if image.dim() == 4 and image.shape[0] == 1 else image
     if image.dim() != 3 or image.shape[0] != 3 or image.numel() == 0:
         raise ImageError(f"an image must have the shape (1, 3, H, W) or (3, H, W), not {tuple(pixels.shape)}")
     if not torch.isfinite(image).all():
-        raise ImageError("the image has pixels that are not finite; nothing was written")
+        raise ImageError("the image has NaN or infinite pixels; replace them first")
     rounded = (image.clamp(0.0, 1.0) * (2**bits - 1)).round().permute(1, 2, 0).numpy()
     return np.ascontiguousarray(rounded.astype(np.uint8 if bits == 8 else np.uint16))
 
 
 def to_pil(pixels: Tensor) -> Image.Image:
-    """Return an 8-bit Pillow image; see :func:`quantize`."""
+    """Convert an image to an 8-bit Pillow image; see :func:`quantize`."""
     return Image.fromarray(quantize(pixels))
 
 
-def save(pixels: Tensor, path: str | os.PathLike[str], *, bits: int = 8, recipe: str = "", quality: int = 95) -> None:
-    """Write an image; an existing file is replaced only once the new one is complete.
+def save_image(
+    pixels: Tensor, path: str | os.PathLike[str], *, bits: int = 8, recipe: str = "", quality: int = 95
+) -> None:
+    """Save an image; an existing file is replaced only once the new one is complete.
 
     Args:
         pixels: ``(1, 3, H, W)`` or ``(3, H, W)`` in [0, 1].
-        path: the suffix says the format.
-        bits: 8, or 16 for PNG and TIFF.
-        recipe: text to be carried in the file.
-        quality: of JPEG and WebP, 1 to 100.
+        path: the file to write; its suffix sets the format.
+        bits: bits per channel, 8, or 16 for PNG and TIFF.
+        recipe: text to store in the file.
+        quality: the quality of JPEG and WebP, 1 to 100.
 
     Raises:
-        ImageError: see :func:`check_output` and :func:`quantize`, or it cannot be written, as where the disk is full.
+        ImageError: see :func:`check_output` and :func:`quantize`; or writing failed, for example on a full disk.
     """
     check_output(path, bits=bits, longest=max(pixels.shape[-2:], default=0))
     array = quantize(pixels, bits)
     target = Path(path)
     try:
-        with replacing(target) as temporary, temporary.open("wb") as file:
+        with atomic_write(target) as temporary, temporary.open("wb") as file:
             _write(array, file, _FORMATS[target.suffix.lower()], recipe, quality)
     except (OSError, ValueError) as error:  # encoders raise both
         reason = getattr(error, "strerror", None) or error
@@ -93,18 +103,18 @@ def save(pixels: Tensor, path: str | os.PathLike[str], *, bits: int = 8, recipe:
 
 def _write(array: np.ndarray[Any, Any], file: IO[bytes], kind: str, recipe: str, quality: int) -> None:
     if kind == "TIFF":
-        # TIFF descriptions are ASCII: what is not is escaped.
+        # TIFF descriptions are ASCII: other characters are escaped.
         text = recipe.encode("unicode_escape").decode("ascii")
         description = f"{KEY}\n{text}" if recipe else None
         tifffile.imwrite(file, array, photometric="rgb", compression="zlib", description=description, metadata=None)
     elif array.dtype == np.uint16:
         write_png16(file, array, {KEY: recipe} if recipe else {})
     elif kind == "PNG":
-        Image.fromarray(array).save(file, kind, pnginfo=png_info(recipe), icc_profile=_srgb())
+        Image.fromarray(array).save(file, kind, pnginfo=recipe_png_info(recipe), icc_profile=_srgb())
     else:
-        # Not optimize=True for JPEG: Pillow's buffer is too small for noisy pictures then, and the write fails.
+        # No optimize=True for JPEG: with it Pillow's buffer is too small for noisy pictures, and writing fails.
         extra: dict[str, Any] = {"subsampling": 0} if kind == "JPEG" else {"method": 4}
-        Image.fromarray(array).save(file, kind, quality=quality, exif=exif_with(recipe), icc_profile=_srgb(), **extra)
+        Image.fromarray(array).save(file, kind, quality=quality, exif=recipe_exif(recipe), icc_profile=_srgb(), **extra)
 
 
 def _srgb() -> bytes:

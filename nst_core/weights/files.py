@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nst_core.errors import WeightsError
-from nst_core.files import replacing
+from nst_core.files import atomic_write
 
 __all__ = [
     "digest",
@@ -140,7 +140,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Not named like a weight file, or the store would list it.
-        with replacing(path, ".partial") as temporary:
+        with atomic_write(path, ".partial") as temporary:
             save_file(dict(tensors), temporary, dict(metadata))
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"cannot write {path}: {error}. Set NST_HOME to a folder with space.") from error

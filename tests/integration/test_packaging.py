@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = ("parts.html.jinja", "report.html.jinja", "report.md.jinja", "style.css")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,8 @@ def test_a_wheel_holds_the_packages_and_their_data(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert top == {"nst_core", "nst_plugins", "nst_cli", "nst_benchmarks"}
-    for needed in ("nst_core/py.typed", "nst_plugins/py.typed", "nst_core/images/samples/landscape.jpg"):
+    templates = [f"nst_cli/report/templates/{name}" for name in TEMPLATES]
+    for needed in ("nst_core/py.typed", "nst_plugins/py.typed", "nst_core/images/samples/landscape.jpg", *templates):
         assert needed in names
     packaged = {n for n in names if n.endswith(".py")}
     sources = {

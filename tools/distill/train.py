@@ -23,7 +23,7 @@ from painting import Snapshot, iterates
 from student import Average, Student
 from torch import Tensor, nn
 
-from nst_core.files import replacing
+from nst_core.files import atomic_write
 from nst_core.ops import accelerated
 from nst_plugins.extractors.vgg19 import Vgg19
 from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS
@@ -89,7 +89,7 @@ def save(
         "batches": batches,
         "pool": list(pool.images),
     }
-    with replacing(path, ".partial") as temporary:
+    with atomic_write(path, ".partial") as temporary:
         torch.save(state, temporary)
 
 

@@ -145,12 +145,12 @@ def _check_no_input(target: Path, job: Job) -> None:
 
 
 def _previews(target: Path, every: int, say: Callable[[str], None]) -> Observer:
-    from nst_core.images import save
+    from nst_core.images import save_image
 
     def watch(step: Step) -> None:
         if step.number % every == 0:
             try:
-                save(step.image, target.with_name(f"{target.stem}-step{step.number:05d}{target.suffix}"))
+                save_image(step.image, target.with_name(f"{target.stem}-step{step.number:05d}{target.suffix}"))
             except ImageError as error:  # a preview is not worth the run
                 say(f"no preview of step {step.number}: {error}")
 

@@ -62,10 +62,10 @@ def check_recipe_target(path: Path) -> None:
 
 def write_recipe(result: Result, path: Path) -> None:
     """Write the recipe of a result as TOML, beside first and then renamed."""
-    from nst_core.files import replacing
+    from nst_core.files import atomic_write
 
     try:
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(result.recipe, encoding="utf-8")
     except OSError as error:
         raise JobError(f"the recipe could not be written to '{path}': {error}") from None

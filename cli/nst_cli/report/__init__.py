@@ -1,4 +1,4 @@
-"""A report of many cells: HTML, Markdown, contact sheets, curves."""
+"""Reports on many cells: an HTML page, a Markdown page, contact sheets and loss curves."""
 
 from nst_cli.report.contents import Report, arrange
 from nst_cli.report.writing import write_report

@@ -1,4 +1,4 @@
-"""Contact sheets: the pictures of a sheet in rows and columns with labelled axes, drawn by Pillow."""
+"""Contact sheets: the pictures of a sheet in rows and columns with labelled axes, drawn with Pillow."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from nst_cli.report.contents import ShownCell, ShownSheet
-from nst_cli.report.table import number
+from nst_cli.report.table import distances, number
 
 __all__ = ["contact_sheet", "thumbnail"]
 
 GAP, MARGIN, SIDE = 10, 18, 220
-MIN_WIDTH = 185  # of a column: the two figures under a picture
+MIN_WIDTH = 185  # of a column, for the two figures under a picture
 _INK, _SOFT, _PAPER, _EMPTY = (28, 28, 30), (110, 110, 115), (255, 255, 255), (238, 238, 240)
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def thumbnail(cell: ShownCell, side: int = SIDE) -> Image.Image | None:
-    """Return the picture of a cell at no more than ``side`` pixels, ``None`` where there is none."""
+    """Return the picture of a cell, scaled down to at most ``side`` pixels, or ``None`` if it has none."""
     if cell.picture is None:
         return None
     with Image.open(cell.picture) as picture:
@@ -31,7 +31,7 @@ def thumbnail(cell: ShownCell, side: int = SIDE) -> Image.Image | None:
 
 @functools.cache
 def _font(size: int) -> Font:
-    """Return a scalable font: DejaVu of matplotlib, which knows most scripts, else Pillow's own of Latin letters."""
+    """Return a scalable font: matplotlib's DejaVu, which has most scripts, or Pillow's own, which has Latin."""
     found = find_spec("matplotlib")
     if found and found.origin:
         dejavu = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
@@ -41,7 +41,7 @@ def _font(size: int) -> Font:
 
 
 def _drawable(text: str) -> str:
-    """Spell out the signs of our own that not every font has."""
+    """Spell out the Greek letters that we use and some fonts lack."""
     for sign, word in (("α", "alpha"), ("β", "beta")):
         text = text.replace(sign, word)
     return text
@@ -94,10 +94,9 @@ def contact_sheet(shown: ShownSheet) -> Image.Image:
 
 
 def _under(cell: ShownCell) -> tuple[str, str]:
-    metrics, record = cell.result.record["metrics"], cell.result.record
-    distances = (("content", metrics["content_mean"]), ("style", metrics["style_mean"]))
+    record = cell.result.record
     return (
-        "   ".join(f"{name} {number(value)}" for name, value in distances if value is not None),
+        "   ".join(f"{name} {value}" for name, value in distances(cell)),
         f"loss {number(record['total'])}   {record['seconds']:.1f} s",
     )
 

@@ -1,4 +1,4 @@
-"""What a report is made from: sheets, what became of their cells, and where all that was made."""
+"""The contents of a report: sheets, the outcomes of their cells, and the environment they were made in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Report", "ShownCell", "ShownSheet", "arrange"]
 
 @dataclass(frozen=True)
 class ShownCell:
-    """A cell and its outcome; ``name`` is unique in the report and fit for an anchor."""
+    """A cell and its outcome; ``name`` is unique in the report and can be used as an anchor."""
 
     name: str
     row: str
@@ -26,17 +26,17 @@ class ShownCell:
 
     @property
     def label(self) -> str:
-        """Row and column in one text."""
+        """The labels of row and column, joined."""
         return " · ".join(part for part in (self.row, self.column) if part)
 
     @property
     def picture(self) -> Path | None:
-        """The picture, where there is one."""
+        """The path of the picture, or ``None`` if there is none."""
         return self.result.folder / "image.png" if self.result.finished and self.result.folder else None
 
     @property
     def recipe(self) -> str:
-        """The recipe as TOML, "" where there is none."""
+        """The recipe as TOML, or "" if there is none."""
         folder = self.result.folder
         return (folder / "recipe.toml").read_text(encoding="utf-8") if self.result.finished and folder else ""
 
@@ -50,7 +50,7 @@ class ShownSheet:
     cells: tuple[ShownCell, ...]
 
     def at(self, row: str, column: str) -> ShownCell | None:
-        """Return the cell at a place, ``None`` where there is none."""
+        """Return the cell in a row and column, or ``None`` if there is none."""
         return next((cell for cell in self.cells if (cell.row, cell.column) == (row, column)), None)
 
 
@@ -59,10 +59,10 @@ class Report:
     """Everything a report shows.
 
     Attributes:
-        title: of the report.
-        command: what was typed.
-        sheets: in order.
-        machine: versions, processor and so on, see ``nst_core.diagnostics.machine``.
+        title: the heading of the report.
+        command: the command line that made it.
+        sheets: the sheets in order.
+        machine: versions, processor and more, see ``nst_core.diagnostics.machine``.
     """
 
     title: str
@@ -76,18 +76,18 @@ class Report:
             yield from shown.cells
 
     def count(self, *statuses: str) -> int:
-        """Return how many different jobs have one of these outcomes."""
+        """Return the number of different jobs with one of these outcomes."""
         return len({cell.result.key or cell.name for cell in self.cells() if cell.result.status in statuses})
 
     def sources(self) -> list[tuple[str, str]]:
-        """Return role and path of the images that the pictures were made from, each once."""
+        """Return the role and path of each image that the pictures were made from."""
         jobs = [cell.result.job for cell in self.cells()]
         contents = [("content", job.content.path) for job in jobs if job.content and job.content.path]
         styles = [("style", style.path) for job in jobs for style in job.styles if style.path]
         return list(dict.fromkeys(contents + styles))
 
     def facts(self) -> list[tuple[str, str]]:
-        """Return what decides whether this can be repeated, as pairs of name and value."""
+        """Return what is needed to repeat the report, as pairs of name and value."""
         done = [cell.result.record for cell in self.cells() if cell.result.finished]
         weights = {f"{r['job']['extractor']['name']} {r['job'].get('weights_sha256', '')}" for r in done}
         made = {f"nst {r['versions']['nst']}, torch {r['versions']['torch']}, on {r['device']}" for r in done}
@@ -101,13 +101,14 @@ class Report:
             *[("weights (SHA-256)", text) for text in sorted(weights)],
             *[("image (SHA-256)", text) for text in sorted(images)],
             ("report written on", ", ".join(f"{k} {v}" for k, v in self.machine["versions"].items())),
-            ("processor", f"{self.machine['processor']}, {self.machine['threads']} threads"),
+            ("processor", str(self.machine["processor"])),
+            ("threads", str(self.machine["threads"])),
             ("kernels", str(self.machine["kernels"])),
         ]
 
 
 def arrange(sheets: Sequence[Sheet], results: Sequence[CellResult]) -> tuple[ShownSheet, ...]:
-    """Put results back at the places of their cells; they are in the order of the sheets' cells."""
+    """Assign results to the cells of sheets; both are in the same order."""
     remaining = iter(results)
     shown = []
     for number, sheet in enumerate(sheets, 1):

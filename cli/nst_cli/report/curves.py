@@ -1,4 +1,4 @@
-"""Loss curves of a sheet: what each term adds to the total at every evaluation. Needs the extra ``plot``."""
+"""Loss curves of a sheet: what each term adds to the total at every evaluation. They need the extra ``plot``."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from nst_cli.report.contents import ShownSheet
 __all__ = ["NO_CURVES", "curves", "curves_possible"]
 
 NO_CURVES = (
-    "There are no loss curves, because matplotlib is not installed: pip install 'nst[plot]', then run this again."
+    "There are no loss curves because matplotlib is not installed. To draw them, run pip install 'nst[plot]', then the "
+    "same command again."
 )
 
 
 def curves_possible() -> bool:
-    """Say whether matplotlib is there."""
+    """Return whether matplotlib is installed."""
     return find_spec("matplotlib") is not None
 
 
 def curves(shown: ShownSheet) -> bytes | None:
-    """Draw a panel for the total and one for each term, with a line for each cell; return a PNG.
+    """Draw a panel for the total and one for each term, with a line for each cell.
 
-    ``None`` where no cell has a picture.
+    Returns:
+        The drawing as PNG, or ``None`` if no cell has a picture.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

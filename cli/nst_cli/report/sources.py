@@ -1,4 +1,4 @@
-"""The images that the pictures were made from, small."""
+"""Thumbnails of the images that the pictures were made from."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from PIL import Image
 
 from nst_cli.report.contents import Report
 from nst_core.errors import ImageError
-from nst_core.images import load, to_pil
+from nst_core.images import load_image, to_pil
 
 __all__ = ["source_thumbnails"]
 
 
 def source_thumbnails(report: Report, side: int) -> list[tuple[str, Image.Image]]:
-    """Return a label and a picture of at most ``side`` pixels for each source that can be read."""
+    """Return a label and a picture of at most ``side`` pixels for each image that can be read."""
     shown = []
     for role, path in report.sources():
         try:
-            picture = load(path, size=side, role=f"{role} image")
+            picture = load_image(path, size=side, role=f"{role} image")
         except ImageError:
-            continue  # the cells that needed it say so
+            continue  # the cells that need it say so
         name = path.replace("\\", "/").rsplit("/", 1)[-1].removeprefix("sample:").rsplit(".", 1)[0]
         shown.append((f"{role}: {name}", to_pil(picture.pixels)))
     return shown

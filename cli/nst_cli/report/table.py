@@ -1,21 +1,26 @@
-"""The table of figures: the same columns for every cell, whatever it optimised."""
+"""The table of figures, with the same columns for every cell, whatever it optimised."""
 
 from __future__ import annotations
 
 from nst_cli.report.contents import ShownCell, ShownSheet
 
-__all__ = ["HEADINGS", "number", "rows", "taps"]
+__all__ = ["HEADINGS", "distances", "number", "rows", "taps"]
 
 HEADINGS = ("cell", "total loss", "losses", "content dist.", "style dist.", "TV", "seconds", "evaluations")
 
 
 def number(value: float | None) -> str:
-    """Write a number with three significant digits, "–" where there is none."""
-    return "–" if value is None else f"{value:.3g}"
+    """Format a number with three significant digits, as an integer from 1000 to a million; ``None`` is "–"."""
+    if value is None:
+        return "–"
+    if 1000 <= abs(value) < 1e6:
+        return f"{value:.0f}"
+    digits, _, exponent = f"{value:.3g}".partition("e")
+    return f"{digits}e{int(exponent)}" if exponent else digits
 
 
 def rows(shown: ShownSheet) -> list[tuple[ShownCell, tuple[str, ...]]]:
-    """Return each cell with its texts under :data:`HEADINGS`; a cell without a picture has its error."""
+    """Return each cell with its texts for :data:`HEADINGS`; a cell without figures has the reason in the second."""
     return [(cell, _texts(cell)) for cell in shown.cells]
 
 
@@ -39,8 +44,15 @@ def _texts(cell: ShownCell) -> tuple[str, ...]:
     )
 
 
+def distances(cell: ShownCell) -> list[tuple[str, str]]:
+    """Return the mean distances of a finished cell to its content and style image, as far as it has them."""
+    metrics = cell.result.record["metrics"]
+    means = (("content", metrics["content_mean"]), ("style", metrics["style_mean"]))
+    return [(name, number(value)) for name, value in means if value is not None]
+
+
 def taps(cell: ShownCell) -> list[tuple[str, str, str]]:
-    """Return layer, relative distance to the content and to the style, for every tap."""
+    """Return for every tap its layer and the relative distances to content and style."""
     metrics = cell.result.record.get("metrics", {})
     content, style = metrics.get("content", {}), metrics.get("style", {})
     return [

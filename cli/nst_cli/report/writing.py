@@ -1,4 +1,4 @@
-"""Writing a report: ``report.html``, ``report.md`` and ``images/``."""
+"""Writing a report into a folder: ``report.html``, ``report.md`` and ``images/``."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from pathlib import Path
 from nst_cli.report.contact import contact_sheet
 from nst_cli.report.contents import Report
 from nst_cli.report.curves import curves, curves_possible
-from nst_cli.report.markdown import markdown_page
-from nst_cli.report.page import html_page
-from nst_core.files import replacing
+from nst_cli.report.rendering import html_page, markdown_page
+from nst_core.files import atomic_write
 
 __all__ = ["write_report"]
 
 
 def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
-    """Write everything into ``folder``; return the paths of the HTML and the Markdown page.
+    """Write a report into ``folder`` and return the paths of its HTML and Markdown pages.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -25,18 +24,18 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
     drawn: dict[str, bytes] | None = {} if curves_possible() else None
     images: dict[str, list[str]] = {}
     for shown in report.sheets:
-        with replacing(pictures / f"{shown.name}.jpg", suffix=".jpg") as temporary:
+        with atomic_write(pictures / f"{shown.name}.jpg", suffix=".jpg") as temporary:
             contact_sheet(shown).save(temporary, quality=88)
         images[shown.name] = [f"images/{shown.name}.jpg"]
         lines = curves(shown) if drawn is not None else None
         if drawn is not None and lines is not None:
             drawn[shown.name] = lines
-            with replacing(pictures / f"{shown.name}-curves.png") as temporary:
+            with atomic_write(pictures / f"{shown.name}-curves.png") as temporary:
                 temporary.write_bytes(lines)
             images[shown.name].append(f"images/{shown.name}-curves.png")
     html, markdown = folder / "report.html", folder / "report.md"
-    with replacing(html) as temporary:
+    with atomic_write(html) as temporary:
         temporary.write_text(html_page(report, drawn), encoding="utf-8")
-    with replacing(markdown) as temporary:
+    with atomic_write(markdown) as temporary:
         temporary.write_text(markdown_page(report, folder, images, drawn is not None), encoding="utf-8")
     return html, markdown

@@ -232,6 +232,23 @@ def test_the_page_is_whole_and_every_link_leads_somewhere(report):
         assert fact in page.text
 
 
+def test_names_of_files_are_text_and_never_markup(nst):
+    """A file may be called like an element of HTML or hold a separator of Markdown's tables."""
+    Path("photo.jpg").rename("<b>a|b & 'c'.jpg")
+    Path("bad <i>.png").write_text("no picture")
+    done = nst("grid", "--contents", "<b>a|b & 'c'.jpg", "bad <i>.png", "--styles", "painting.png", *SMALL)
+    assert done.code == 1
+    text = Path(done.out.strip()).read_text(encoding="utf-8")
+    page = _Sources()
+    page.feed(text)
+    assert not {"<b>a", "<i>"} & set(re.findall(r"<b>a|<i>", text))
+    assert "<b>a|b & 'c'" in page.text
+    assert "'bad <i>.png' is not an image in a supported format" in page.text
+    lines = Path(done.out.strip()).with_suffix(".md").read_text(encoding="utf-8").splitlines()
+    rows = [re.split(r"(?<!\\)\|", line) for line in lines if line.startswith("| ") and "&lt;" in line]
+    assert len([row for row in rows if len(row) == 9 + 2]) == 2  # the cells, with eight figures and their links
+
+
 def test_the_markdown_links_to_files_that_exist(report):
     text = report.with_suffix(".md").read_text(encoding="utf-8")
     targets = re.findall(r"\]\(([^)]+)\)", text)

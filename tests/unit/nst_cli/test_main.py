@@ -1,0 +1,60 @@
+"""The program itself: as a module, with tracebacks on demand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+BAD = ("run", "none.jpg", "painting.png")
+
+
+def test_the_package_is_the_command(tmp_path):
+    """Where no `nst` is on the path: python -m nst_cli."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "nst_cli", *arguments], cwd=tmp_path, capture_output=True, text=True
+        )
+
+    assert run("--version").stdout.startswith("nst ")
+    usage = run("--help").stdout
+    assert "Usage: nst [OPTIONS] COMMAND" in usage
+    done = run(*BAD)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: content image 'none.jpg' does not exist")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "shown"),
+    [
+        (BAD, None, False),
+        (("--debug", *BAD), None, True),
+        ((*BAD, "--debug"), None, True),
+        (BAD, "1", True),
+        (BAD, "0", False),
+        (BAD, "", False),
+        ((*BAD, "--debug"), "0", True),
+    ],
+)
+def test_the_option_or_the_variable_shows_the_traceback(nst, monkeypatch, arguments, variable, shown):
+    if variable is not None:
+        monkeypatch.setenv("NST_DEBUG", variable)
+    done = nst(*arguments)
+    assert done.code == 2
+    assert ("Traceback" in done.err) is shown
+    assert done.err.splitlines()[-1].startswith("error: content image 'none.jpg' does not exist")
+
+
+@pytest.mark.parametrize("variable", ["0", "1"])
+def test_a_defect_of_ours_ends_with_1_and_says_how_to_see_where(nst, monkeypatch, variable):
+    def broken(*_arguments: object, **_options: object) -> None:
+        raise ZeroDivisionError("no good")
+
+    monkeypatch.setenv("NST_DEBUG", variable)
+    monkeypatch.setattr("nst_core.diagnostics.diagnose", broken)
+    done = nst("doctor")
+    assert done.code == 1
+    assert "internal error: ZeroDivisionError: no good\nThis is a defect of nst; --debug shows where it is." in done.err
+    assert ("Traceback" in done.err) is (variable == "1")
