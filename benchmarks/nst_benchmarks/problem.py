@@ -78,6 +78,6 @@ class Problem:
     def stack(self) -> ConvStack:
         """Return the network's layers in float32."""
         extractor, layers = self.layers()
-        network = extractor.network(layers)
+        network = extractor.build(layers)
         assert isinstance(network, Vgg19Network)  # noqa: S101 - for the type checker
         return network.stack()

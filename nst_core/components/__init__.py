@@ -10,7 +10,7 @@ negative, and ``None`` means one everywhere.
 
 from __future__ import annotations
 
-from nst_core.components.extractor import PIXEL_TAP, PIXELS, Extractor, Tap
+from nst_core.components.extractor import PIXEL_TAP, PIXELS, Extractor, Tap, check_layers
 from nst_core.components.initializer import Initializer
 from nst_core.components.loss import FeatureLoss, ImageLoss, Loss, PointwiseLoss, Role, Statistic, StatisticLoss
 from nst_core.components.optimizer import Optimizer
@@ -29,4 +29,5 @@ __all__ = [
     "Statistic",
     "StatisticLoss",
     "Tap",
+    "check_layers",
 ]

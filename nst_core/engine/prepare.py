@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nst_core.components import PIXEL_TAP, PIXELS, Extractor, Initializer, Optimizer, Tap
+from nst_core.components import PIXEL_TAP, PIXELS, Extractor, Initializer, Optimizer, Tap, check_layers
 from nst_core.components.registry import Registry
-from nst_core.errors import BrokenContractError, ImageError, JobError, WeightsError, unknown_name
+from nst_core.errors import BrokenContractError, ImageError, JobError, WeightsError
 from nst_core.images import ImageInput, Picture, load
 from nst_core.images.resize import enlarged
 from nst_core.job.schema import Component, ImageRef, Job, Term
@@ -172,7 +172,7 @@ def network_on(
     Returns:
         The network, and the heads of the ``bare`` layers, whose maps it returns as they are before these.
     """
-    network = extractor.network(layers) if layers else nn.Identity()
+    network = extractor.build(layers) if layers else nn.Identity()
     network = network.to(device=device, dtype=dtype).to(memory_format=memory_format(device))
     heads = network.take_heads(bare) if isinstance(network, Headed) else {}
     return accelerated(network), heads  # and let go of the original's weights
@@ -225,9 +225,7 @@ def bind_terms(job: Job, registry: Registry, extractor: Extractor) -> list[Bound
 
 
 def _check_layers(term: Term, role: str, taps: Mapping[str, Tap]) -> None:
-    for layer in term.layers:
-        if layer not in taps:
-            raise unknown_name("layer", layer, taps)
+    check_layers(term.layers, taps)
     if not term.layers and role != "regularizer":
         raise JobError(f"'{term.loss}' has no layers; name some with --{role}-layers")
 

@@ -61,7 +61,7 @@ def main() -> None:
     images = corpus["photographs"] + corpus["generated"]
     pool = Pool(state["pool"])
     known = find(asked.teacher, Vgg19.architecture)
-    teacher = accelerated(Vgg19(asked.teacher).network(LAYERS).bfloat16())
+    teacher = accelerated(Vgg19(asked.teacher).build(LAYERS).bfloat16())
     tensors = tensors_of(state["average"], state["widths"])
     if asked.earlier:
         earlier = find(asked.earlier, Vgg19Lite.architecture).tensors()

@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, help="an earlier checkpoint, whose pictures are among the examples")
     asked = parser.parse_args()
     torch.set_flush_denormal(True)
-    teacher: nn.Module = accelerated(Vgg19(asked.teacher).network(CONVOLUTIONS).bfloat16())
+    teacher: nn.Module = accelerated(Vgg19(asked.teacher).build(CONVOLUTIONS).bfloat16())
     corpus = torch.load(asked.corpus, mmap=True)
     generator = torch.Generator().manual_seed(7)
     pool = Pool.of(asked.pool)

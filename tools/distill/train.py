@@ -115,7 +115,7 @@ def main() -> None:
     torch.manual_seed(asked.seed)
     generator = torch.Generator().manual_seed(asked.seed)
 
-    teacher: nn.Module = accelerated(Vgg19(weights=asked.teacher).network(TAPS).bfloat16())
+    teacher: nn.Module = accelerated(Vgg19(weights=asked.teacher).build(TAPS).bfloat16())
     corpus = torch.load(asked.corpus)
     images: list[Tensor] = corpus["photographs"] + corpus["generated"]
     state = torch.load(asked.checkpoint)

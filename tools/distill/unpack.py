@@ -42,7 +42,7 @@ def main() -> None:
     torch.set_flush_denormal(True)
     known = find(asked.weights, Vgg19Lite.architecture)
     tensors, steps = known.tensors(), layout(WIDTHS)
-    teacher: nn.Module = accelerated(Vgg19(asked.teacher).network(TAPS).bfloat16())
+    teacher: nn.Module = accelerated(Vgg19(asked.teacher).build(TAPS).bfloat16())
     bare = accelerated(Vgg19Network(TAPS, tensors, TORCHVISION, steps=steps).bfloat16())
     corpus = torch.load(asked.corpus, mmap=True)
     pool = Pool.of(asked.pool)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from nst_core import Extractor, Tap, unknown_name
+from nst_core import Extractor, Tap
 from nst_core.weights import Architecture, InputConvention, Official, WeightSet, find
 from nst_plugins.extractors.vgg19_layout import layout, shapes, taps
 from nst_plugins.extractors.vgg19_network import Pooling, Vgg19Network
@@ -84,19 +84,7 @@ class Vgg16(Extractor):
         return taps(STEPS)
 
     def network(self, layers: Sequence[str]) -> nn.Module:
-        """Build the network, cut after the deepest of ``layers``.
-
-        Raises:
-            UnknownNameError: a layer does not exist.
-            WeightsError: the weights are missing or damaged.
-            ValueError: no layer is asked for.
-        """
-        if not layers:
-            raise ValueError("a network needs at least one layer")
-        known = self.taps()
-        for layer in layers:
-            if layer not in known:
-                raise unknown_name("layer", layer, known)
+        """Build the network, cut after the deepest of ``layers``."""
         found = self.weight_set
         return Vgg19Network(
             layers, found.tensors(), found.input, steps=STEPS, layer_rms=found.layer_rms, pooling=self.pooling

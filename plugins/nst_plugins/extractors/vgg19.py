@@ -51,19 +51,7 @@ class Vgg19(Extractor):
         return taps()
 
     def network(self, layers: Sequence[str]) -> nn.Module:
-        """Build the network, cut after the deepest of ``layers``; see :class:`Vgg19Network`.
-
-        Raises:
-            UnknownNameError: a layer does not exist.
-            WeightsError: the weights are missing or damaged.
-            ValueError: no layer is asked for.
-        """
-        if not layers:
-            raise ValueError("a network needs at least one layer")
-        known = self.taps()
-        for layer in layers:
-            if layer not in known:
-                raise unknown_name("layer", layer, known)
+        """Build the network, cut after the deepest of ``layers``; see :class:`Vgg19Network`."""
         found = self.weight_set
         return Vgg19Network(layers, found.tensors(), found.input, layer_rms=found.layer_rms, pooling=self.pooling)
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from nst_core import Extractor, Tap, unknown_name
+from nst_core import Extractor, Tap
 from nst_core.weights import Architecture, InputConvention, WeightSet, find, read_set
 from nst_plugins.extractors.vgg19 import Vgg19
 from nst_plugins.extractors.vgg19_layout import Step, layout, shapes, taps
@@ -84,21 +84,9 @@ class Vgg19Lite(Extractor):
         return taps()
 
     def network(self, layers: Sequence[str]) -> nn.Module:
-        """Build the network, cut after the deepest of ``layers``; see :class:`Vgg19Network`.
-
-        Raises:
-            UnknownNameError: a layer does not exist.
-            WeightsError: the weights are missing or damaged.
-            ValueError: no layer is asked for.
-        """
-        if not layers:
-            raise ValueError("a network needs at least one layer")
-        known = self.taps()
-        for layer in layers:
-            if layer not in known:
-                raise unknown_name("layer", layer, known)
+        """Build the network, cut after the deepest of ``layers``; see :class:`Vgg19Network`."""
         tensors = self.weight_set.tensors()
-        heads = {layer: (tensors[w], tensors[b]) for layer in known for w, b in [_head_keys(layer)]}
+        heads = {layer: (tensors[w], tensors[b]) for layer in layers for w, b in [_head_keys(layer)]}
         return Vgg19Network(layers, tensors, self.weight_set.input, steps=_STEPS, heads=heads)
 
     def fingerprint(self) -> str:

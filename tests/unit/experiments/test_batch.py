@@ -254,7 +254,7 @@ def test_metrics_are_the_relative_distances(registry, tmp_path):
     image, content, style = (torch.rand(1, 3, *hw, generator=generator) for hw in ((24, 32), (24, 32), (40, 20)))
     extractor = Component("tiny")
     found = evaluate_image(image, registry, extractor, content=content, style=style, style_size=40, layers=["a", "c"])
-    network = registry.create("extractor", extractor).network(["a", "c"])
+    network = registry.create("extractor", extractor).build(["a", "c"])
     features = [dict(zip("ac", network(x), strict=True)) for x in (image, content, style)]
     for layer in "ac":
         f, c, s = (x[layer][0].flatten(1) for x in features)

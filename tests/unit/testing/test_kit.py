@@ -190,6 +190,15 @@ class WrongGeometry(TinyExtractor):
         return {**LAYERS, "b": Tap(6, 3, 8), "c": Tap(8, 4, 10)}
 
 
+class Unwritable(TinyExtractor):
+    def taps(self):
+        return {**LAYERS, "d,e": Tap(8, 4, 18)}
+
+
+class AbsentPreset(TinyExtractor):
+    style_layers = ("a", "d")
+
+
 class Unordered(TinyExtractor):
     def network(self, layers):
         return super().network(sorted(layers))
@@ -224,6 +233,8 @@ class Training(TinyExtractor):
         (InPlace, {"keeps-points-as-they-were"}),
         (Uphill, {"decreases-a-quadratic", "decreases-rosenbrock"}),
         (WrongGeometry, {"gives-the-layers-in-order", "sees-what-it-declares"}),
+        (Unwritable, {"names-its-layers"}),
+        (AbsentPreset, {"names-its-layers"}),
         (Unordered, {"gives-the-layers-in-order"}),
         (Training, {"is-frozen"}),
     ],

@@ -61,7 +61,7 @@ def test_vgg16_is_torchvisions(random_vgg16):
     image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     mean, std = (torch.tensor(x).reshape(1, 3, 1, 1) for x in (TORCHVISION.mean, TORCHVISION.std))
     layers = ["relu1_2", "pool2", "conv3_3", "relu5_3", "pool5"]
-    found = Vgg16(str(random_vgg16)).network(layers)(image)
+    found = Vgg16(str(random_vgg16)).build(layers)(image)
     x, expected = (image - mean) / std, {}
     for index, module in enumerate(model):
         x = module(x)
@@ -97,7 +97,7 @@ def test_nodes_are_the_models_own_and_not_overwritten_by_what_follows(resnet):
 
     extractor = Torchvision("resnet18", str(resnet))
     layers = ["conv1", "bn1", "layer1.0.bn2", "layer2"]
-    found = extractor.network(layers)(image := torch.rand(1, 3, 64, 96))
+    found = extractor.build(layers)(image := torch.rand(1, 3, 64, 96))
     with torch.random.fork_rng(devices=[]):
         model = resnet18(weights=None).eval()
     model.load_state_dict(torch.load(resnet, weights_only=True))
@@ -120,7 +120,7 @@ def test_layers_have_unit_rms_over_generated_images(resnet):
     extractor = Torchvision("resnet18", str(resnet))
     layers = ["conv1", "layer2", "layer4"]
     images = [nst.dead_leaves(128, 160, torch.Generator().manual_seed(seed)) for seed in (5, 6)]
-    for rms in nst.tap_rms(extractor.network(layers), layers, images).values():
+    for rms in nst.tap_rms(extractor.build(layers), layers, images).values():
         assert 0.6 < rms < 1.6
 
 
