@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     weights = find(options.weights, Vgg19.architecture, allow_download=False)
-    measured = dead_leaves_rms(weights.tensors(), weights.input, images=options.images, seed=options.seed)
+    measured = dead_leaves_rms(weights.tensors(), weights.preprocessing, images=options.images, seed=options.seed)
     for layer, rms in measured.items():
         print(f'    "{layer}": {rms / weights.layer_rms[layer]:.4f},')
 

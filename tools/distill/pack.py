@@ -22,7 +22,7 @@ from torch import Tensor
 
 from nst_core.ops import accelerated
 from nst_core.weights import TORCHVISION, find
-from nst_core.weights.files import digest, write
+from nst_core.weights.files import content_digest, write_safetensors
 from nst_plugins.extractors.vgg19 import Vgg19
 from nst_plugins.extractors.vgg19_layout import STEPS, layout
 from nst_plugins.extractors.vgg19_lite import Vgg19Lite
@@ -84,13 +84,13 @@ def main() -> None:
     metadata = {
         "architecture": Vgg19Lite.architecture.name,
         "input": str(TORCHVISION),
-        "keys": Vgg19Lite.architecture.keys,
+        "keys": Vgg19Lite.architecture.key_naming,
         "layer_rms": "{}",
         "license": "CC-BY-4.0, as its teacher",
         "source": f"distilled by nst (tools/distill, {state['batches']} batches) from: {known.source}",
     }
-    metadata["digest"] = digest(tensors, metadata)
-    write(asked.output, tensors, metadata)
+    metadata["digest"] = content_digest(tensors, metadata)
+    write_safetensors(asked.output, tensors, metadata)
     print(f"{asked.output}: {asked.output.stat().st_size / 1e6:.2f} MB")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from torch import nn
 
 from nst_core import Component, Extractor, Tap
-from nst_core.weights import find_here, locate, read_set
+from nst_core.weights import find_local, read_weight_set, resolve_path
 from nst_plugins.extractors.vgg19 import Vgg19
 from nst_plugins.extractors.vgg19_layout import taps
 from nst_plugins.extractors.vgg19_lite import Vgg19Lite
@@ -34,7 +34,7 @@ class Auto(Extractor):
         if self.weights:
             lite = self.weights != Vgg19.architecture.name and _architecture(self.weights) == "vgg19-lite"
             return Vgg19Lite(self.weights) if lite else Vgg19(self.weights)
-        return Vgg19Lite() if find_here(Vgg19.architecture) is None else Vgg19()
+        return Vgg19Lite() if find_local(Vgg19.architecture) is None else Vgg19()
 
     def pinned(self) -> Component:
         """Return the network that was chosen."""
@@ -64,4 +64,4 @@ class Auto(Extractor):
 
 
 def _architecture(weights: str) -> str:
-    return read_set(locate(weights)).architecture
+    return read_weight_set(resolve_path(weights)).architecture

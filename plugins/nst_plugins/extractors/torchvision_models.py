@@ -14,13 +14,13 @@ from nst_core import Extractor, JobError, Tap, dead_leaves, tap_rms, unknown_nam
 from nst_core.weights import (
     TORCHVISION,
     Architecture,
-    InputConvention,
-    Official,
+    OfficialWeights,
+    Preprocessing,
     WeightSet,
     find,
     import_file,
-    list_sets,
-    locate,
+    list_weight_sets,
+    resolve_path,
     sha256,
 )
 from nst_plugins.extractors.torchvision_graph import Graph, build, graph_of
@@ -38,7 +38,7 @@ class TorchvisionNetwork(nn.Module):
         self,
         model: nn.Module,
         nodes: Sequence[str],
-        convention: InputConvention,
+        preprocessing: Preprocessing,
         rms: Sequence[float],
     ) -> None:
         """Build the network.
@@ -46,11 +46,11 @@ class TorchvisionNetwork(nn.Module):
         Args:
             model: with its weights, in eval mode.
             nodes: as of torchvision's feature extraction, in the order in which maps are returned.
-            convention: what numbers the model sees.
+            preprocessing: the preprocessing that the network expects.
             rms: what each map is divided by.
         """
         super().__init__()
-        self.normalize = Normalize(convention)
+        self.normalize = Normalize(preprocessing)
         self.body = build(model, dict.fromkeys(nodes))
         self.nodes = tuple(nodes)
         self.rms = tuple(rms)
@@ -91,7 +91,7 @@ class Torchvision(Extractor):
         """The weights, found, imported or downloaded when first asked for."""
         architecture = _architecture(self.model)
         if Path(self.weights).suffix in (".pth", ".pt"):
-            return _imported(locate(self.weights), architecture)
+            return _imported(resolve_path(self.weights), architecture)
         return find(self.weights, architecture)
 
     def network(self, layers: Sequence[str]) -> nn.Module:
@@ -100,7 +100,7 @@ class Torchvision(Extractor):
         found = self.weight_set
         nodes = [graph.nodes[layer] for layer in layers]
         rms = [found.layer_rms[layer] for layer in layers]
-        return TorchvisionNetwork(_loaded(self.model, found.tensors()), nodes, found.input, rms)
+        return TorchvisionNetwork(_loaded(self.model, found.tensors()), nodes, found.preprocessing, rms)
 
     def fingerprint(self) -> str:
         """SHA-256 of the weight file."""
@@ -110,7 +110,7 @@ class Torchvision(Extractor):
 def _imported(path: Path, architecture: Architecture) -> WeightSet:
     """Take a state dict file into the store, unless it is there already."""
     name = f"{architecture.name}-{sha256(path)[:8]}"
-    if any(stored.name == name for stored in list_sets()):
+    if any(stored.name == name for stored in list_weight_sets()):
         return find(name, architecture)
     return import_file(path, architecture, name, "torchvision")
 
@@ -161,26 +161,26 @@ def _architecture(name: str) -> Architecture:
     graph = _graph(name)
     return Architecture(
         name=f"torchvision-{name.replace('_', '-')}",
-        keys=f"torchvision {name} state_dict",
+        key_naming=f"torchvision {name} state_dict",
         shapes=graph.shapes,
         input_weight=graph.input_weight,
-        layers=tuple(graph.taps),
-        measure=functools.partial(_measure, name),
+        calibrated_layers=tuple(graph.taps),
+        measure_rms=functools.partial(_measure, name),
         official=_official(name),
     )
 
 
-def _measure(name: str, tensors: Mapping[str, Tensor], convention: InputConvention) -> dict[str, float]:
+def _measure(name: str, tensors: Mapping[str, Tensor], preprocessing: Preprocessing) -> dict[str, float]:
     """Measure the RMS of every layer over generated images."""
     graph = _graph(name)
     network = TorchvisionNetwork(
-        _loaded(name, tensors), list(graph.nodes.values()), convention, [1.0] * len(graph.nodes)
+        _loaded(name, tensors), list(graph.nodes.values()), preprocessing, [1.0] * len(graph.nodes)
     )
     generator = torch.Generator().manual_seed(_SEED)
     return tap_rms(network, list(graph.nodes), (dead_leaves(*_SIZE, generator) for _ in range(_IMAGES)))
 
 
-def _official(name: str) -> Official | None:
+def _official(name: str) -> OfficialWeights | None:
     from torchvision.models import get_model_weights
 
     weights = get_model_weights(name).DEFAULT
@@ -188,12 +188,12 @@ def _official(name: str) -> Official | None:
     digest = re.search(r"-([0-9a-f]{8,})\.pth$", filename)
     if digest is None:
         return None
-    return Official(
+    return OfficialWeights(
         url=lambda: str(weights.url),
         filename=filename,
         sha256_prefix=digest[1],
         megabytes=round(weights.meta.get("_file_size", 0)),
         source=f"torchvision {weights}",
         license="BSD-3-Clause (torchvision); trained on ImageNet",
-        input=TORCHVISION,
+        preprocessing=TORCHVISION,
     )

@@ -9,7 +9,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from nst_core import Extractor, Tap
-from nst_core.weights import Architecture, InputConvention, Official, WeightSet, find
+from nst_core.weights import Architecture, OfficialWeights, Preprocessing, WeightSet, find
 from nst_plugins.extractors.vgg19_layout import layout, shapes, taps
 from nst_plugins.extractors.vgg19_network import Pooling, Vgg19Network
 from nst_plugins.extractors.vgg19_scale import DEAD_LEAVES_OVER_NATURAL, dead_leaves_rms
@@ -23,13 +23,13 @@ STEPS = layout(depths=(2, 2, 3, 3, 3))
 _LIKE = {"conv3_3": "conv3_4", "conv4_3": "conv4_4", "conv5_3": "conv5_4"}
 
 
-def measure(tensors: Mapping[str, Tensor], convention: InputConvention) -> dict[str, float]:
+def measure(tensors: Mapping[str, Tensor], preprocessing: Preprocessing) -> dict[str, float]:
     """Estimate the RMS of every convolution's output over natural images, with max pooling.
 
     It is measured over generated images and corrected by what was found for VGG-19, at the last layer of a block by
     VGG-19's last: nobody has measured VGG-16 itself over photographs here.
     """
-    measured = dead_leaves_rms(tensors, convention, steps=STEPS)
+    measured = dead_leaves_rms(tensors, preprocessing, steps=STEPS)
     return {layer: rms / DEAD_LEAVES_OVER_NATURAL[_LIKE.get(layer, layer)] for layer, rms in measured.items()}
 
 
@@ -41,12 +41,12 @@ def _url() -> str:
 
 ARCHITECTURE = Architecture(
     name="vgg16",
-    keys="torchvision vgg16 state_dict, features only",
+    key_naming="torchvision vgg16 state_dict, features only",
     shapes=shapes(STEPS),
     input_weight=STEPS[0].weight,
-    layers=tuple(step.name for step in STEPS if step.kind == "conv"),
-    measure=measure,
-    official=Official(
+    calibrated_layers=tuple(step.name for step in STEPS if step.kind == "conv"),
+    measure_rms=measure,
+    official=OfficialWeights(
         url=_url,
         filename="vgg16-397923af.pth",
         sha256_prefix="397923af",
@@ -87,7 +87,7 @@ class Vgg16(Extractor):
         """Build the network, cut after the deepest of ``layers``."""
         found = self.weight_set
         return Vgg19Network(
-            layers, found.tensors(), found.input, steps=STEPS, layer_rms=found.layer_rms, pooling=self.pooling
+            layers, found.tensors(), found.preprocessing, steps=STEPS, layer_rms=found.layer_rms, pooling=self.pooling
         )
 
     def fingerprint(self) -> str:

@@ -53,7 +53,9 @@ class Vgg19(Extractor):
     def network(self, layers: Sequence[str]) -> nn.Module:
         """Build the network, cut after the deepest of ``layers``; see :class:`Vgg19Network`."""
         found = self.weight_set
-        return Vgg19Network(layers, found.tensors(), found.input, layer_rms=found.layer_rms, pooling=self.pooling)
+        return Vgg19Network(
+            layers, found.tensors(), found.preprocessing, layer_rms=found.layer_rms, pooling=self.pooling
+        )
 
     def fingerprint(self) -> str:
         """SHA-256 of the weight file."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nst_core.weights import Architecture, Official
+from nst_core.weights import Architecture, OfficialWeights
 from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS, STEPS, shapes
 from nst_plugins.extractors.vgg19_scale import measure
 
@@ -17,12 +17,12 @@ def _url() -> str:
 
 ARCHITECTURE = Architecture(
     name="vgg19",
-    keys="torchvision vgg19 state_dict, features only",
+    key_naming="torchvision vgg19 state_dict, features only",
     shapes=shapes(STEPS),
     input_weight=STEPS[0].weight,
-    layers=CONVOLUTIONS,
-    measure=measure,
-    official=Official(
+    calibrated_layers=CONVOLUTIONS,
+    measure_rms=measure,
+    official=OfficialWeights(
         url=_url,
         filename="vgg19-dcbb9e9d.pth",
         sha256_prefix="dcbb9e9d",

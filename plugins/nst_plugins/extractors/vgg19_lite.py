@@ -8,10 +8,10 @@ from importlib import resources
 from pathlib import Path
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from nst_core import Extractor, Tap
-from nst_core.weights import Architecture, InputConvention, WeightSet, find, read_set
+from nst_core.weights import Architecture, WeightSet, find, read_weight_set
 from nst_plugins.extractors.vgg19 import Vgg19
 from nst_plugins.extractors.vgg19_layout import Step, layout, shapes, taps
 from nst_plugins.extractors.vgg19_network import Vgg19Network
@@ -36,11 +36,6 @@ def _head_shapes(steps: Sequence[Step]) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def _nothing_to_measure(tensors: Mapping[str, Tensor], convention: InputConvention) -> dict[str, float]:  # noqa: ARG001
-    """Return no scales: the heads give every tap the scale that VGG-19's has at unit RMS."""
-    return {}
-
-
 def embedded_weights() -> Path:
     """Return where the weights are that come with the package."""
     return Path(str(resources.files("nst_plugins"))) / "data" / "vgg19-lite.safetensors"
@@ -58,11 +53,11 @@ class Vgg19Lite(Extractor):
     style_layers = Vgg19.style_layers
     architecture: ClassVar[Architecture] = Architecture(
         name="vgg19-lite",
-        keys="as torchvision's vgg19 state_dict, features only, and heads.LAYER.weight (C, C), heads.LAYER.bias (C)",
+        key_naming=(
+            "as torchvision's vgg19 state_dict, features only, and heads.LAYER.weight (C, C), heads.LAYER.bias (C)"
+        ),
         shapes=shapes(_STEPS) | _head_shapes(_STEPS),
         input_weight=_STEPS[0].weight,
-        layers=(),
-        measure=_nothing_to_measure,
     )
 
     def __init__(self, weights: str = "") -> None:
@@ -77,7 +72,7 @@ class Vgg19Lite(Extractor):
         """
         if self.weights:
             return find(self.weights, self.architecture)
-        return read_set(embedded_weights(), self.architecture)
+        return read_weight_set(embedded_weights(), self.architecture)
 
     def taps(self) -> Mapping[str, Tap]:
         """The 37 layers of VGG-19 by name, with its numbers of channels, from shallow to deep."""
@@ -87,7 +82,7 @@ class Vgg19Lite(Extractor):
         """Build the network, cut after the deepest of ``layers``; see :class:`Vgg19Network`."""
         tensors = self.weight_set.tensors()
         heads = {layer: (tensors[w], tensors[b]) for layer in layers for w, b in [_head_keys(layer)]}
-        return Vgg19Network(layers, tensors, self.weight_set.input, steps=_STEPS, heads=heads)
+        return Vgg19Network(layers, tensors, self.weight_set.preprocessing, steps=_STEPS, heads=heads)
 
     def fingerprint(self) -> str:
         """SHA-256 of the weight file."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nst_core.ops import ConvStack, Head, LayerKind
-from nst_core.weights import InputConvention
+from nst_core.weights import Preprocessing
 from nst_plugins.extractors.vgg19_layout import STEPS, Step
 
 __all__ = ["Normalize", "Pooling", "Vgg19Network"]
@@ -22,10 +22,10 @@ class Normalize(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, convention: InputConvention) -> None:
+    def __init__(self, preprocessing: Preprocessing) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(convention.mean).reshape(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(convention.std).reshape(1, 3, 1, 1))
+        self.register_buffer("mean", torch.tensor(preprocessing.mean).reshape(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(preprocessing.std).reshape(1, 3, 1, 1))
 
     def forward(self, image: Tensor) -> Tensor:
         """Normalise ``(B, 3, H, W)``; a bfloat16 image becomes float32."""
@@ -52,7 +52,7 @@ class Vgg19Network(nn.Module):
         self,
         layers: Sequence[str],
         tensors: Mapping[str, Tensor],
-        convention: InputConvention,
+        preprocessing: Preprocessing,
         *,
         steps: Sequence[Step] = STEPS,
         layer_rms: Mapping[str, float] | None = None,
@@ -64,7 +64,7 @@ class Vgg19Network(nn.Module):
         Args:
             layers: names of existing layers, at least one.
             tensors: of the architecture, float32, by key.
-            convention: what numbers the first convolution sees.
+            preprocessing: the preprocessing that the network expects.
             steps: the layers of a network with VGG-19's names.
             layer_rms: RMS over natural images by convolution, or ``None`` to leave the scale as it is.
             pooling: kind of the pooling layers.
@@ -74,7 +74,7 @@ class Vgg19Network(nn.Module):
         super().__init__()
         deepest = max(i for i, step in enumerate(steps) if step.name in layers)
         steps = steps[: deepest + 1]
-        self.normalize = Normalize(convention)
+        self.normalize = Normalize(preprocessing)
         self.steps = nn.ModuleList()
         before = 1.0
         for i, step in enumerate(steps):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nst_core import dead_leaves, tap_rms
-from nst_core.weights import InputConvention
+from nst_core.weights import Preprocessing
 from nst_plugins.extractors.vgg19_layout import STEPS, Step
 from nst_plugins.extractors.vgg19_network import Vgg19Network
 
@@ -39,23 +39,23 @@ DEAD_LEAVES_OVER_NATURAL: dict[str, float] = {
 """RMS over generated images divided by the RMS over natural ones, of the output of every convolution."""
 
 
-def measure(tensors: Mapping[str, Tensor], convention: InputConvention) -> dict[str, float]:
+def measure(tensors: Mapping[str, Tensor], preprocessing: Preprocessing) -> dict[str, float]:
     """Estimate the RMS of every convolution's output over natural images, with max pooling.
 
     Args:
         tensors: of the architecture, float32, by key.
-        convention: what numbers the network sees.
+        preprocessing: the preprocessing that the network expects.
 
     Returns:
         RMS by layer, ``conv1_1`` to ``conv5_4``, in the scale of the weights.
     """
-    measured = dead_leaves_rms(tensors, convention)
+    measured = dead_leaves_rms(tensors, preprocessing)
     return {layer: rms / DEAD_LEAVES_OVER_NATURAL[layer] for layer, rms in measured.items()}
 
 
 def dead_leaves_rms(
     tensors: Mapping[str, Tensor],
-    convention: InputConvention,
+    preprocessing: Preprocessing,
     *,
     steps: Sequence[Step] = STEPS,
     images: int = _IMAGES,
@@ -65,13 +65,13 @@ def dead_leaves_rms(
 
     Args:
         tensors: of the architecture, float32, by key.
-        convention: what numbers the network sees.
+        preprocessing: the preprocessing that the network expects.
         steps: the layers of a network with VGG-19's names.
         images: how many, 256×320 pixels each.
         seed: of the images.
     """
     layers = [step.name for step in steps if step.kind == "conv"]
-    network = Vgg19Network(layers, tensors, convention, steps=steps)
+    network = Vgg19Network(layers, tensors, preprocessing, steps=steps)
     return tap_rms(network, layers, _generated(images, seed))
 
 

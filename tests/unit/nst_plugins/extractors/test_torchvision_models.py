@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 import nst_core as nst
 from nst_core import JobError, UnknownNameError
 from nst_core.testing import conformance, run_checks
-from nst_core.weights import TORCHVISION, guess
+from nst_core.weights import TORCHVISION, detect_architecture
 from nst_plugins.extractors import vgg16, vgg19
 from nst_plugins.extractors.torchvision_models import Torchvision
 from nst_plugins.extractors.vgg16 import Vgg16
@@ -31,7 +31,7 @@ def random_vgg16(tmp_path_factory):
     metadata = {
         "architecture": "vgg16",
         "input": str(TORCHVISION),
-        "layer_rms": json.dumps(dict.fromkeys(vgg16.ARCHITECTURE.layers, 1.0)),
+        "layer_rms": json.dumps(dict.fromkeys(vgg16.ARCHITECTURE.calibrated_layers, 1.0)),
     }
     save_file(random_tensors(vgg16.ARCHITECTURE.shapes), path, metadata)
     return path
@@ -78,11 +78,11 @@ def test_vgg16_conforms(random_vgg16):
 
 def test_files_tell_their_architecture(random_vgg16, random_vgg19, tmp_path):
     known = {"vgg16": vgg16.ARCHITECTURE, "vgg19": vgg19.Vgg19.architecture}
-    assert guess(random_vgg16, known).name == "vgg16"
+    assert detect_architecture(random_vgg16, known).name == "vgg16"
     for name, architecture in known.items():
         path = tmp_path / f"{name}.pth"
         torch.save(random_tensors(architecture.shapes), path)
-        assert guess(path, known).name == name
+        assert detect_architecture(path, known).name == name
 
 
 def test_torchvision_networks_conform(resnet):

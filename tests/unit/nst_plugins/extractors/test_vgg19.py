@@ -35,7 +35,7 @@ def reference():
 def weights(reference, tmp_path_factory):
     """Those weights as a set whose layers have RMS 2, 3, 4, …"""
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    rms = {layer: 2.0 + i for i, layer in enumerate(Vgg19.architecture.layers)}
+    rms = {layer: 2.0 + i for i, layer in enumerate(Vgg19.architecture.calibrated_layers)}
     text = str(rms).replace("'", '"')
     save_file(
         {f"features.{k}": v.contiguous() for k, v in reference.state_dict().items()},
@@ -157,7 +157,7 @@ def test_the_network_can_be_scripted_and_exported(weights, image):
 def test_real_layers_have_unit_rms_over_photographs(real_weights, real_images):
     """The scale in the file was measured over other photographs; two of ours are near it."""
     extractor = Vgg19(str(real_weights))
-    layers = Vgg19.architecture.layers
+    layers = Vgg19.architecture.calibrated_layers
     pixels = [load_image(real_images / f"{n}.jpg", size=256).pixels for n in ("tubingen", "hoovertowernight")]
     rms = tap_rms(extractor.build(layers), layers, pixels)
     assert all(0.6 < value < 1.6 for value in rms.values()), rms
@@ -167,13 +167,13 @@ def test_weights_without_a_scale_are_measured_and_give_the_same_features(real_we
     """Every layer multiplied by some number and the file silent about it: the taps stay what they were."""
     known = find(str(real_weights), Vgg19.architecture)
     tensors, before = known.tensors(), 1.0
-    for i in range(len(Vgg19.architecture.layers)):
+    for i in range(len(Vgg19.architecture.calibrated_layers)):
         factor = 50.0 if i % 2 else 7.0
         key = [k for k in Vgg19.architecture.shapes if k.endswith("weight")][i]
         tensors[key] *= factor / before
         tensors[key.replace("weight", "bias")] *= factor
         before = factor
-    save_file(tensors, tmp_path / "scaled.safetensors", {"architecture": "vgg19", "input": str(known.input)})
+    save_file(tensors, tmp_path / "scaled.safetensors", {"architecture": "vgg19", "input": str(known.preprocessing)})
     import_file(tmp_path / "scaled.safetensors", Vgg19.architecture)
     layers = ["conv1_2", "conv3_4", "conv5_4"]
     exact, measured = (Vgg19(name).build(layers)(image) for name in (str(real_weights), "scaled"))
