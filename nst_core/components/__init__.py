@@ -14,6 +14,7 @@ from nst_core.components.extractor import PIXEL_TAP, PIXELS, Extractor, Tap, che
 from nst_core.components.initializer import Initializer
 from nst_core.components.loss import FeatureLoss, ImageLoss, Loss, PointwiseLoss, Role, Statistic, StatisticLoss
 from nst_core.components.optimizer import Optimizer
+from nst_core.components.pretrained import PretrainedExtractor
 
 __all__ = [
     "PIXELS",
@@ -25,6 +26,7 @@ __all__ = [
     "Loss",
     "Optimizer",
     "PointwiseLoss",
+    "PretrainedExtractor",
     "Role",
     "Statistic",
     "StatisticLoss",

@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import torch
 from installed import install
 
 import nst_plugins
@@ -22,10 +23,12 @@ from nst_core import (
     Initializer,
     Optimizer,
     PointwiseLoss,
+    PretrainedExtractor,
     StatisticLoss,
 )
 from nst_core.components import Loss
 from nst_core.plugins import hookspecs
+from nst_core.weights import import_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -117,12 +120,23 @@ def test_every_interface_is_in_the_reference():
         assert getattr(hookspecs, name).__doc__
         assert f"`{name}(register)`" in page, f"{name} is missing in the reference"
         assert hasattr(nst_plugins, name)
-    bases = (Loss, StatisticLoss, PointwiseLoss, ImageLoss, FeatureLoss, Extractor, Initializer, Optimizer)
+    losses = (Loss, StatisticLoss, PointwiseLoss, ImageLoss, FeatureLoss)
+    bases = (*losses, Extractor, PretrainedExtractor, Initializer, Optimizer)
     for base in bases:
         assert base is Loss or f"`{base.__name__}`" in page
         members = [name for name in {**vars(base), **base.__annotations__} if not name.startswith("_")]
         for member in members:
             assert re.search(rf"`{member}\b", page), f"{base.__name__}.{member} is missing in the reference"
+
+
+def test_the_extractor_of_the_reference_finds_its_weights(tmp_path):
+    (source,) = blocks("docs/plugins/reference.md", "python")
+    names = {"EdgesNetwork": lambda weight: weight}
+    exec(source, names)  # noqa: S102
+    weight = torch.randn(8, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+    torch.save({"weight": weight}, tmp_path / "mine.pth")
+    import_file(tmp_path / "mine.pth", names["Edges"].architecture)
+    assert torch.equal(names["Edges"]("mine").build(["edges"]), weight)
 
 
 PAGES = [
