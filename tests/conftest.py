@@ -19,7 +19,7 @@ from nst_cli.main import main
 from nst_core import Registry, save_image
 from nst_core.plugins.discovery import default_registry
 from nst_core.weights import TORCHVISION
-from nst_plugins.extractors.vgg19 import Vgg19
+from nst_plugins.extractors.vgg import Vgg19
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from nst_core.components import Extractor
 from nst_core.engine.prepare import Ready, layers_used, resolve
 from nst_core.job.schema import Component, Job, Precision
 from nst_core.ops import ConvStack
-from nst_plugins.extractors.vgg19_network import Vgg19Network
+from nst_plugins.extractors.vgg.network import VggNetwork
 
 __all__ = ["Problem", "have_weights"]
 
@@ -79,5 +79,5 @@ class Problem:
         """Return the network's layers in float32."""
         extractor, layers = self.layers()
         network = extractor.build(layers)
-        assert isinstance(network, Vgg19Network)  # noqa: S101 - for the type checker
+        assert isinstance(network, VggNetwork)  # noqa: S101 - for the type checker
         return network.stack()

@@ -22,7 +22,7 @@ from tiny import plugin, tiny_registry
 import nst_core as nst
 from nst_core import Component, Extractor, export_extractor, ops
 from nst_core.export import torchscript
-from nst_plugins.extractors.vgg19_lite import Vgg19Lite
+from nst_plugins.extractors.vgg import Vgg19Lite
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.mse_content import MseContent
 

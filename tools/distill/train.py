@@ -20,13 +20,12 @@ import torch
 import torch.nn.functional as F
 from batches import Batches, Pool
 from painting import Snapshot, iterates
-from student import Average, Student
+from student import CONVOLUTIONS, Average, Student
 from torch import Tensor, nn
 
 from nst_core.files import replacing
 from nst_core.ops import accelerated
-from nst_plugins.extractors.vgg19 import Vgg19
-from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS
+from nst_plugins.extractors.vgg import Vgg19
 
 STYLE = Vgg19.style_layers
 # Of the normalised squared error of every tap, and of the relative squared error of the Gram matrices.

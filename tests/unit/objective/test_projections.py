@@ -12,7 +12,7 @@ from nst_core import make_job
 from nst_core.engine.prepare import network_for, resolve
 from nst_core.ops import ConvStack, Head, ReferenceStack, accelerated, conv_stack, gram_reference, gram_through, native
 from nst_core.runtime.cache import Shared
-from nst_plugins.extractors.vgg19_lite import Vgg19Lite
+from nst_plugins.extractors.vgg import Vgg19Lite
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.mean_std_style import MeanStdStyle
 from tests.compiled_forms import check_compiled_forms

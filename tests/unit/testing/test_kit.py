@@ -24,7 +24,7 @@ from nst_core import (
 )
 from nst_core.ops import Head
 from nst_core.testing import ConformanceError, NotApplicable, conformance, run_checks
-from nst_plugins.extractors.vgg19 import Vgg19
+from nst_plugins.extractors.vgg import Vgg19
 from nst_plugins.initializers.image import ImageStart
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.mse_content import MseContent

@@ -1,4 +1,4 @@
-"""The built-in extractor: names, geometry, scale, precision, and what can be made of its network."""
+"""VGG-19: names, geometry, scale, precision, TorchScript and export."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from nst_core import load_image, tap_rms
+from nst_core import UnknownNameError, load_image, tap_rms
 from nst_core.weights import TORCHVISION, find, import_file
-from nst_plugins.extractors.vgg19 import Vgg19
+from nst_plugins.extractors.vgg import Vgg16, Vgg19
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,12 @@ def test_layers_come_in_the_order_asked_for_and_the_rest_is_cut_off(weights, ima
     assert sum(isinstance(m, nn.Conv2d) for m in network.modules()) == 5
     assert not any(p.requires_grad for p in network.parameters())
     assert not network.training
+
+
+def test_unknown_pooling_is_refused():
+    for extractor in (Vgg16, Vgg19):
+        with pytest.raises(UnknownNameError, match="unknown pooling 'mean'"):
+            extractor(pooling="mean")
 
 
 def test_average_pooling(reference, weights, image):
