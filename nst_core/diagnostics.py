@@ -17,7 +17,7 @@ from nst_core.job.schema import Component
 from nst_core.ops import ConvStack, ReferenceStack, conv_stack, gram, gram_reference, native
 from nst_core.plugins.discovery import default_registry
 from nst_core.runtime.device import choose_device, choose_dtype, native_bfloat16
-from nst_core.weights import folder, home, scan
+from nst_core.weights import home, scan_store
 
 __all__ = ["checks", "diagnose", "machine"]
 
@@ -46,11 +46,11 @@ def machine() -> dict[str, Any]:
 
 def diagnose() -> dict[str, Any]:
     """Return everything: :func:`machine`, where the weights are, plugins, and :func:`checks`."""
-    sets, failures = scan()
+    sets, failures = scan_store()
     registry = default_registry()
     return {
         **machine(),
-        "weights_folder": str(folder()),
+        "weights_folder": str(store_folder()),
         "weights": [
             {"name": s.name, "architecture": s.architecture, "path": str(s.path), "source": s.source} for s in sets
         ],

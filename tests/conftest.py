@@ -19,7 +19,7 @@ from nst_cli.main import main
 from nst_core import Registry, save_image
 from nst_core.plugins.discovery import default_registry
 from nst_core.weights import TORCHVISION
-from nst_plugins.extractors.vgg19 import Vgg19
+from nst_plugins.extractors.vgg import Vgg19
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +69,7 @@ def random_vgg19(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for key, shape in Vgg19.architecture.shapes.items():
         scale = 0.1 if len(shape) == 1 else (2 / (9 * shape[1])) ** 0.5
         tensors[key] = torch.randn(shape, generator=generator) * scale
-    rms = dict.fromkeys(Vgg19.architecture.layers, 1.0)
+    rms = dict.fromkeys(Vgg19.architecture.calibrated_layers, 1.0)
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"
     save_file(tensors, path, {"architecture": "vgg19", "input": str(TORCHVISION), "layer_rms": json.dumps(rms)})
     return path

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nst_core.weights import Architecture, InputConvention, Official
+from nst_core.weights import Architecture, OfficialWeights, Preprocessing
 
 SHAPES = {
     "features.0.weight": (4, 3, 3, 3),
@@ -19,21 +19,21 @@ SHAPES = {
 }
 
 
-def measure(tensors: dict[str, Tensor], convention: InputConvention) -> dict[str, float]:
-    """Something that depends on the weights and on what the network sees."""
+def measure(tensors: dict[str, Tensor], preprocessing: Preprocessing) -> dict[str, float]:
+    """Something that depends on the weights and on the preprocessing."""
     return {
-        "one": float(tensors["features.0.weight"].std()) * convention.std[0],
+        "one": float(tensors["features.0.weight"].std()) * preprocessing.std[0],
         "two": float(tensors["features.2.weight"].std()),
     }
 
 
 TOY = Architecture(
     name="toy",
-    keys="toy",
+    key_naming="toy",
     shapes=SHAPES,
     input_weight="features.0.weight",
-    layers=("one", "two"),
-    measure=measure,
+    calibrated_layers=("one", "two"),
+    measure_rms=measure,
 )
 
 
@@ -44,7 +44,7 @@ def tensors(seed: int = 0) -> dict[str, Tensor]:
 
 def with_official(file: Path) -> Architecture:
     """The toy network, whose official weights are downloaded from ``file``."""
-    official = Official(
+    official = OfficialWeights(
         url=file.as_uri,
         filename=file.name,
         sha256_prefix=hashlib.sha256(file.read_bytes()).hexdigest()[:8],
@@ -53,3 +53,8 @@ def with_official(file: Path) -> Architecture:
         license="CC0-1.0",
     )
     return dataclasses.replace(TOY, official=official)
+
+
+def same_tensors(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    """Say whether two sets of tensors have the same keys and the same values."""
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)

@@ -1,4 +1,4 @@
-"""Print the table DEAD_LEAVES_OVER_NATURAL of plugins/nst_plugins/extractors/vgg19_scale.py.
+"""Print the table DEAD_LEAVES_TO_NATURAL of plugins/nst_plugins/extractors/vgg/calibration.py.
 
     python tools/measure_dead_leaves.py WEIGHTS [--images 16] [--seed 0]
 
@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 
 from nst_core.weights import find
-from nst_plugins.extractors.vgg19 import Vgg19
-from nst_plugins.extractors.vgg19_scale import dead_leaves_rms
+from nst_plugins.extractors.vgg import Vgg19
+from nst_plugins.extractors.vgg.calibration import dead_leaves_rms
+from nst_plugins.extractors.vgg.layers import VGG19_LAYERS
 
 
 def main() -> None:
@@ -22,7 +23,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     weights = find(options.weights, Vgg19.architecture, allow_download=False)
-    measured = dead_leaves_rms(weights.tensors(), weights.input, images=options.images, seed=options.seed)
+    measured = dead_leaves_rms(
+        VGG19_LAYERS, weights.tensors(), weights.preprocessing, images=options.images, seed=options.seed
+    )
     for layer, rms in measured.items():
         print(f'    "{layer}": {rms / weights.layer_rms[layer]:.4f},')
 

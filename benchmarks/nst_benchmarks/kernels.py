@@ -86,7 +86,7 @@ def measure(width: int, weights: str = "", rounds: int = 9, tell: Callable[[str]
 
     cpu = torch.device("cpu")
     dtype = choose_dtype("auto", cpu)
-    eager = extractor.network(layers).to(dtype).to(memory_format=memory_format(cpu))
+    eager = extractor.build(layers).to(dtype).to(memory_format=memory_format(cpu))
     native, _ = network_on(extractor, layers, cpu, dtype)
 
     def step() -> None:

@@ -71,7 +71,7 @@ class Judge:
         self.content_layer = extractor.content_layers[0]
         self._channels = {layer: tap.channels for layer, tap in extractor.taps().items()}
         self._layers = tuple(dict.fromkeys((*self.style_layers, self.content_layer)))
-        self._network = extractor.network(self._layers)
+        self._network = extractor.build(self._layers)
         self._loss = GramStyle("relative")
 
     @torch.no_grad()

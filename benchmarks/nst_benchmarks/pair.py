@@ -11,7 +11,7 @@ from nst_core import Component, Extractor, Job, Problem, Session, dead_leaves, d
 from nst_core.job.schema import Precision
 from nst_core.objective.networks import layers_used
 from nst_core.ops import ConvStack
-from nst_plugins.extractors.vgg19_network import Vgg19Network
+from nst_plugins.extractors.vgg.network import VggNetwork
 
 __all__ = ["Pair", "have_weights"]
 
@@ -79,6 +79,6 @@ class Pair:
     def stack(self) -> ConvStack:
         """Return the network's layers in float32."""
         extractor, layers = self.layers()
-        network = extractor.network(layers)
-        assert isinstance(network, Vgg19Network)  # noqa: S101 - for the type checker
+        network = extractor.build(layers)
+        assert isinstance(network, VggNetwork)  # noqa: S101 - for the type checker
         return network.stack()

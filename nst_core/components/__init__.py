@@ -10,7 +10,7 @@ negative, and ``None`` means one everywhere.
 
 from __future__ import annotations
 
-from nst_core.components.extractor import PIXEL_TAP, PIXELS, Extractor, Tap
+from nst_core.components.extractor import PIXEL_TAP, PIXELS, Extractor, Tap, check_layers
 from nst_core.components.initializer import Initializer, InitialSources
 from nst_core.components.kinds import KINDS, LOSS_KINDS, Kind
 from nst_core.components.loss import (
@@ -25,6 +25,7 @@ from nst_core.components.loss import (
 from nst_core.components.optimizer import Optimizer
 from nst_core.components.parametrization import Parametrization
 from nst_core.components.preset import Preset
+from nst_core.components.pretrained import PretrainedExtractor
 from nst_core.components.roles import ROLES, Role
 from nst_core.components.transform import ImageTransform
 
@@ -46,9 +47,11 @@ __all__ = [
     "Parametrization",
     "PointwiseLoss",
     "Preset",
+    "PretrainedExtractor",
     "Role",
     "Statistic",
     "StatisticLoss",
     "Tap",
     "WeightedMaps",
+    "check_layers",
 ]

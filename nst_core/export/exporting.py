@@ -77,7 +77,7 @@ def export_extractor(
     if pinned is not None:
         name, extractor = pinned.name, (registry or default_registry()).create("extractor", pinned)
     chosen = _chosen(extractor, layers)
-    network = extractor.network(chosen).requires_grad_(False).to("cpu", _DTYPES[dtype])
+    network = extractor.build(chosen).requires_grad_(False).to("cpu", _DTYPES[dtype])
     network = network.to(memory_format=form.memory_format)
     stride = max(extractor.taps()[layer].stride for layer in chosen)
     metadata = describe(name, extractor, network, chosen, dtype, form.smallest(stride))
@@ -106,8 +106,6 @@ def _chosen(extractor: Extractor, layers: Sequence[str]) -> tuple[str, ...]:
     wanted = {*extractor.content_layers, *extractor.style_layers}
     chosen = tuple(layers) or tuple(layer for layer in known if layer in wanted)
     for layer in chosen:
-        if layer not in known:
-            raise unknown_name("layer", layer, known)
         if chosen.count(layer) > 1:
             raise ExportError(f"layer '{layer}' is named twice")
     if not chosen:

@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from nst_core.components import Extractor
+from nst_core.components import Extractor, PretrainedExtractor
 from nst_core.ops import Stacked
-from nst_core.weights import WeightSet
 
 __all__ = ["FORMAT_VERSION", "METADATA_NAME", "describe", "stack_of"]
 
@@ -36,8 +35,7 @@ def describe(
         smallest: least height and width of an image, in pixels.
     """
     taps = extractor.taps()
-    weights = getattr(extractor, "weight_set", None)
-    known = weights if isinstance(weights, WeightSet) else None
+    known = extractor.weight_set if isinstance(extractor, PretrainedExtractor) else None
     return {
         "format": FORMAT_VERSION,
         "extractor": name,

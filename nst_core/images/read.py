@@ -114,8 +114,8 @@ def _from_tensor(tensor: Tensor, role: str) -> Tensor:
     if pixels.dtype == torch.uint8:
         pixels = pixels.float() / 255.0
     elif not pixels.dtype.is_floating_point:
-        raise ImageError(f"{role} must be floating in [0, 1] or uint8, not {tensor.dtype}")
+        raise ImageError(f"{role} must be floating-point in [0, 1] or uint8, not {tensor.dtype}")
     low, high = float(pixels.min()), float(pixels.max())
     if not (low >= -1e-3 and high <= 1 + 1e-3):
-        raise ImageError(f"{role} must have values in [0, 1], but they go from {low:.4g} to {high:.4g}")
+        raise ImageError(f"{role} must have values in [0, 1], but they range from {low:.4g} to {high:.4g}")
     return pixels.float().clamp(0.0, 1.0).expand(1, 3, -1, -1).contiguous()

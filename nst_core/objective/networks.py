@@ -73,7 +73,7 @@ def network_on(
     Returns:
         The network, and the heads of the ``bare`` layers.
     """
-    network = extractor.network(layers) if layers else nn.Identity()
+    network = extractor.build(layers) if layers else nn.Identity()
     network = network.to(device=device, dtype=dtype).to(memory_format=memory_format(device))
     heads = network.take_heads(bare) if isinstance(network, Headed) else {}
     return accelerated(network), heads  # and let go of the original's weights

@@ -26,9 +26,10 @@ from nst_core.components import (
     StatisticLoss,
     Tap,
     WeightedMaps,
+    check_layers,
 )
 from nst_core.components.registry import Registry
-from nst_core.errors import JobError, unknown_name
+from nst_core.errors import JobError
 from nst_core.job.schema import Component, Job, Term
 from nst_core.objective.features import TileFeatures
 
@@ -293,9 +294,7 @@ def bind_terms(job: Job, registry: Registry, extractor: Extractor) -> list[Bound
     bound: list[BoundTerm] = []
     for term in job.terms:
         loss = registry.create("loss", Component(term.loss, term.params))
-        for layer in term.layers:
-            if layer not in taps:
-                raise unknown_name("layer", layer, taps)
+        check_layers(term.layers, taps)
         if not term.layers and not isinstance(loss, ImageLoss):
             raise JobError(f"'{term.loss}' has no layers; name some with --{loss.role}-layers")
         same = sum(other.term.loss == term.loss for other in bound)

@@ -1,36 +1,39 @@
-"""Weight sets: where they are, how they get there, and how they are verified. Knows no network."""
+"""Weight sets: where they are stored, how to obtain them, and how they are verified.
+
+Nothing in this package knows a particular network; an :class:`Architecture` describes one.
+"""
 
 from __future__ import annotations
 
-from nst_core.weights.architecture import Architecture, Official, architectures
-from nst_core.weights.convention import CAFFE, TORCHVISION, InputConvention
-from nst_core.weights.fetching import fetch
+from nst_core.weights.architecture import Architecture, OfficialWeights, architectures
+from nst_core.weights.detection import detect_architecture
 from nst_core.weights.files import sha256
-from nst_core.weights.guessing import guess
 from nst_core.weights.importing import import_file
-from nst_core.weights.resolution import find, find_here, locate, verify
-from nst_core.weights.store import folder, home, list_sets, scan
-from nst_core.weights.weight_set import WeightSet, read_set
+from nst_core.weights.lookup import find, find_local, resolve_path, verify
+from nst_core.weights.official import fetch
+from nst_core.weights.preprocessing import CAFFE, TORCHVISION, Preprocessing
+from nst_core.weights.store import home, list_weight_sets, scan_store, store_folder
+from nst_core.weights.weight_set import WeightSet, read_weight_set
 
 __all__ = [
     "CAFFE",
     "TORCHVISION",
     "Architecture",
-    "InputConvention",
-    "Official",
+    "OfficialWeights",
+    "Preprocessing",
     "WeightSet",
     "architectures",
+    "detect_architecture",
     "fetch",
     "find",
-    "find_here",
-    "folder",
-    "guess",
+    "find_local",
     "home",
     "import_file",
-    "list_sets",
-    "locate",
-    "read_set",
-    "scan",
+    "list_weight_sets",
+    "read_weight_set",
+    "resolve_path",
+    "scan_store",
     "sha256",
+    "store_folder",
     "verify",
 ]

@@ -1,4 +1,4 @@
-"""What an extractor says about its network, so that weights for it can be stored, checked and measured."""
+"""The description of a network that its weights are stored, checked and measured by."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from nst_core.errors import PluginError
-from nst_core.weights.convention import TORCHVISION, InputConvention
+from nst_core.weights.preprocessing import TORCHVISION, Preprocessing
 
-__all__ = ["Architecture", "Official", "architectures"]
+__all__ = ["Architecture", "MeasureRms", "OfficialWeights", "architectures"]
+
+MeasureRms = Callable[[Mapping[str, Tensor], Preprocessing], dict[str, float]]
+"""From tensors by key (float32, on the CPU) and their preprocessing to the RMS of every calibrated layer."""
 
 
 @dataclass(frozen=True)
-class Official:
-    """The weights that whoever trained the network gives out, as a state dict file.
+class OfficialWeights:
+    """A state dict file published by the authors of the network or of its library.
 
     Attributes:
-        url: gives the address; a function, because the library that knows it may be slow to import.
-        filename: of the file, also in the torch hub cache.
-        sha256_prefix: first hex digits of its SHA-256.
-        megabytes: size of the download.
-        source: where the weights come from, for the metadata.
-        license: of the weights, for the metadata.
-        input: what numbers the network sees.
+        url: returns the address of the file; a function, because the library that knows the address may be slow to
+            import.
+        filename: name of the file, also in the torch hub cache.
+        sha256_prefix: first hex digits of the file's SHA-256.
+        megabytes: size of the download in MB.
+        source: origin of the weights, copied into the metadata.
+        license: license of the weights, copied into the metadata.
+        preprocessing: the preprocessing that the network was trained with.
     """
 
     url: Callable[[], str]
@@ -33,51 +37,61 @@ class Official:
     megabytes: int
     source: str
     license: str
-    input: InputConvention = TORCHVISION
+    preprocessing: Preprocessing = TORCHVISION
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network's tensors, and how to measure the scale of its layers.
-
-    An extractor class with weights holds one in its attribute ``architecture``.
+    """The tensors of a network, and how the scale of its layers is measured.
 
     Attributes:
-        name: as in the metadata of weight files and in ``nst weights fetch NAME``.
-        keys: in words, how the tensors are named.
-        shapes: expected tensors by key.
-        input_weight: key of the first kernel, the one that sees the image.
-        layers: names that ``layer_rms`` must cover.
-        measure: gives the RMS over natural images of every layer, in the scale of the weights themselves.
-        official: weights to download, if there are any.
-        known_files: input convention ("torchvision" or "caffe") of well-known files, by the first hex digits
-            of their SHA-256.
+        name: name of the architecture in the metadata of weight files and in ``nst weights fetch NAME``.
+        key_naming: how the keys of the tensors are formed, in words, for the metadata.
+        shapes: shape of every required tensor, by key.
+        input_weight: key of the kernel that is applied to the image, ``(N, 3, k, k)``.
+        calibrated_layers: the layers whose RMS every weight set states in ``layer_rms``; empty for a network whose
+            layers are not rescaled.
+        measure_rms: measures or estimates the RMS over natural images of every calibrated layer, in the scale of the
+            weights; required if there are calibrated layers.
+        official: weights that can be downloaded, if any.
+        known_files: preprocessing ("torchvision" or "caffe") of well-known files, by the first hex digits of their
+            SHA-256.
+
+    Raises:
+        PluginError: there are calibrated layers but no ``measure_rms``.
     """
 
     name: str
-    keys: str
+    key_naming: str
     shapes: Mapping[str, tuple[int, ...]]
     input_weight: str
-    layers: tuple[str, ...]
-    measure: Callable[[Mapping[str, Tensor], InputConvention], dict[str, float]]
-    official: Official | None = None
+    calibrated_layers: tuple[str, ...] = ()
+    measure_rms: MeasureRms | None = None
+    official: OfficialWeights | None = None
     known_files: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.calibrated_layers and self.measure_rms is None:
+            raise PluginError(f"architecture '{self.name}' has calibrated layers but no measure_rms; provide both")
 
 
 def architectures(extractors: Iterable[type]) -> dict[str, Architecture]:
-    """Collect the architectures of those extractor classes that have one, by name.
+    """Collect the architectures of extractor classes, by name.
+
+    Args:
+        extractors: extractor classes; those without a class attribute ``architecture`` are skipped.
 
     Raises:
-        PluginError: two extractors mean different architectures by one name.
+        PluginError: two classes use one name for different architectures.
     """
-    found: dict[str, Architecture] = {}
+    collected: dict[str, Architecture] = {}
     for cls in extractors:
         architecture = getattr(cls, "architecture", None)
         if not isinstance(architecture, Architecture):
             continue
-        if found.setdefault(architecture.name, architecture) is not architecture:
+        if collected.setdefault(architecture.name, architecture) is not architecture:
             raise PluginError(
-                f"{cls.__module__}.{cls.__qualname__} calls its architecture '{architecture.name}', but "
-                "another extractor has that name; disable one of the two plugins with NST_DISABLE_PLUGINS"
+                f"{cls.__module__}.{cls.__qualname__} calls its architecture '{architecture.name}', but another "
+                "extractor uses that name; disable one of the two plugins with NST_DISABLE_PLUGINS"
             )
-    return found
+    return collected

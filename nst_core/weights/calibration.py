@@ -1,4 +1,4 @@
-"""Measuring how large a network's features are, on images that can be made anywhere."""
+"""Measuring the scale of a network's features on generated images."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from torch import Tensor, nn
 __all__ = ["dead_leaves", "tap_rms"]
 
 _SMALLEST, _LARGEST = 4.0, 120.0
-# Discs cover every pixel this many times on average: less than one pixel in a thousand stays bare.
+# Average number of discs over a pixel; fewer than one pixel in a thousand stays uncovered.
 _COVERAGE = 7.0
 _SHADING = 0.3
 _SATURATION = 0.4
 
 
 def dead_leaves(height: int, width: int, generator: torch.Generator) -> Tensor:
-    """Make an image of shaded discs that hide one another, with edges and areas much as in natural images.
+    """Generate an image of shaded, overlapping discs, whose edges and areas resemble those of natural images.
 
-    The dead leaves model of Lee, Mumford and Huang, "Occlusion models for natural images" (IJCV 2001): discs
-    at uniform places with a density r⁻³ of radii, here from 4 to 120 pixels: nearly free of scale.
-    The colours are uniform, but drawn towards grey, since the channels of natural images go together.
+    The dead leaves model of Lee, Mumford and Huang, "Occlusion models for natural images" (IJCV 2001): the centres of
+    the discs are uniformly distributed and the density of their radii r is proportional to r⁻³, here between 4 and 120
+    pixels, which makes the image nearly scale-invariant. Colours are uniformly distributed and then blended with
+    grey, because the channels of natural images are correlated.
 
     Args:
-        height: of the image, in pixels.
-        width: likewise.
-        generator: on the CPU; the same seed gives the same image.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
+        generator: random generator on the CPU; the same state gives the same image.
 
     Returns:
         ``(1, 3, height, width)`` float32 in [0, 1].
@@ -61,15 +62,18 @@ def dead_leaves(height: int, width: int, generator: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def tap_rms(network: nn.Module, layers: Sequence[str], images: Iterable[Tensor]) -> dict[str, float]:
-    """Measure the root mean square of feature maps over all images, channels and positions.
+    """Measure the root mean square (RMS) of feature maps over all images, channels and positions.
 
     Args:
-        network: maps an image to a list of feature maps, as :meth:`nst_core.Extractor.network` returns it.
-        layers: names of its feature maps, in order.
-        images: ``(B, 3, H, W)`` in [0, 1], at least one.
+        network: maps an image to a list of feature maps, as the network of an :class:`nst_core.Extractor` does.
+        layers: names of the feature maps, in order.
+        images: one or more images ``(B, 3, H, W)`` in [0, 1].
+
+    Returns:
+        RMS by layer, computed in float64.
 
     Raises:
-        ValueError: there is no image.
+        ValueError: ``images`` is empty.
     """
     squares = [0.0] * len(layers)
     counts = [0] * len(layers)

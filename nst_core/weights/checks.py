@@ -1,4 +1,4 @@
-"""What makes tensors usable as the weights of an architecture."""
+"""Checks that tensors are valid weights of an architecture."""
 
 from __future__ import annotations
 
@@ -13,76 +13,84 @@ from nst_core.weights.architecture import Architecture
 
 __all__ = ["check_finite", "check_layer_rms", "check_shapes"]
 
-Shapes = Mapping[str, tuple[int, ...]]
 
-
-def check_shapes(shapes: Shapes, architecture: Architecture, what: str) -> None:
-    """Check that all tensors of the architecture are there; others do not matter.
+def check_shapes(shapes: Mapping[str, tuple[int, ...]], architecture: Architecture, source: str) -> None:
+    """Check that every tensor that the architecture requires is present; any others are ignored.
 
     Args:
-        shapes: of the tensors that there are.
-        architecture: what is expected.
-        what: the file, for the message.
+        shapes: shapes of the tensors that are present, by key.
+        architecture: the architecture that the tensors should belong to.
+        source: name of the file or its origin, for the message.
 
     Raises:
-        WeightsError: tensors are missing or have another shape; it says which.
+        WeightsError: tensors are missing or have another shape; the message lists them.
     """
-    expected = architecture.shapes
-    missing = [key for key in expected if key not in shapes]
+    required = architecture.shapes
+    missing = [key for key in required if key not in shapes]
     different = [
-        f"{key} is {_by(shapes[key])} instead of {_by(shape)}"
-        for key, shape in expected.items()
+        f"{key} is {_size(shapes[key])} instead of {_size(shape)}"
+        for key, shape in required.items()
         if key in shapes and shapes[key] != shape
     ]
     if not missing and not different:
         return
     problems = []
     if missing:
-        problems.append(f"{_count(missing)} missing ({_some(missing)})")
+        problems.append(f"{_count(missing)} missing ({_first_few(missing)})")
     if different:
-        problems.append(f"{_count(different)} of another shape ({_some(different)})")
-    fitting = len(expected) - len(missing) - len(different)
-    verdict = "is incomplete" if fitting * 2 > len(expected) else "is of another architecture"
+        problems.append(f"{_count(different)} of another shape ({_first_few(different)})")
+    matching = len(required) - len(missing) - len(different)
+    verdict = "is incomplete" if matching * 2 > len(required) else "is of another architecture"
     raise WeightsError(
-        f"{what} {verdict}: of the {len(expected)} tensors of {architecture.name}, {' and '.join(problems)}"
+        f"{source} {verdict}: of the {len(required)} tensors of {architecture.name}, {' and '.join(problems)}"
     )
 
 
-def check_finite(tensors: Mapping[str, Tensor], what: str) -> None:
-    """Check that the values are real numbers without NaN or infinity.
+def check_finite(tensors: Mapping[str, Tensor], source: str) -> None:
+    """Check that all tensors are floating-point and have neither NaN nor infinity.
+
+    Args:
+        tensors: tensors by key.
+        source: name of the file or its origin, for the message.
 
     Raises:
-        WeightsError: they are not; it says in which tensor.
+        WeightsError: a tensor is not; the message names it.
     """
     for key, tensor in tensors.items():
         if not tensor.is_floating_point():
-            kind = str(tensor.dtype).removeprefix("torch.")
-            raise WeightsError(f"{what}: tensor {key} is {kind}; weights must be floating-point numbers")
+            dtype = str(tensor.dtype).removeprefix("torch.")
+            raise WeightsError(f"{source}: tensor {key} is {dtype}; weights must be floating-point numbers")
         if not torch.isfinite(tensor).all():
-            raise WeightsError(f"{what}: tensor {key} holds NaN or infinity; the file is damaged")
+            raise WeightsError(f"{source}: tensor {key} holds NaN or infinity; the file is damaged")
 
 
-def check_layer_rms(layer_rms: Mapping[str, float], architecture: Architecture, what: str) -> None:
-    """Check that every layer of the architecture has a positive, finite RMS.
+def check_layer_rms(layer_rms: Mapping[str, float], architecture: Architecture, source: str) -> None:
+    """Check that every calibrated layer of the architecture has a positive, finite RMS.
+
+    Args:
+        layer_rms: RMS by layer.
+        architecture: the architecture that lists the calibrated layers.
+        source: name of the file or its origin, for the message.
 
     Raises:
-        WeightsError: a layer is missing or its RMS is of no use.
+        WeightsError: a layer is missing, or its RMS is zero, negative or not finite.
     """
-    missing = [layer for layer in architecture.layers if layer not in layer_rms]
+    layers = architecture.calibrated_layers
+    missing = [layer for layer in layers if layer not in layer_rms]
     if missing:
-        raise WeightsError(f"{what}: layer_rms lacks {_some(missing)}")
-    useless = [n for n in architecture.layers if not (math.isfinite(layer_rms[n]) and layer_rms[n] > 0)]
-    if useless:
-        raise WeightsError(f"{what}: these layers give no usable output (RMS zero or not finite): {_some(useless)}")
+        raise WeightsError(f"{source}: layer_rms has no value for {_first_few(missing)}")
+    invalid = [layer for layer in layers if not (math.isfinite(layer_rms[layer]) and layer_rms[layer] > 0)]
+    if invalid:
+        raise WeightsError(f"{source}: the RMS of these layers is not positive and finite: {_first_few(invalid)}")
 
 
 def _count(items: list[str]) -> str:
     return f"{len(items)} {'is' if len(items) == 1 else 'are'}"
 
 
-def _by(shape: Iterable[int]) -> str:
+def _size(shape: Iterable[int]) -> str:
     return "×".join(map(str, shape)) or "a scalar"
 
 
-def _some(names: list[str]) -> str:
+def _first_few(names: list[str]) -> str:
     return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")

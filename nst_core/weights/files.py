@@ -1,4 +1,4 @@
-"""Reading and writing weight files. Nothing here ever runs code that a file contains."""
+"""Reading and writing weight files, without ever running code that a file contains."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from nst_core.errors import WeightsError
 from nst_core.files import atomic_write
 
 __all__ = [
-    "digest",
-    "kind_of",
+    "content_digest",
+    "detect_format",
     "read_metadata",
     "read_shapes",
     "read_state_dict",
     "read_tensors",
     "sha256",
-    "write",
+    "write_safetensors",
 ]
 
 _GLOBAL = re.compile(r"GLOBAL ([\w.]*\w)")
 
 
-def kind_of(path: Path) -> Literal["safetensors", "pickle"]:
-    """Tell the two formats of weight files apart by their first bytes.
+def detect_format(path: Path) -> Literal["safetensors", "pickle"]:
+    """Detect the format of a weight file from its first bytes.
 
     Raises:
-        WeightsError: the file cannot be read, is empty, or is neither.
+        WeightsError: the file cannot be read, is empty, or has neither format.
     """
     if path.is_dir():
-        raise WeightsError(f"{path} is a folder; name the weight file in it")
+        raise WeightsError(f"{path} is a folder; give the path of the weight file in it")
     try:
         with path.open("rb") as file:
             head = file.read(9)
     except OSError as error:
         raise WeightsError(f"cannot read the weight file {path}: {error.strerror}") from error
     if not head:
-        raise WeightsError(f"{path} is empty: not a weight file")
+        raise WeightsError(f"{path} is empty; it is not a weight file")
     # A safetensors file starts with the length of its header (64 bits, small) and the header's brace.
     if head[4:] == b"\0\0\0\0{":
         return "safetensors"
@@ -56,55 +56,67 @@ def kind_of(path: Path) -> Literal["safetensors", "pickle"]:
         return "pickle"
     raise WeightsError(
         f"{path} is not a weight file: neither safetensors nor a PyTorch state dict (.pth). "
-        "A web page saved under that name, or a Git LFS pointer, looks like this; download the file again."
+        "It may be a web page saved under that name, or a Git LFS pointer; download the file again."
     )
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Return the metadata of a safetensors file."""
-    with _opened(path) as file:
+    """Return the metadata of a safetensors file.
+
+    Raises:
+        WeightsError: the file is truncated or damaged.
+    """
+    with _open(path) as file:
         return dict(file.metadata() or {})
 
 
 def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Return the shapes in a safetensors file by key, without reading the tensors."""
-    with _opened(path) as file:
+    """Return the shapes of the tensors in a safetensors file, by key, without reading the tensors.
+
+    Raises:
+        WeightsError: the file is truncated or damaged.
+    """
+    with _open(path) as file:
         return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors file on the CPU, by key, in their own dtypes."""
-    with _opened(path) as file:
+    """Return the tensors of a safetensors file, by key, on the CPU and in their own dtypes.
+
+    Raises:
+        WeightsError: the file is truncated or damaged.
+    """
+    with _open(path) as file:
         return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
 
 
-def _opened(path: Path) -> Any:
+def _open(path: Path) -> Any:
     try:
         return safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:
         raise WeightsError(
-            f"{path} is truncated or damaged ({error}); get it again and import it with 'nst weights import'"
+            f"{path} is truncated or damaged ({error}); download it again and import it with 'nst weights import'"
         ) from error
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a PyTorch state dict, also of one wrapped in ``{"state_dict": …}``.
+    """Read the tensors of a PyTorch state dict, plain or wrapped in ``{"state_dict": …}``.
 
     Returns:
-        Tensors on the CPU by key, without the "module." that DataParallel puts in front.
+        The tensors by key, on the CPU, without the prefix ``module.`` that ``DataParallel`` adds.
 
     Raises:
-        WeightsError: truncated, damaged, no state dict, or it would have to run code.
+        WeightsError: the file is truncated or damaged, holds no state dict, or could only be read by running code.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a pickle is unusual shows in what comes of it
+            warnings.simplefilter("ignore")  # an unusual pickle is judged by its content, below
             loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
-        raise WeightsError(_refusal(path, str(error))) from error
-    except Exception as error:  # a damaged pickle fails in any way it likes
+        raise WeightsError(_unpickling_message(path, str(error))) from error
+    except Exception as error:  # a damaged pickle can raise anything
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise WeightsError(f"{path} is truncated or damaged ({reason}); get the file again") from error
+        raise WeightsError(f"{path} is truncated or damaged ({reason}); download it again") from error
     if isinstance(loaded, Mapping) and isinstance(loaded.get("state_dict"), Mapping):
         loaded = loaded["state_dict"]
     tensors = (
@@ -114,36 +126,43 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     )
     if not tensors:
         raise WeightsError(
-            f"{path} holds no state dict (names and tensors) but a {type(loaded).__name__}; "
+            f"{path} holds a {type(loaded).__name__} instead of a state dict (tensors by key); "
             "save one with torch.save(model.state_dict(), …)"
         )
     return tensors
 
 
-def _refusal(path: Path, reason: str) -> str:
+def _unpickling_message(path: Path, reason: str) -> str:
     if "truncated" in reason:
-        return f"{path} is truncated; get the file again"
-    named = _GLOBAL.search(reason)
-    what = f"code or objects ({named[1]})" if named else "more than names and tensors"
+        return f"{path} is truncated; download it again"
+    found = _GLOBAL.search(reason)
+    content = f"code or objects ({found[1]})" if found else "more than tensors"
     return (
-        f"{path} contains {what}. Such a file can run anything when it is loaded, so nst does not load it; "
-        "save the plain weights with torch.save(model.state_dict(), …), or get them as safetensors."
+        f"{path} contains {content}. Loading such a file can run arbitrary code, so nst does not load it; "
+        "save only the weights with torch.save(model.state_dict(), …), or use a safetensors file."
     )
 
 
-def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file so that it is there complete or not at all.
+def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file atomically.
+
+    Args:
+        path: path of the file; its folder is created, an existing file is replaced.
+        tensors: tensors by key.
+        metadata: texts by key.
 
     Raises:
         WeightsError: the folder cannot be written to, or the disk is full.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Not named like a weight file, or the store would list it.
+        # The suffix keeps the store from listing the unfinished file.
         with atomic_write(path, ".partial") as temporary:
             save_file(dict(tensors), temporary, dict(metadata))
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"cannot write {path}: {error}. Set NST_HOME to a folder with space.") from error
+        raise WeightsError(
+            f"cannot write {path}: {error}. Set NST_HOME to a writable folder with enough space."
+        ) from error
 
 
 def sha256(path: Path) -> str:
@@ -159,10 +178,17 @@ def sha256(path: Path) -> str:
         raise WeightsError(f"cannot read the file {path}: {error.strerror}") from error
 
 
-def digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    """Return a SHA-256 over all that decides what a network computes: tensors, input convention and scale.
+def content_digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """Return a SHA-256 of everything that determines what a network computes: tensors, preprocessing and layer RMS.
 
-    Unlike the SHA-256 of the file it can stand in the file itself.
+    Unlike the SHA-256 of the file, it can be stored in the file itself.
+
+    Args:
+        tensors: tensors by key, on the CPU.
+        metadata: metadata of the file; ``input`` and ``layer_rms`` are included in the digest.
+
+    Returns:
+        64 hex digits.
     """
     result = hashlib.sha256()
     for key in sorted(tensors):

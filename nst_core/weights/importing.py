@@ -1,4 +1,4 @@
-"""Files that users have become weight sets."""
+"""Importing weight files into the store."""
 
 from __future__ import annotations
 
@@ -13,67 +13,73 @@ from nst_core.errors import WeightsError
 from nst_core.weights import files, store
 from nst_core.weights.architecture import Architecture
 from nst_core.weights.checks import check_shapes
-from nst_core.weights.convention import CAFFE, TORCHVISION, InputConvention, fold_caffe
+from nst_core.weights.preprocessing import CAFFE, TORCHVISION, Preprocessing, fold_caffe_preprocessing
 from nst_core.weights.weight_set import WeightSet, parse_layer_rms
 
-__all__ = ["Convention", "aligned", "import_file"]
+__all__ = ["PreprocessingName", "import_file", "restore_key_prefix"]
 
-Convention = Literal["auto", "torchvision", "caffe"]
+PreprocessingName = Literal["auto", "torchvision", "caffe"]
 
 
 def import_file(
     path: str | Path,
     architecture: Architecture,
     name: str | None = None,
-    input_convention: Convention = "auto",
+    preprocessing: PreprocessingName = "auto",
     *,
     overwrite: bool = False,
 ) -> WeightSet:
-    """Take a weight file into the store.
+    """Import a weight file into the store.
 
     Args:
         path: a PyTorch state dict (full or features only) or a safetensors file.
-        architecture: what it holds weights of.
-        name: of the new set; by default the stem of the file.
-        input_convention: ``torchvision``: RGB in [0, 1], normalised; ``caffe``: BGR in 0…255 less the mean,
-            as in the files that neural-style-pt uses; ``auto``: what the file's metadata says, the convention
-            of well-known files by their hash, else torchvision.
-        overwrite: replace a set of the same name.
+        architecture: the architecture of the network that the weights are for.
+        name: name of the new weight set; by default the stem of the file name.
+        preprocessing: ``torchvision``: RGB in [0, 1], normalised; ``caffe``: BGR in [0, 255] less the mean, as in
+            the files that neural-style-pt uses; ``auto``: the preprocessing that the file's metadata states, else the
+            one of a well-known file with this hash, else torchvision's.
+        overwrite: whether to replace a weight set of the same name.
+
+    Returns:
+        The weight set in the store, with its layers measured if the file does not state ``layer_rms``.
 
     Raises:
         WeightsError: the file is not usable (the message says why), or the name is taken.
     """
     path = Path(path).expanduser()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._") if name is None else name
-    store.check_free(name, overwrite)
+    store.check_name_available(name, overwrite)
     metadata: dict[str, str] = {}
-    if files.kind_of(path) == "safetensors":
+    if files.detect_format(path) == "safetensors":
         metadata, tensors = files.read_metadata(path), files.read_tensors(path)
     else:
         tensors = files.read_state_dict(path)
     _check_metadata(path, metadata, tensors, architecture)
 
-    tensors = aligned(tensors, architecture)
+    tensors = restore_key_prefix(tensors, architecture)
     check_shapes({key: tuple(t.shape) for key, t in tensors.items()}, architecture, str(path))
     sha256 = files.sha256(path)
-    stated = InputConvention.parse(metadata["input"]) if "input" in metadata else None
-    folded, convention = _convention(path, sha256, stated, architecture, input_convention)
-    if folded:
-        first = architecture.input_weight
-        tensors[first] = fold_caffe(tensors[first])
+    stated = Preprocessing.parse(metadata["input"]) if "input" in metadata else None
+    fold, chosen = _choose_preprocessing(path, sha256, stated, architecture, preprocessing)
+    if fold:
+        tensors[architecture.input_weight] = fold_caffe_preprocessing(tensors[architecture.input_weight])
     return store.save(
         name,
         tensors,
         architecture,
-        input=convention,
+        preprocessing=chosen,
         source=metadata.get("source") or f"imported from {path.name} (SHA-256 {sha256})",
         license=metadata.get("license", "unknown"),
         layer_rms=parse_layer_rms(metadata["layer_rms"], path) if "layer_rms" in metadata else None,
     )
 
 
-def aligned(tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
-    """Return tensors under the keys of the architecture, also where the file lacks their common prefix."""
+def restore_key_prefix(tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
+    """Return tensors under the keys of the architecture.
+
+    A state dict of a submodule (torchvision's ``vgg19().features``) lacks the prefix that all keys of the architecture
+    have (``features.``); it is put back. Other tensors are returned as they are.
+    """
     prefixes = {key.partition(".")[0] for key in architecture.shapes}
     if len(prefixes) == 1 and not any(key in architecture.shapes for key in tensors):
         return {f"{next(iter(prefixes))}.{key}": tensor for key, tensor in tensors.items()}
@@ -86,18 +92,18 @@ def _check_metadata(
     stated = metadata.get("architecture", architecture.name)
     if stated != architecture.name:
         raise WeightsError(f"{path} holds weights of {stated}, not of {architecture.name}")
-    if "digest" in metadata and metadata["digest"] != files.digest(tensors, metadata):
+    if "digest" in metadata and metadata["digest"] != files.content_digest(tensors, metadata):
         raise WeightsError(f"{path} was altered or damaged: its content does not match its digest")
 
 
-def _convention(
-    path: Path, sha256: str, stated: InputConvention | None, architecture: Architecture, asked: Convention
-) -> tuple[bool, InputConvention]:
-    """Decide whether the first kernel must be folded, and what the network sees then."""
+def _choose_preprocessing(
+    path: Path, sha256: str, stated: Preprocessing | None, architecture: Architecture, requested: PreprocessingName
+) -> tuple[bool, Preprocessing]:
+    """Return whether Caffe's preprocessing must be folded into the first kernel, and what remains outside it."""
     if stated is not None:
-        if asked == "caffe" or (asked == "torchvision" and stated != TORCHVISION):
-            raise WeightsError(f"{path} says itself what its input is ({stated}); leave --input-convention {asked} out")
+        if requested == "caffe" or (requested == "torchvision" and stated != TORCHVISION):
+            raise WeightsError(f"{path} states its own preprocessing ({stated}); omit --preprocessing {requested}")
         return False, stated
-    known = (kind for prefix, kind in architecture.known_files.items() if sha256.startswith(prefix))
-    chosen = next(known, "torchvision") if asked == "auto" else asked
+    known = (name for prefix, name in architecture.known_files.items() if sha256.startswith(prefix))
+    chosen = next(known, "torchvision") if requested == "auto" else requested
     return (True, CAFFE) if chosen == "caffe" else (False, TORCHVISION)

@@ -1,4 +1,4 @@
-"""The user's store: ``<home>/weights/NAME.safetensors``."""
+"""The user's store of weight sets: ``<home>/weights/NAME.safetensors``."""
 
 from __future__ import annotations
 
@@ -16,63 +16,70 @@ from nst_core.errors import WeightsError
 from nst_core.weights import files
 from nst_core.weights.architecture import Architecture
 from nst_core.weights.checks import check_finite, check_layer_rms, check_shapes
-from nst_core.weights.convention import InputConvention
-from nst_core.weights.weight_set import WeightSet, read_set
+from nst_core.weights.preprocessing import Preprocessing
+from nst_core.weights.weight_set import WeightSet, read_weight_set
 
-__all__ = ["check_free", "folder", "home", "list_sets", "path_of", "save", "scan"]
+__all__ = ["check_name_available", "home", "list_weight_sets", "path_of", "save", "scan_store", "store_folder"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def home() -> Path:
-    """Return the folder of everything nst keeps: ``NST_HOME``, or the platform's cache folder."""
+    """Return the folder of all files that nst stores: ``NST_HOME``, or else the platform's cache folder."""
     chosen = os.environ.get("NST_HOME", "")
     return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("nst", appauthor=False)
 
 
-def folder() -> Path:
-    """Return the folder of the weight sets; it need not exist."""
+def store_folder() -> Path:
+    """Return the folder of the weight sets; it need not exist yet."""
     return home() / "weights"
 
 
 def path_of(name: str) -> Path:
-    """Return where a set of this name lies or would lie.
+    """Return the path of the weight set ``name``, whether or not it exists.
 
     Raises:
-        WeightsError: the name cannot be a file name.
+        WeightsError: the name is not valid.
     """
     if not _NAME.fullmatch(name):
-        raise WeightsError(f"'{name}' cannot name a weight set: use letters, digits, '.', '_' and '-'")
-    return folder() / f"{name}.safetensors"
+        raise WeightsError(
+            f"invalid weight set name '{name}': start with a letter or digit and use only letters, digits, '.', '_' "
+            "and '-'"
+        )
+    return store_folder() / f"{name}.safetensors"
 
 
-def check_free(name: str, overwrite: bool) -> None:
-    """Check that a set may be saved under ``name``.
+def check_name_available(name: str, overwrite: bool) -> None:
+    """Check that a weight set may be saved as ``name``.
+
+    Args:
+        name: name of the new weight set.
+        overwrite: whether an existing weight set may be replaced.
 
     Raises:
-        WeightsError: there is one already, and ``overwrite`` is false.
+        WeightsError: the name is not valid, or is taken and must not be overwritten.
     """
     if path_of(name).exists() and not overwrite:
         raise WeightsError(
-            f"there is a weight set '{name}' already ({path_of(name)}); "
+            f"the weight set '{name}' already exists ({path_of(name)}); "
             "choose another name with --name, or replace it with --overwrite"
         )
 
 
-def scan() -> tuple[list[WeightSet], list[WeightsError]]:
-    """Return the sets of the store by name, and what is wrong with files that are none."""
-    sets, failures = [], []
-    for path in sorted(folder().glob("*.safetensors")):
+def scan_store() -> tuple[list[WeightSet], list[WeightsError]]:
+    """Return the usable weight sets of the store, sorted by name, and an error for each file that is not usable."""
+    weight_sets, failures = [], []
+    for path in sorted(store_folder().glob("*.safetensors")):
         try:
-            sets.append(read_set(path))
+            weight_sets.append(read_weight_set(path))
         except WeightsError as error:
             failures.append(error)
-    return sets, failures
+    return weight_sets, failures
 
 
-def list_sets() -> list[WeightSet]:
-    """Return the usable sets of the store, by name."""
-    return scan()[0]
+def list_weight_sets() -> list[WeightSet]:
+    """Return the usable weight sets of the store, sorted by name."""
+    return scan_store()[0]
 
 
 def save(
@@ -80,40 +87,44 @@ def save(
     tensors: Mapping[str, Tensor],
     architecture: Architecture,
     *,
-    input: InputConvention,
+    preprocessing: Preprocessing,
     source: str,
     license: str,
     layer_rms: Mapping[str, float] | None = None,
 ) -> WeightSet:
-    """Check tensors, measure them where ``layer_rms`` is missing, and put them into the store.
+    """Check tensors and save them in the store.
 
     Args:
-        name: of the new set; one of that name is replaced.
-        tensors: at least those of the architecture, floating-point; only those are kept, in float32.
-        architecture: of the network.
-        input: what numbers it sees.
+        name: name of the weight set; an existing one is replaced.
+        tensors: floating-point tensors by key; those that the architecture requires are saved, in float32.
+        architecture: the architecture that the tensors belong to.
+        preprocessing: the preprocessing that the network expects.
         source: where the weights come from.
-        license: of the weights.
-        layer_rms: RMS over natural images by layer.
+        license: the license of the weights.
+        layer_rms: RMS over natural images of every calibrated layer; measured by the architecture if ``None``.
+
+    Returns:
+        The saved weight set.
 
     Raises:
-        WeightsError: the tensors are no weights of this architecture, or the store cannot be written.
+        WeightsError: the tensors are not valid weights of the architecture, or the store cannot be written to.
     """
-    check_shapes({k: tuple(t.shape) for k, t in tensors.items()}, architecture, source)
-    kept = {key: tensors[key] for key in architecture.shapes}
-    check_finite(kept, source)
-    # A copy, since a file must not hold the whole storage that a tensor may be a view of.
-    kept = {key: t.detach().to(torch.float32, copy=True).contiguous() for key, t in kept.items()}
-    rms = architecture.measure(kept, input) if layer_rms is None else dict(layer_rms)
-    check_layer_rms(rms, architecture, source)
+    check_shapes({key: tuple(t.shape) for key, t in tensors.items()}, architecture, source)
+    required = {key: tensors[key] for key in architecture.shapes}
+    check_finite(required, source)
+    # Copied, because a file would hold the whole storage that a tensor may be a view of.
+    required = {key: t.detach().to(torch.float32, copy=True).contiguous() for key, t in required.items()}
+    if layer_rms is None:
+        layer_rms = architecture.measure_rms(required, preprocessing) if architecture.measure_rms else {}
+    check_layer_rms(layer_rms, architecture, source)
     metadata = {
         "architecture": architecture.name,
-        "input": str(input),
-        "keys": architecture.keys,
-        "layer_rms": json.dumps({layer: rms[layer] for layer in architecture.layers}),
+        "input": str(preprocessing),
+        "keys": architecture.key_naming,
+        "layer_rms": json.dumps({layer: layer_rms[layer] for layer in architecture.calibrated_layers}),
         "license": license,
         "source": source,
     }
-    metadata["digest"] = files.digest(kept, metadata)
-    files.write(path_of(name), kept, metadata)
-    return read_set(path_of(name), architecture)
+    metadata["digest"] = files.content_digest(required, metadata)
+    files.write_safetensors(path_of(name), required, metadata)
+    return read_weight_set(path_of(name), architecture)

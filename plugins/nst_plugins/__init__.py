@@ -16,12 +16,10 @@ __all__ = [
 
 @hookimpl
 def nst_register_extractors(register: Register) -> None:
-    """Register the VGGs, the network that stands in for VGG-19, the choice between them, and torchvision's networks."""
+    """Register the VGG networks, the selection between VGG-19 and its stand-in, and torchvision's networks."""
     from nst_plugins.extractors.auto import Auto
-    from nst_plugins.extractors.torchvision_models import Torchvision
-    from nst_plugins.extractors.vgg16 import Vgg16
-    from nst_plugins.extractors.vgg19 import Vgg19
-    from nst_plugins.extractors.vgg19_lite import Vgg19Lite
+    from nst_plugins.extractors.torchvision import Torchvision
+    from nst_plugins.extractors.vgg import Vgg16, Vgg19, Vgg19Lite
 
     register("auto", Auto)
     register("torchvision", Torchvision)

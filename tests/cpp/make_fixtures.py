@@ -22,7 +22,7 @@ from tiny import plugin, tiny_registry
 import nst_core as nst
 from nst_core import Component, Extractor, Session, export_extractor, ops
 from nst_core.export import torchscript
-from nst_plugins.extractors.vgg19_lite import Vgg19Lite
+from nst_plugins.extractors.vgg import Vgg19Lite
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.mse_content import MseContent
 
@@ -81,7 +81,7 @@ def losses() -> dict[str, Tensor]:
 
 def features(extractor: Extractor, layers: list[str], dtype: torch.dtype, image: Tensor) -> dict[str, Tensor]:
     """Feature maps and the image gradient of their mean squares: by the fast form, and by the module itself."""
-    network = extractor.network(layers).to(dtype).to(memory_format=torch.channels_last)
+    network = extractor.build(layers).to(dtype).to(memory_format=torch.channels_last)
     table = {"image": image}
     for name, run in (("native", ops.accelerated(network)), ("module", network)):
         leaf = image.clone().requires_grad_()
@@ -113,7 +113,7 @@ def run(registry: nst.Registry, content: Tensor, style: Tensor, **options: objec
 
 def wrong_files(folder: Path) -> None:
     """Write files that must be refused."""
-    module = torchscript.script(PlainExtractor().network(["a"]))
+    module = torchscript.script(PlainExtractor().build(["a"]))
     torchscript.save(module, folder / "bare.ts", {})
     torchscript.save(module, folder / "older.ts", {"nst.json": '{"format": 1}'})
     torchscript.save(module, folder / "newer.ts", {"nst.json": '{"format": 3}'})

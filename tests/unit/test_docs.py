@@ -11,12 +11,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import torch
 from installed import install
 
 import nst_plugins
 from nst_cli import main
-from nst_core.components import KINDS, LOSS_KINDS, Loss
+from nst_core.components import KINDS, LOSS_KINDS, Loss, PretrainedExtractor
 from nst_core.plugins import hookspecs
+from nst_core.weights import import_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -110,12 +112,22 @@ def test_every_interface_is_in_the_reference():
         assert f"`{name}(register)`" in page, f"{name} is missing in the reference"
         assert hasattr(nst_plugins, name) or not KIND_OF_HOOK[name].required
     assert "`nst_register_commands(app)`" in page
-    bases = [Loss, *LOSS_KINDS, *(kind.base for kind in KINDS.values())]
+    bases = [Loss, *LOSS_KINDS, PretrainedExtractor, *(kind.base for kind in KINDS.values())]
     for base in bases:
         assert base is Loss or f"`{base.__name__}`" in page
         members = [name for name in {**vars(base), **base.__annotations__} if not name.startswith("_")]
         for member in members:
             assert re.search(rf"`{member}\b", page), f"{base.__name__}.{member} is missing in the reference"
+
+
+def test_the_extractor_of_the_reference_finds_its_weights(tmp_path):
+    (source,) = blocks("docs/plugins/reference.md", "python")
+    names = {"EdgesNetwork": lambda weight: weight}
+    exec(source, names)  # noqa: S102
+    weight = torch.randn(8, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+    torch.save({"weight": weight}, tmp_path / "mine.pth")
+    import_file(tmp_path / "mine.pth", names["Edges"].architecture)
+    assert torch.equal(names["Edges"]("mine").build(["edges"]), weight)
 
 
 KIND_OF_HOOK = {kind.hook: kind for kind in KINDS.values()}

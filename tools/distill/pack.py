@@ -22,24 +22,23 @@ from torch import Tensor
 
 from nst_core.ops import accelerated
 from nst_core.weights import TORCHVISION, find
-from nst_core.weights.files import digest, write
-from nst_plugins.extractors.vgg19 import Vgg19
-from nst_plugins.extractors.vgg19_layout import STEPS, layout
-from nst_plugins.extractors.vgg19_lite import Vgg19Lite
-from nst_plugins.extractors.vgg19_network import Vgg19Network
+from nst_core.weights.files import content_digest, write_safetensors
+from nst_plugins.extractors.vgg import Vgg19, Vgg19Lite
+from nst_plugins.extractors.vgg.layers import VGG19_LAYERS, VGG19_LITE_LAYERS
+from nst_plugins.extractors.vgg.network import VggNetwork
 
-LAYERS = tuple(step.name for step in STEPS)
+LAYERS = tuple(layer.name for layer in VGG19_LAYERS)
 SIDE = 256
 
 
-def tensors_of(parameters: dict[str, Tensor], widths: tuple[int, ...]) -> dict[str, Tensor]:
+def tensors_of(parameters: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return kernels and biases by the keys of the architecture, rounded to float16."""
-    found = {}
-    for step in layout(widths):
-        if step.kind == "conv":
-            found[step.weight] = parameters[f"convolutions.{step.name}.weight"].half().contiguous()
-            found[step.bias] = parameters[f"convolutions.{step.name}.bias"].half()
-    return found
+    tensors = {}
+    for layer in VGG19_LITE_LAYERS:
+        if layer.kind == "conv":
+            tensors[layer.weight_key] = parameters[f"convolutions.{layer.name}.weight"].half().contiguous()
+            tensors[layer.bias_key] = parameters[f"convolutions.{layer.name}.bias"].half()
+    return tensors
 
 
 def main() -> None:
@@ -61,12 +60,12 @@ def main() -> None:
     images = corpus["photographs"] + corpus["generated"]
     pool = Pool(state["pool"])
     known = find(asked.teacher, Vgg19.architecture)
-    teacher = accelerated(Vgg19(asked.teacher).network(LAYERS).bfloat16())
-    tensors = tensors_of(state["average"], state["widths"])
+    teacher = accelerated(Vgg19(asked.teacher).build(LAYERS).bfloat16())
+    tensors = tensors_of(state["average"])
     if asked.earlier:
         earlier = find(asked.earlier, Vgg19Lite.architecture).tensors()
         tensors = {key: torch.lerp(t.float(), earlier[key], asked.share).half() for key, t in tensors.items()}
-    bare = Vgg19Network(LAYERS, {k: t.float() for k, t in tensors.items()}, TORCHVISION, steps=layout(state["widths"]))
+    bare = VggNetwork(VGG19_LITE_LAYERS, LAYERS, {k: t.float() for k, t in tensors.items()}, TORCHVISION)
     student = accelerated(bare.bfloat16())
 
     generator = torch.Generator().manual_seed(asked.seed)
@@ -84,13 +83,13 @@ def main() -> None:
     metadata = {
         "architecture": Vgg19Lite.architecture.name,
         "input": str(TORCHVISION),
-        "keys": Vgg19Lite.architecture.keys,
+        "keys": Vgg19Lite.architecture.key_naming,
         "layer_rms": "{}",
         "license": "CC-BY-4.0, as its teacher",
         "source": f"distilled by nst (tools/distill, {state['batches']} batches) from: {known.source}",
     }
-    metadata["digest"] = digest(tensors, metadata)
-    write(asked.output, tensors, metadata)
+    metadata["digest"] = content_digest(tensors, metadata)
+    write_safetensors(asked.output, tensors, metadata)
     print(f"{asked.output}: {asked.output.stat().st_size / 1e6:.2f} MB")
 
 

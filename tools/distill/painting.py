@@ -18,8 +18,8 @@ from nst_core.ops import ConvStack, conv_stack
 from nst_core.options.presets import PRESETS
 from nst_core.weights import TORCHVISION
 from nst_core.weights.calibration import dead_leaves
-from nst_plugins.extractors.vgg19 import Vgg19
-from nst_plugins.extractors.vgg19_layout import STEPS, taps
+from nst_plugins.extractors.vgg import Vgg19
+from nst_plugins.extractors.vgg.layers import VGG19_LAYERS, convolution_names, cut_after_deepest
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.mse_content import MseContent
 from nst_plugins.optimizers.lbfgs import Lbfgs
@@ -38,16 +38,15 @@ class Snapshot(nn.Module):
     def __init__(self, parameters: Mapping[str, Tensor], layers: tuple[str, ...] = LAYERS) -> None:
         """Build it from the parameters of a :class:`student.Student`."""
         super().__init__()
-        deepest = max(i for i, step in enumerate(STEPS) if step.name in layers)
-        steps = STEPS[: deepest + 1]
-        convolutions = [step.name for step in steps if step.kind == "conv"]
+        used = cut_after_deepest(VGG19_LAYERS, layers)
+        convolutions = convolution_names(used)
         heads = [fold(parameters[f"heads.{n}.weight"].flatten(1), parameters[f"heads.{n}.bias"]) for n in layers]
         self.stack = conv_stack(
             ConvStack(
-                kinds=tuple("max-pool" if s.kind == "pool" else s.kind for s in steps),
+                kinds=tuple("max-pool" if layer.kind == "pool" else layer.kind for layer in used),
                 weights=tuple(parameters[f"convolutions.{n}.weight"].bfloat16() for n in convolutions),
                 biases=tuple(parameters[f"convolutions.{n}.bias"].bfloat16() for n in convolutions),
-                taps=tuple(i for i, s in enumerate(steps) if s.name in layers),
+                taps=tuple(i for i, layer in enumerate(used) if layer.name in layers),
                 heads=tuple((w[:, :, None, None].bfloat16(), b.bfloat16()) for w, b in heads),
                 mean=TORCHVISION.mean,
                 std=TORCHVISION.std,
@@ -55,7 +54,7 @@ class Snapshot(nn.Module):
         )
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Compute feature maps as :meth:`nst_core.Extractor.network` does."""
+        """Compute feature maps as the network of an :class:`nst_core.Extractor` does."""
         found: list[Tensor] = self.stack(image)
         return found
 
@@ -79,7 +78,7 @@ def iterates(
     if float(torch.rand((), generator=generator)) < 0.1:
         style = dead_leaves(SIDE, SIDE, generator)
     preset = PRESETS["content" if float(torch.rand((), generator=generator)) < 0.65 else "noise"]
-    geometry = taps()
+    geometry = Vgg19().taps()
     terms = [
         bind("content", MseContent(), Term("mse-content", preset.content_weight, Vgg19.content_layers), geometry),
         bind("style", GramStyle(), Term("gram-style", preset.style_weight, LAYERS), geometry),

@@ -15,15 +15,15 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from batches import Batches, Pool
-from student import WIDTHS, Average, Student
+from student import CONVOLUTIONS, Average, Student
 from torch import Tensor, nn
 from train import TAPS, save
 
 from nst_core.ops import accelerated
 from nst_core.weights import TORCHVISION
-from nst_plugins.extractors.vgg19 import Vgg19
-from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS, STEPS
-from nst_plugins.extractors.vgg19_network import Normalize
+from nst_plugins.extractors.normalize import Normalize
+from nst_plugins.extractors.vgg import Vgg19
+from nst_plugins.extractors.vgg.layers import VGG19_LAYERS, VGG19_LITE_WIDTHS
 
 RIDGE = 3e-4
 # Products of maps are summed over at most this many positions a layer.
@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, help="an earlier checkpoint, whose pictures are among the examples")
     asked = parser.parse_args()
     torch.set_flush_denormal(True)
-    teacher: nn.Module = accelerated(Vgg19(asked.teacher).network(CONVOLUTIONS).bfloat16())
+    teacher: nn.Module = accelerated(Vgg19(asked.teacher).build(CONVOLUTIONS).bfloat16())
     corpus = torch.load(asked.corpus, mmap=True)
     generator = torch.Generator().manual_seed(7)
     pool = Pool.of(asked.pool)
@@ -106,7 +106,7 @@ def main() -> None:
         for name, tap in zip(CONVOLUTIONS, teacher(image), strict=True):
             flat = tap.float().relu().transpose(0, 1).flatten(1)[:, ::7]
             covariances[name] = covariances[name] + flat @ flat.T
-    subsets = {name: chosen(c, WIDTHS[int(name[4]) - 1]) for name, c in covariances.items()}
+    subsets = {name: chosen(c, VGG19_LITE_WIDTHS[int(name[4]) - 1]) for name, c in covariances.items()}
     print("channels chosen", flush=True)
     targets: dict[str, list[Tensor]] = {name: [] for name in CONVOLUTIONS}
     full: dict[str, list[Tensor]] = {name: [] for name in TAPS}
@@ -116,26 +116,26 @@ def main() -> None:
             if name in TAPS and i < HEAD_BATCHES:
                 full[name].append(tap)
 
-    student = Student(WIDTHS, TAPS)
+    student = Student(VGG19_LITE_WIDTHS, TAPS)
     normalize = Normalize(TORCHVISION)
     maps = [normalize(image) for image in images]
-    for step in STEPS:
-        if step.kind == "conv":
+    for layer in VGG19_LAYERS:
+        if layer.kind == "conv":
             # Not the same batches first in every layer.
-            kernel, bias, missed = solve(maps[::-1], targets[step.name][::-1], 3)
-            print(f"{step.name} misses {missed:.4f}", flush=True)
-            student.convolutions[step.name].weight.copy_(kernel)
-            student.convolutions[step.name].bias.copy_(bias)
+            kernel, bias, missed = solve(maps[::-1], targets[layer.name][::-1], 3)
+            print(f"{layer.name} misses {missed:.4f}", flush=True)
+            student.convolutions[layer.name].weight.copy_(kernel)
+            student.convolutions[layer.name].bias.copy_(bias)
             maps = [F.conv2d(x.float(), kernel, bias, padding=1).bfloat16() for x in maps]
-            if step.name in TAPS:
-                kernel, bias, missed = solve(maps[:HEAD_BATCHES], full[step.name], 1)
+            if layer.name in TAPS:
+                kernel, bias, missed = solve(maps[:HEAD_BATCHES], full[layer.name], 1)
                 print(f"  head misses {missed:.4f}", flush=True)
-                student.heads[step.name].weight.copy_(kernel)
-                student.heads[step.name].bias.copy_(bias)
-            if step.name == CONVOLUTIONS[-1]:
+                student.heads[layer.name].weight.copy_(kernel)
+                student.heads[layer.name].bias.copy_(bias)
+            if layer.name == CONVOLUTIONS[-1]:
                 break
         else:
-            maps = [F.relu(x) if step.kind == "relu" else F.max_pool2d(x, 2) for x in maps]
+            maps = [F.relu(x) if layer.kind == "relu" else F.max_pool2d(x, 2) for x in maps]
     save(asked.checkpoint, student, Average(student, 0.999), None, 0, Pool())
 
 

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst_core.weights import TORCHVISION
-from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS, STEPS, Step
+from nst_plugins.extractors.vgg.layers import VGG19_LAYERS, Layer, convolution_names
 
-__all__ = ["WIDTHS", "Average", "Student"]
+__all__ = ["CONVOLUTIONS", "Average", "Student"]
 
-WIDTHS = (32, 64, 64, 128, 128)
+CONVOLUTIONS = convolution_names(VGG19_LAYERS)
 
 
 class Student(nn.Module):
@@ -56,19 +56,19 @@ class Student(nn.Module):
         with torch.set_grad_enabled(frozen == 0 and torch.is_grad_enabled()):
             x = (image - self.mean) / self.std
             found: dict[str, Tensor] = {}
-            last = next((i + 1 for i, step in enumerate(STEPS) if step.name == f"pool{frozen}"), 0)
-            x = self._run(x, STEPS[:last], found)
-        self._run(x, STEPS[last:], found)
+            last = next((i + 1 for i, layer in enumerate(VGG19_LAYERS) if layer.name == f"pool{frozen}"), 0)
+            x = self._run(x, VGG19_LAYERS[:last], found)
+        self._run(x, VGG19_LAYERS[last:], found)
         return found
 
-    def _run(self, x: Tensor, steps: Sequence[Step], found: dict[str, Tensor]) -> Tensor:
-        for step in steps:
-            if step.kind == "conv":
-                x = _convolve(self.convolutions[step.name], x)
-                found[step.name] = x
-                if step.name == CONVOLUTIONS[-1]:
+    def _run(self, x: Tensor, layers: Sequence[Layer], found: dict[str, Tensor]) -> Tensor:
+        for layer in layers:
+            if layer.kind == "conv":
+                x = _convolve(self.convolutions[layer.name], x)
+                found[layer.name] = x
+                if layer.name == CONVOLUTIONS[-1]:
                     break
-            elif step.kind == "relu":
+            elif layer.kind == "relu":
                 x = F.relu(x)
             else:
                 x = F.max_pool2d(x, 2)
@@ -86,7 +86,7 @@ def _convolve(convolution: nn.Module, x: Tensor) -> Tensor:
     return flat.transpose(1, 2).unflatten(2, x.shape[-2:])
 
 
-_CHANNELS = {step.name: step.channels for step in STEPS if step.kind == "conv"}
+_CHANNELS = {layer.name: layer.out_channels for layer in VGG19_LAYERS if layer.kind == "conv"}
 
 
 class Average:

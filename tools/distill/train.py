@@ -20,13 +20,12 @@ import torch
 import torch.nn.functional as F
 from batches import Batches, Pool
 from painting import Snapshot, iterates
-from student import Average, Student
+from student import CONVOLUTIONS, Average, Student
 from torch import Tensor, nn
 
 from nst_core.files import atomic_write
 from nst_core.ops import accelerated
-from nst_plugins.extractors.vgg19 import Vgg19
-from nst_plugins.extractors.vgg19_layout import CONVOLUTIONS
+from nst_plugins.extractors.vgg import Vgg19
 
 STYLE = Vgg19.style_layers
 # Of the normalised squared error of every tap, and of the relative squared error of the Gram matrices.
@@ -115,7 +114,7 @@ def main() -> None:
     torch.manual_seed(asked.seed)
     generator = torch.Generator().manual_seed(asked.seed)
 
-    teacher: nn.Module = accelerated(Vgg19(weights=asked.teacher).network(TAPS).bfloat16())
+    teacher: nn.Module = accelerated(Vgg19(weights=asked.teacher).build(TAPS).bfloat16())
     corpus = torch.load(asked.corpus)
     images: list[Tensor] = corpus["photographs"] + corpus["generated"]
     state = torch.load(asked.checkpoint)

@@ -16,16 +16,15 @@ from pathlib import Path
 import torch
 from batches import Batches, Pool
 from regression import linear_maps
-from student import WIDTHS, Average, Student
+from student import Average, Student
 from torch import nn
 from train import TAPS, save
 
 from nst_core.ops import accelerated
 from nst_core.weights import TORCHVISION, find
-from nst_plugins.extractors.vgg19 import Vgg19
-from nst_plugins.extractors.vgg19_layout import layout
-from nst_plugins.extractors.vgg19_lite import Vgg19Lite
-from nst_plugins.extractors.vgg19_network import Vgg19Network
+from nst_plugins.extractors.vgg import Vgg19, Vgg19Lite
+from nst_plugins.extractors.vgg.layers import VGG19_LITE_LAYERS, VGG19_LITE_WIDTHS
+from nst_plugins.extractors.vgg.network import VggNetwork
 
 
 @torch.no_grad()
@@ -41,19 +40,19 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_flush_denormal(True)
     known = find(asked.weights, Vgg19Lite.architecture)
-    tensors, steps = known.tensors(), layout(WIDTHS)
-    teacher: nn.Module = accelerated(Vgg19(asked.teacher).network(TAPS).bfloat16())
-    bare = accelerated(Vgg19Network(TAPS, tensors, TORCHVISION, steps=steps).bfloat16())
+    tensors = known.tensors()
+    teacher: nn.Module = accelerated(Vgg19(asked.teacher).build(TAPS).bfloat16())
+    bare = accelerated(VggNetwork(VGG19_LITE_LAYERS, TAPS, tensors, TORCHVISION).bfloat16())
     corpus = torch.load(asked.corpus, mmap=True)
     pool = Pool.of(asked.pool)
     supply = Batches(corpus["photographs"] + corpus["generated"], pool, torch.Generator().manual_seed(1))
     maps = linear_maps(bare, teacher, TAPS, (supply.draw(256)[:1] for _ in range(asked.crops)))
 
-    student = Student(WIDTHS, TAPS)
-    for step in steps:
-        if step.kind == "conv":
-            student.convolutions[step.name].weight.copy_(tensors[step.weight])
-            student.convolutions[step.name].bias.copy_(tensors[step.bias])
+    student = Student(VGG19_LITE_WIDTHS, TAPS)
+    for layer in VGG19_LITE_LAYERS:
+        if layer.kind == "conv":
+            student.convolutions[layer.name].weight.copy_(tensors[layer.weight_key])
+            student.convolutions[layer.name].bias.copy_(tensors[layer.bias_key])
     for name, (weight, bias) in maps.items():
         student.heads[name].weight.copy_(weight[:, :, None, None])
         student.heads[name].bias.copy_(bias)

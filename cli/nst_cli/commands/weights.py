@@ -21,8 +21,8 @@ app = typer.Typer(help="List, fetch, import and verify the weights of networks."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-class Convention(enum.StrEnum):
-    """What numbers the first layer of an imported network sees."""
+class Preprocessing(enum.StrEnum):
+    """The preprocessing that an imported network expects."""
 
     auto = "auto"
     torchvision = "torchvision"
@@ -32,9 +32,9 @@ class Convention(enum.StrEnum):
 @app.command("list")
 def list_(as_json: Json = False) -> None:
     """List the weight sets in the store."""
-    from nst_core.weights import scan
+    from nst_core.weights import scan_store
 
-    sets, failures = scan()
+    sets, failures = scan_store()
     for failure in failures:
         console.say(f"not usable: {failure}")
     if as_json:
@@ -61,20 +61,21 @@ def fetch(
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="PyTorch state dict (.pth) or safetensors file.")],
     name: Annotated[str | None, typer.Option(help="Name of the new set; by default the file's.")] = None,
-    input_convention: Annotated[
-        Convention, typer.Option(help="What the network sees; caffe: BGR in 0–255, as with neural-style-pt.")
-    ] = Convention.auto,
+    preprocessing: Annotated[
+        Preprocessing,
+        typer.Option(help="Preprocessing the network expects; caffe: BGR in 0–255, as with neural-style-pt."),
+    ] = Preprocessing.auto,
     architecture: Annotated[
         str, typer.Option(help="What the file holds; needed only where its tensors do not tell.")
     ] = "",
     overwrite: Annotated[bool, typer.Option(help="Replace a set of the same name.")] = False,
 ) -> None:
     """Take a weight file into the store."""
-    from nst_core.weights import guess, import_file
+    from nst_core.weights import detect_architecture, import_file
 
-    chosen = _architecture(architecture) if architecture else guess(file.expanduser(), _architectures())
+    chosen = _architecture(architecture) if architecture else detect_architecture(file.expanduser(), _architectures())
     console.say(f"importing {file} as {chosen.name}; without a stated scale its layers are measured (some seconds)")
-    imported = import_file(file, chosen, name, input_convention.value, overwrite=overwrite)
+    imported = import_file(file, chosen, name, preprocessing.value, overwrite=overwrite)
     console.out(str(imported.path))
 
 
@@ -88,7 +89,7 @@ def verify(
     from nst_core.errors import NstError, WeightsError
 
     known = _architectures()
-    names = [name] if name else sorted(p.stem for p in weights.folder().glob("*.safetensors"))
+    names = [name] if name else sorted(p.stem for p in weights.store_folder().glob("*.safetensors"))
     report, failures = [], []
     for each in names:
         try:
@@ -114,9 +115,9 @@ def path(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Set; without it, the folder of all.")] = "",
 ) -> None:
     """Print where the weight sets, or one of them, lie."""
-    from nst_core.weights import folder, locate
+    from nst_core.weights import resolve_path, store_folder
 
-    console.out(str(locate(name) if name else folder()))
+    console.out(str(resolve_path(name) if name else store_folder()))
 
 
 def _architectures() -> dict[str, Architecture]:
@@ -141,7 +142,7 @@ def _described(weight_set: WeightSet) -> dict[str, object]:
         "architecture": weight_set.architecture,
         "path": str(weight_set.path),
         "sha256": weight_set.sha256,
-        "input": str(weight_set.input),
+        "preprocessing": str(weight_set.preprocessing),
         "source": weight_set.source,
         "license": weight_set.license,
         "layer_rms": weight_set.layer_rms,

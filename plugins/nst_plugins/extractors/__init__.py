@@ -1,1 +1,1 @@
-"""Built-in extractors, one a file."""
+"""Built-in extractors: the VGG networks, torchvision's classification networks, and ``auto``."""

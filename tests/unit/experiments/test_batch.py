@@ -268,7 +268,7 @@ def test_metrics_are_the_relative_distances(registry, tmp_path):
     found = evaluate_image(
         image, extractor, session=session, content=content, style=style, style_size=40, layers=["a", "c"]
     )
-    network = registry.create("extractor", extractor).network(["a", "c"])
+    network = registry.create("extractor", extractor).build(["a", "c"])
     features = [dict(zip("ac", network(x), strict=True)) for x in (image, content, style)]
     for layer in "ac":
         f, c, s = (x[layer][0].flatten(1) for x in features)

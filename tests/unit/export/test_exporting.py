@@ -32,7 +32,7 @@ def test_a_torchscript_file_is_the_network_in_any_size_and_batch(tmp_path, extra
     module, metadata = read(done.path)
     assert [layer["name"] for layer in metadata["layers"]] == layers
     assert not any(p.requires_grad for p in module.parameters())
-    live = extractor.network(layers).to(next(module.parameters()).dtype).to(memory_format=torch.channels_last)
+    live = extractor.build(layers).to(next(module.parameters()).dtype).to(memory_format=torch.channels_last)
     for size in ((1, 3, 8, 8), (2, 3, 31, 17), (5, 3, 64, 9)):
         image = torch.rand(size, generator=torch.Generator().manual_seed(size[0]), requires_grad=True)
         found, true = module(image), live(image)
@@ -82,7 +82,7 @@ def test_a_pt2_file_takes_any_batch_and_size(tmp_path, extractor):
     extra = {"nst.json": ""}
     network = torch.export.load(done.path, extra_files=extra).module()
     metadata = json.loads(extra["nst.json"])
-    live = extractor.network([layer["name"] for layer in metadata["layers"]])
+    live = extractor.build([layer["name"] for layer in metadata["layers"]])
     least = metadata["smallest"]
     for size in ((1, 3, least, least), (3, 3, least + 9, least + 20)):
         image = torch.rand(size, generator=torch.Generator().manual_seed(1))

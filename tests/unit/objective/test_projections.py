@@ -13,7 +13,7 @@ from nst_core import Session, make_job
 from nst_core.objective.networks import network_for
 from nst_core.ops import ConvStack, Head, ReferenceStack, accelerated, conv_stack, gram_reference, gram_through, native
 from nst_core.runtime.cache import Cache
-from nst_plugins.extractors.vgg19_lite import Vgg19Lite
+from nst_plugins.extractors.vgg import Vgg19Lite
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.mean_std_style import MeanStdStyle
 from tests.compiled_forms import check_compiled_forms
@@ -128,8 +128,8 @@ def test_a_stack_may_have_heads_for_some_taps_only():
 def test_a_network_gives_its_heads_away_once():
     layers = ("conv1_1", "conv2_1", "conv3_1")
     image = random(1, 3, 16, 20, dtype=torch.float32).sigmoid()
-    whole = Vgg19Lite().network(layers)(image)
-    network = Vgg19Lite().network(layers)
+    whole = Vgg19Lite().build(layers)(image)
+    network = Vgg19Lite().build(layers)
     heads = network.take_heads(("conv3_1", "conv1_1"))
     assert set(heads) == {"conv1_1", "conv3_1"}
     assert network.take_heads(layers).keys() == {"conv2_1"}

@@ -24,7 +24,7 @@ from nst_core import (
 )
 from nst_core.ops import Head
 from nst_core.testing import ConformanceError, NotApplicable, conformance, run_checks
-from nst_plugins.extractors.vgg19 import Vgg19
+from nst_plugins.extractors.vgg import Vgg19
 from nst_plugins.initializers.image import ImageStart
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.mse_content import MseContent
@@ -191,6 +191,15 @@ class WrongGeometry(TinyExtractor):
         return {**LAYERS, "b": Tap(6, 3, 8), "c": Tap(8, 4, 10)}
 
 
+class Unwritable(TinyExtractor):
+    def taps(self):
+        return {**LAYERS, "d,e": Tap(8, 4, 18)}
+
+
+class AbsentPreset(TinyExtractor):
+    style_layers = ("a", "d")
+
+
 class Unordered(TinyExtractor):
     def network(self, layers):
         return super().network(sorted(layers))
@@ -225,6 +234,8 @@ class Training(TinyExtractor):
         (InPlace, {"keeps-points-as-they-were"}),
         (Uphill, {"decreases-a-quadratic", "decreases-rosenbrock"}),
         (WrongGeometry, {"gives-the-layers-in-order", "sees-what-it-declares"}),
+        (Unwritable, {"names-its-layers"}),
+        (AbsentPreset, {"names-its-layers"}),
         (Unordered, {"gives-the-layers-in-order"}),
         (Training, {"is-frozen"}),
     ],

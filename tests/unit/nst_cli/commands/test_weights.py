@@ -20,7 +20,7 @@ def vgg19(nst):
     architecture = default_registry().get("extractor", "vgg19").cls.architecture
     generator = torch.Generator().manual_seed(0)
     tensors = {k: torch.randn(s, generator=generator) * 0.03 for k, s in architecture.shapes.items()}
-    rms = json.dumps(dict.fromkeys(architecture.layers, 1.5))
+    rms = json.dumps(dict.fromkeys(architecture.calibrated_layers, 1.5))
     metadata = {"architecture": "vgg19", "input": str(TORCHVISION), "layer_rms": rms, "source": "dice"}
     path = Path("dice.safetensors")
     save_file(tensors, path, metadata)
@@ -60,6 +60,12 @@ def test_verify_reports_every_damaged_set(nst, vgg19):
     assert [(r["name"], r["ok"]) for r in report] == [("a", False), ("b", False), ("c", True)]
 
 
+def test_a_preprocessing_that_the_file_contradicts_is_refused(nst, vgg19):
+    done = nst("weights", "import", str(vgg19), "--preprocessing", "caffe")
+    assert done.code == 2
+    assert "omit --preprocessing caffe" in done.err
+
+
 def test_a_run_takes_weights_from_the_store_or_a_file(nst, vgg19):
     options = ("photo.jpg", "painting.png", "--steps", "2", "--size", "32", "--json", "--precision", "fp32")
     nst("weights", "import", str(vgg19))
@@ -95,7 +101,7 @@ def no_network(monkeypatch):
     monkeypatch.setattr("torch.hub.urlopen", unreachable)
 
 
-def test_vgg19_without_weights_and_network_says_the_ways_out(nst, no_network):
+def test_vgg19_without_weights_and_network_says_how_to_obtain_them(nst, no_network):
     done = nst("run", "photo.jpg", "painting.png", "--size", "32", "-o", "o.png", "--extractor", "vgg19")
     assert (done.code, done.out) == (2, "")
     assert "no route to host" in done.err

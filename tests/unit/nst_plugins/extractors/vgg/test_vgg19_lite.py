@@ -1,4 +1,4 @@
-"""The embedded extractor: its file, its layers, and who chooses it."""
+"""The embedded extractor: its file, its layers, its losses."""
 
 import re
 from pathlib import Path
@@ -6,16 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from nst_core import Extractor, UnknownNameError, WeightsError, load_image, ops
+from nst_core import Extractor, WeightsError, load_image, ops
 from nst_core.export import export_extractor
-from nst_core.plugins.discovery import default_registry
 from nst_core.weights import find
-from nst_plugins.extractors.auto import Auto
-from nst_plugins.extractors.vgg19 import Vgg19
-from nst_plugins.extractors.vgg19_lite import WIDTHS, Vgg19Lite, embedded_weights
+from nst_plugins.extractors.vgg import Vgg19, Vgg19Lite
+from nst_plugins.extractors.vgg.layers import VGG19_LITE_WIDTHS
+from nst_plugins.extractors.vgg.vgg19_lite import embedded_weights
 from nst_plugins.losses.gram_style import GramStyle
 
-CARD = Path(__file__).parents[4] / "docs" / "vgg19-lite.md"
+CARD = Path(__file__).parents[5] / "docs" / "vgg19-lite.md"
 
 
 @pytest.fixture
@@ -36,35 +35,28 @@ def test_a_changed_file_is_refused(tmp_path):
     changed = tmp_path / "changed.safetensors"
     changed.write_bytes(data)
     with pytest.raises(WeightsError, match="altered or damaged"):
-        Vgg19Lite(str(changed)).network(["conv1_1"])
+        Vgg19Lite(str(changed)).build(["conv1_1"])
 
 
 def test_it_has_the_layers_of_vgg19_and_their_nominal_channels(image):
     lite = Vgg19Lite()
     assert lite.taps() == Vgg19().taps()
-    maps = lite.network(list(lite.taps()))(image)
+    maps = lite.build(list(lite.taps()))(image)
     for (name, tap), found in zip(lite.taps().items(), maps, strict=True):
-        assert found.shape == (1, WIDTHS[int(name[4]) - 1], 40 // tap.stride, 56 // tap.stride), name
+        assert found.shape == (1, VGG19_LITE_WIDTHS[int(name[4]) - 1], 40 // tap.stride, 56 // tap.stride), name
         assert not found.requires_grad
-
-
-def test_unknown_layers_and_none():
-    with pytest.raises(UnknownNameError, match="did you mean 'conv1_2'"):
-        Vgg19Lite().network(["conv1_22"])
-    with pytest.raises(ValueError, match="at least one layer"):
-        Vgg19Lite().network([])
 
 
 def test_features_come_in_the_order_asked_for_and_do_not_depend_on_the_others(image):
     lite = Vgg19Lite()
-    deep, shallow = lite.network(["relu3_1", "conv1_2"])(image)
-    (alone,) = lite.network(["conv1_2"])(image)
+    deep, shallow = lite.build(["relu3_1", "conv1_2"])(image)
+    (alone,) = lite.build(["conv1_2"])(image)
     assert deep.shape[2:] == (10, 14)
     torch.testing.assert_close(shallow, alone)
 
 
 def test_the_kernels_give_the_same_features_and_gradients(image):
-    network = Vgg19Lite().network(Vgg19Lite.style_layers)
+    network = Vgg19Lite().build(Vgg19Lite.style_layers)
     results = []
     for module in (network, ops.accelerated(network)):
         x = image.clone().requires_grad_()
@@ -76,34 +68,11 @@ def test_the_kernels_give_the_same_features_and_gradients(image):
     torch.testing.assert_close(results[1][1], results[0][1], rtol=1e-2, atol=1e-3 * float(results[0][1].abs().max()))
 
 
-def test_auto_takes_vgg19_where_its_weights_are(random_vgg19):
-    assert Auto().pinned().name == "vgg19-lite"
-    assert "nst weights fetch vgg19" in Auto().remark()
-    named = Auto(str(random_vgg19))
-    assert (named.pinned().name, named.remark()) == ("vgg19", "")
-    assert named.pinned().params == {"weights": str(random_vgg19)}
-    lite = Auto(str(embedded_weights()))
-    assert (lite.pinned().name, lite.remark()) == ("vgg19-lite", "")
-
-
-def test_auto_downloads_nothing(monkeypatch, image):
-    monkeypatch.setattr("torch.hub.urlopen", lambda *_, **__: pytest.fail("tried to download"))
-    auto = Auto()
-    auto.network(["conv1_2"])(image)
-    assert auto.fingerprint() == Vgg19Lite().fingerprint()
-
-
 def test_weights_of_one_network_are_refused_by_the_other(random_vgg19):
     with pytest.raises(WeightsError, match="holds weights of vgg19, but vgg19-lite is needed"):
-        Vgg19Lite(str(random_vgg19)).network(["conv1_1"])
+        Vgg19Lite(str(random_vgg19)).build(["conv1_1"])
     with pytest.raises(WeightsError, match="holds weights of vgg19-lite"):
         find(str(embedded_weights()), Vgg19.architecture)
-
-
-def test_it_is_registered():
-    registry = default_registry()
-    for name, cls in (("auto", Auto), ("vgg19-lite", Vgg19Lite)):
-        assert registry.get("extractor", name).cls is cls
 
 
 def test_it_can_be_exported_for_cpp(tmp_path):
@@ -114,7 +83,7 @@ def test_it_can_be_exported_for_cpp(tmp_path):
 
 def test_its_style_loss_is_near_that_of_vgg19(real_weights, real_images):
     def losses(extractor: Extractor) -> list[float]:
-        network = ops.accelerated(extractor.network(extractor.style_layers))
+        network = ops.accelerated(extractor.build(extractor.style_layers))
         loss = GramStyle("relative")
         with torch.no_grad():
             photo, painting = (

@@ -1,4 +1,4 @@
-"""The built-in extractor: names, geometry, scale, precision, and what can be made of its network."""
+"""VGG-19: names, geometry, scale, precision, TorchScript and export."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 from nst_core import UnknownNameError, load_image, tap_rms
 from nst_core.weights import TORCHVISION, find, import_file
-from nst_plugins.extractors.vgg19 import Vgg19
+from nst_plugins.extractors.vgg import Vgg16, Vgg19
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def reference():
 def weights(reference, tmp_path_factory):
     """Those weights as a set whose layers have RMS 2, 3, 4, …"""
     path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    rms = {layer: 2.0 + i for i, layer in enumerate(Vgg19.architecture.layers)}
+    rms = {layer: 2.0 + i for i, layer in enumerate(Vgg19.architecture.calibrated_layers)}
     text = str(rms).replace("'", '"')
     save_file(
         {f"features.{k}": v.contiguous() for k, v in reference.state_dict().items()},
@@ -77,7 +77,7 @@ def test_every_layer_is_torchvisions_divided_by_its_rms(reference, weights, imag
     path, rms = weights
     extractor = Vgg19(str(path))
     layers = list(extractor.taps())
-    found = dict(zip(layers, extractor.network(layers)(image), strict=True))
+    found = dict(zip(layers, extractor.build(layers)(image), strict=True))
     expected = torchvision_layers(reference, image)
     assert layers == list(expected)
     assert len(layers) == 37
@@ -88,18 +88,22 @@ def test_every_layer_is_torchvisions_divided_by_its_rms(reference, weights, imag
 
 def test_layers_come_in_the_order_asked_for_and_the_rest_is_cut_off(weights, image):
     extractor = Vgg19(str(weights[0]))
-    network = extractor.network(["conv3_1", "relu1_2", "conv1_1"])
+    network = extractor.build(["conv3_1", "relu1_2", "conv1_1"])
     assert [f.shape[1:] for f in network(image)] == [(256, 9, 12), (64, 37, 50), (64, 37, 50)]
     assert sum(isinstance(m, nn.Conv2d) for m in network.modules()) == 5
     assert not any(p.requires_grad for p in network.parameters())
     assert not network.training
-    with pytest.raises(UnknownNameError, match="conv3_4"):
-        extractor.network(["conv3_5"])
+
+
+def test_unknown_pooling_is_refused():
+    for extractor in (Vgg16, Vgg19):
+        with pytest.raises(UnknownNameError, match="unknown pooling 'mean'"):
+            extractor(pooling="mean")
 
 
 def test_average_pooling(reference, weights, image):
     path, rms = weights
-    (found,) = Vgg19(str(path), pooling="average").network(["pool1"])(image)
+    (found,) = Vgg19(str(path), pooling="average").build(["pool1"])(image)
     expected = nn.functional.avg_pool2d(torchvision_layers(reference, image)["relu1_2"], 2)
     torch.testing.assert_close(found, expected / rms["conv1_2"], rtol=1e-4, atol=1e-5)
 
@@ -111,7 +115,7 @@ def test_stride_and_receptive_field_are_what_a_perturbation_shows(weights, layer
     tap = extractor.taps()[layer]
     side = 3 * tap.receptive_field // (2 * tap.stride) * 2 * tap.stride
     image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    network = extractor.network([layer]).double()
+    network = extractor.build([layer]).double()
     image.requires_grad_()
     (feature,) = network(image)
     middle = feature.shape[-1] // 2
@@ -127,8 +131,8 @@ def test_stride_and_receptive_field_are_what_a_perturbation_shows(weights, layer
 
 def test_bfloat16_is_close_and_normalises_in_float32(weights, image):
     extractor = Vgg19(str(weights[0]))
-    exact = extractor.network(["conv1_1", "conv3_4"])
-    coarse = extractor.network(["conv1_1", "conv3_4"]).to(torch.bfloat16)
+    exact = extractor.build(["conv1_1", "conv3_4"])
+    coarse = extractor.build(["conv1_1", "conv3_4"]).to(torch.bfloat16)
     assert coarse.normalize.mean.dtype == torch.float32
     for a, b in zip(exact(image), coarse(image), strict=True):
         assert b.dtype == torch.bfloat16
@@ -136,13 +140,13 @@ def test_bfloat16_is_close_and_normalises_in_float32(weights, image):
 
 
 def test_the_gradient_passes_gradcheck(weights):
-    network = Vgg19(str(weights[0])).network(["conv1_2", "relu2_1"]).double()
+    network = Vgg19(str(weights[0])).build(["conv1_2", "relu2_1"]).double()
     image = torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda x: tuple(network(x)), image.requires_grad_(), fast_mode=True)
 
 
 def test_the_network_can_be_scripted_and_exported(weights, image):
-    network = Vgg19(str(weights[0])).network(["conv3_1", "conv1_2"])
+    network = Vgg19(str(weights[0])).build(["conv3_1", "conv1_2"])
     expected = network(image)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TorchScript is deprecated, and still the only way into C++ with gradients
@@ -159,9 +163,9 @@ def test_the_network_can_be_scripted_and_exported(weights, image):
 def test_real_layers_have_unit_rms_over_photographs(real_weights, real_images):
     """The scale in the file was measured over other photographs; two of ours are near it."""
     extractor = Vgg19(str(real_weights))
-    layers = Vgg19.architecture.layers
+    layers = Vgg19.architecture.calibrated_layers
     pixels = [load_image(real_images / f"{n}.jpg", size=256).pixels for n in ("tubingen", "hoovertowernight")]
-    rms = tap_rms(extractor.network(layers), layers, pixels)
+    rms = tap_rms(extractor.build(layers), layers, pixels)
     assert all(0.6 < value < 1.6 for value in rms.values()), rms
 
 
@@ -169,15 +173,15 @@ def test_weights_without_a_scale_are_measured_and_give_the_same_features(real_we
     """Every layer multiplied by some number and the file silent about it: the taps stay what they were."""
     known = find(str(real_weights), Vgg19.architecture)
     tensors, before = known.tensors(), 1.0
-    for i in range(len(Vgg19.architecture.layers)):
+    for i in range(len(Vgg19.architecture.calibrated_layers)):
         factor = 50.0 if i % 2 else 7.0
         key = [k for k in Vgg19.architecture.shapes if k.endswith("weight")][i]
         tensors[key] *= factor / before
         tensors[key.replace("weight", "bias")] *= factor
         before = factor
-    save_file(tensors, tmp_path / "scaled.safetensors", {"architecture": "vgg19", "input": str(known.input)})
+    save_file(tensors, tmp_path / "scaled.safetensors", {"architecture": "vgg19", "input": str(known.preprocessing)})
     import_file(tmp_path / "scaled.safetensors", Vgg19.architecture)
     layers = ["conv1_2", "conv3_4", "conv5_4"]
-    exact, measured = (Vgg19(name).network(layers)(image) for name in (str(real_weights), "scaled"))
+    exact, measured = (Vgg19(name).build(layers)(image) for name in (str(real_weights), "scaled"))
     for a, b in zip(exact, measured, strict=True):
         assert (a - b).norm() / a.norm() < 0.01

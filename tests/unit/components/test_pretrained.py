@@ -1,0 +1,207 @@
+"""The base of extractors with weights, as a third party uses it."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from tiny import plugin, tiny_registry
+from torch import nn
+from toy_weights import tensors, with_official
+
+import nst_core as nst
+from nst_core import Component, PretrainedExtractor, Tap, UnknownNameError, WeightsError
+from nst_core.testing import conformance, run_checks
+from nst_core.weights import TORCHVISION, Architecture, WeightSet, architectures, fetch, import_file, read_weight_set
+
+EDGES = Architecture(
+    name="edges",
+    key_naming="weight (8, 3, 3, 3)",
+    shapes={"weight": (8, 3, 3, 3)},
+    input_weight="weight",
+)
+
+
+class EdgesNetwork(nn.Module):
+    def __init__(self, weight: torch.Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.eval()
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        return [nn.functional.conv2d(image.to(self.weight.dtype), self.weight, padding=1)]
+
+
+class Edges(PretrainedExtractor):
+    """One convolution."""
+
+    content_layers = style_layers = ("edges",)
+    architecture = EDGES
+
+    def taps(self):
+        return {"edges": Tap(8, 1, 3)}
+
+    def network(self, layers):
+        return EdgesNetwork(self.weight_set.tensors()["weight"])
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A file with weights that another program wrote."""
+    path = tmp_path / "mine.safetensors"
+    tensor = torch.randn(EDGES.shapes["weight"], generator=torch.Generator().manual_seed(0))
+    save_file({"weight": tensor}, path)
+    return path
+
+
+@pytest.fixture
+def weight_set(weights) -> WeightSet:
+    """Those weights in the store."""
+    return import_file(weights, EDGES)
+
+
+def test_the_weights_parameter_and_the_fingerprint_come_with_the_base(weight_set):
+    registry = tiny_registry(("mine", plugin(extractors={"edges": Edges})))
+    (parameter,) = registry.get("extractor", "edges").parameters
+    assert (parameter.name, parameter.type, parameter.default) == ("weights", str, "")
+    for name in ("", "mine", str(weight_set.path)):
+        extractor = registry.create("extractor", Component("edges", {"weights": name}))
+        assert extractor.fingerprint() == extractor.weight_set.sha256 == weight_set.sha256
+
+
+def test_it_conforms(weight_set):
+    outcomes = list(run_checks(conformance(Edges, weights="mine")))
+    assert {str(o.check): o.detail for o in outcomes if o.verdict == "failed"} == {}
+
+
+def test_a_result_records_the_weights(weight_set):
+    registry = tiny_registry(("mine", plugin(extractors={"edges": Edges})))
+    images = [torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(i)) for i in (0, 1)]
+    result = nst.stylize(*images, extractor="edges", registry=registry, device="cpu", steps=2, precision="fp32")
+    assert result.job.weights_sha256 == weight_set.sha256
+
+
+def test_an_exported_file_states_the_source_of_the_weights(weight_set, tmp_path):
+    exported = nst.export_extractor("edges", Edges(), tmp_path / "edges.ts")
+    assert exported.metadata["weights"]["source"] == weight_set.source
+    assert exported.metadata["weights"]["sha256"] == weight_set.sha256
+
+
+def test_nothing_is_searched_for_before_it_is_needed(monkeypatch):
+    monkeypatch.setattr(Edges, "find_weights", lambda _: pytest.fail("searched for weights"))
+    extractor = Edges("no such weights")
+    assert list(extractor.taps()) == ["edges"]
+    with pytest.raises(UnknownNameError, match="unknown layer"):
+        extractor.build(["corners"])
+
+
+def test_missing_weights_are_explained_and_searched_for_again(weights):
+    extractor = Edges()
+    with pytest.raises(WeightsError, match=r"(?s)no weights of edges.*nst weights import FILE"):
+        extractor.build(["edges"])
+    with pytest.raises(UnknownNameError, match="unknown weight set 'theirs'"):
+        Edges("theirs").fingerprint()
+    import_file(weights, EDGES)
+    assert extractor.build(["edges"])(torch.rand(1, 3, 4, 4))[0].shape == (1, 8, 4, 4)
+
+
+def test_weights_may_come_with_a_package(weights):
+    described = weights.with_name("embedded.safetensors")
+    content = {"weight": torch.ones(EDGES.shapes["weight"])}
+    save_file(content, described, {"architecture": "edges", "input": str(TORCHVISION), "layer_rms": "{}"})
+
+    class Embedded(Edges):
+        def find_weights(self):
+            return super().find_weights() if self.weights else read_weight_set(described, EDGES)
+
+    assert Embedded().weight_set.path == described
+
+
+def test_an_architecture_may_depend_on_a_parameter(weight_set):
+    class Chosen(Edges):
+        def __init__(self, model: str = "edges", weights: str = "") -> None:
+            super().__init__(weights)
+            self.model = model
+
+        @property
+        def architecture(self):
+            return EDGES
+
+    assert Chosen().fingerprint() == weight_set.sha256
+    assert architectures([Chosen, Edges]) == {"edges": EDGES}
+
+
+def test_an_extractor_must_state_its_architecture():
+    class Nameless(PretrainedExtractor):
+        def taps(self):
+            return {}
+
+        def network(self, layers):
+            return nn.Identity()
+
+    registry = tiny_registry(("mine", plugin(extractors={"nameless": Nameless})))
+    (failure,) = registry.failures
+    assert "does not implement architecture" in failure.error
+    with pytest.raises(TypeError):
+        Nameless()
+
+
+def test_threads_find_the_weights_once(weight_set, monkeypatch):
+    """Sixteen threads ask at once; the search takes long enough for all of them to arrive during it."""
+    searches = []
+
+    def slow(self):
+        searches.append(threading.get_ident())
+        time.sleep(0.05)
+        return weight_set
+
+    monkeypatch.setattr(Edges, "find_weights", slow)
+    extractor, barrier = Edges(), threading.Barrier(16)
+
+    def ask(_):
+        barrier.wait()
+        return extractor.weight_set
+
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(ask, range(16)))
+    assert len(searches) == 1
+    assert all(weights is weight_set for weights in found)
+
+
+def test_two_extractors_do_not_download_the_same_weights_at_once(tmp_path, monkeypatch):
+    """They may belong to two sessions; the second uses what the first has put into the store."""
+    official = tmp_path / "toy.pth"
+    torch.save(tensors(), official)
+    toy = with_official(official)
+    downloads, original = [], torch.hub.download_url_to_file
+
+    def slow(*arguments, **options):
+        downloads.append(arguments)
+        time.sleep(0.05)
+        original(*arguments, **options)
+
+    monkeypatch.setattr("torch.hub.download_url_to_file", slow)
+
+    class Toy(Edges):
+        architecture = toy
+
+    barrier = threading.Barrier(2)
+
+    def ask(extractor):
+        barrier.wait()
+        return extractor.fingerprint()
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(ask, (Toy(), Toy()))
+    assert first == second == fetch(toy).sha256
+    assert len(downloads) == 1
+
+
+def test_an_extractor_can_be_sent_to_another_process(weight_set):
+    extractor = Edges()
+    assert extractor.fingerprint() == pickle.loads(pickle.dumps(extractor)).fingerprint()  # noqa: S301
