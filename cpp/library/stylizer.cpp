@@ -9,7 +9,7 @@
 #include <limits>
 #include <optional>
 
-#include "image_check.h"
+#include "library/image_check.h"
 #include "nst/errors.h"
 #include "nst/lbfgs.h"
 
@@ -26,8 +26,8 @@ struct Best {
 };
 
 std::vector<double> numbers(const at::Tensor& losses) {
-  const auto wide = losses.to(at::kCPU, at::kDouble).contiguous();
-  return {wide.const_data_ptr<double>(), wide.const_data_ptr<double>() + wide.numel()};
+  const auto values = losses.to(at::kCPU, at::kDouble).contiguous();
+  return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
 }
 
 // Make the first gradient one in the mean, so that optimizers need not know the magnitude of α and β.
@@ -63,7 +63,7 @@ Stylizer::Evaluation Stylizer::evaluate(const at::Tensor& variable) const {
 }
 
 Result Stylizer::run(const at::Tensor& initial, const Observer& observer) const {
-  check_image("initial image", initial);
+  detail::check_image("initial image", initial);
   const auto began = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); };
   auto& optimizer = *options_.optimizer;

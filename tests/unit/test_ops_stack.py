@@ -274,5 +274,5 @@ def test_heads_map_the_taps_and_nothing_that_follows(dtype, limits):
         close(found.detach(), expected.detach().double(), limits[0])
     close(gradient, wanted.double(), limits[1])
     wrong = (torch.zeros(8, 16, 1, 1, dtype=dtype), torch.zeros(8, dtype=dtype))
-    with pytest.raises(RuntimeError, match="head 1 reads 16 channels, but tap 1 has 64"):
+    with pytest.raises(RuntimeError, match="projection 1 reads 16 channels, but tap 1 has 64"):
         conv_stack(replace(headed, heads=(heads[0], wrong)))

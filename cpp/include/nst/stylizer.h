@@ -10,6 +10,7 @@
 
 #include "nst/objective.h"
 #include "nst/optimizer.h"
+#include "nst/visibility.h"
 
 namespace nst {
 
@@ -50,7 +51,7 @@ struct Result {
 ///
 /// The image is the variable clamped to [0, 1], with the gradient passed straight through. After a value that is not
 /// finite the loop goes back to the best image with shorter steps, at most four times.
-class Stylizer {
+class NST_API Stylizer {
  public:
   /// content, style: (1, 3, H, W), RGB in [0, 1], float32.
   ///
