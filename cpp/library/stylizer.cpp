@@ -41,6 +41,18 @@ at::Tensor image_of(const at::Tensor& variable) { return variable.detach().clamp
 
 }  // namespace
 
+const char* to_string(Stopped stopped) {
+  switch (stopped) {
+    case Stopped::finished:
+      return "finished";
+    case Stopped::converged:
+      return "converged";
+    case Stopped::cancelled:
+      return "cancelled";
+  }
+  return "";
+}
+
 struct Stylizer::Evaluation {
   double total;
   at::Tensor losses, gradient, image;
@@ -73,6 +85,11 @@ Result Stylizer::run(const at::Tensor& initial, const Observer& observer) const 
   double scale = 0.0, damping = 1.0;
   int rollbacks = 0;
   auto stopped = Stopped::finished;
+  // However this run ends, a wish to cancel it is not one to cancel the next.
+  const struct Reset {
+    std::atomic<bool>& flag;
+    ~Reset() { flag = false; }
+  } reset{cancelled_};
   const at::NoGradGuard no_graph;
   optimizer.start(variable);
   while (true) {
@@ -84,15 +101,20 @@ Result Stylizer::run(const at::Tensor& initial, const Observer& observer) const 
     const auto number = static_cast<int64_t>(history.size());
     if (observer) {
       const bool first_rollback = !finite && rollbacks == 1;
-      const Step step{number, options_.steps, now.total,
-                      best ? best->total : std::numeric_limits<double>::quiet_NaN(), numbers(now.losses), seconds(),
-                      now.image,
-                      first_rollback ? "the objective is not finite; going back to the best image, with shorter steps"
-                                     : ""};
-      if (!observer(step)) {
-        stopped = Stopped::cancelled;
-        break;
-      }
+      const Step step{
+          number,
+          options_.steps,
+          now.total,
+          best ? best->total : std::numeric_limits<double>::quiet_NaN(),
+          numbers(now.losses),
+          seconds(),
+          now.image,
+          first_rollback ? "the objective is not finite; going back to the best image, with shorter steps" : ""};
+      if (!observer(step)) cancel();
+    }
+    if (cancelled_) {
+      stopped = Stopped::cancelled;
+      break;
     }
     if (number == options_.steps) break;
     if (finite) {

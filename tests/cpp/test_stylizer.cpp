@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
+#include <string>
+#include <thread>
 
 #include "testing.h"
 
@@ -103,6 +106,40 @@ TEST_CASE("every step is shown, and one can end the run with the best image so f
   CHECK(result.total < steps[0].total);
 }
 
+TEST_CASE("another thread can cancel a run, which ends with the best image so far") {
+  const Small small;
+  nst::StylizerOptions options;
+  options.steps = 1000000;
+  const nst::Stylizer stylizer(small.extractor, small.table.at("content"), small.table.at("style"), options);
+  std::promise<void> third;
+  std::thread canceller([&] {
+    third.get_future().wait();
+    stylizer.cancel();
+  });
+  const auto result = stylizer.run([&](const nst::Step& step) {
+    if (step.number == 3) third.set_value();
+    return true;
+  });
+  canceller.join();
+  CHECK(nst::to_string(result.stopped) == std::string("cancelled"));
+  CHECK(result.history.size() >= 3);
+  CHECK(result.total == *std::min_element(result.history.begin(), result.history.end()));
+}
+
+TEST_CASE("a run that is cancelled before it begins makes one evaluation, and the next one all") {
+  const Small small;
+  nst::StylizerOptions options;
+  options.steps = 3;
+  const nst::Stylizer stylizer(small.extractor, small.table.at("content"), small.table.at("style"), options);
+  stylizer.cancel();
+  const auto first = stylizer.run();
+  CHECK(nst::to_string(first.stopped) == std::string("cancelled"));
+  CHECK(first.history.size() == 1);
+  const auto second = stylizer.run();
+  CHECK(nst::to_string(second.stopped) == std::string("finished"));
+  CHECK(second.history.size() == 3);
+}
+
 TEST_CASE("labels and weights say what the total is made of") {
   const Small small;
   nst::StylizerOptions options;
@@ -151,7 +188,7 @@ TEST_CASE("a perfect image converges") {
   options.losses.style_weight = 0;
   options.optimizer = std::make_shared<nst::Lbfgs>(nst::LbfgsOptions{.tolerance = 1e-6});
   const auto result = small.run(options);
-  CHECK((result.stopped == nst::Stopped::converged));
+  CHECK(nst::to_string(result.stopped) == std::string("converged"));
   CHECK(result.total == 0.0);
 }
 
