@@ -7,6 +7,7 @@ hand and goes without them where not, 1 insists, 0 never tries.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import sysconfig
@@ -15,6 +16,8 @@ from typing import Any
 
 from setuptools import find_packages, setup
 
+# The folders of cpp/ that the module is made of.
+MODULE = ("kernels", "core", "ops", "layers", "python")
 CHOICES = ("auto", "1", "0")
 SETTING = os.environ.get("NST_BUILD_CPP", "auto")
 if SETTING not in CHOICES:
@@ -55,16 +58,19 @@ def native() -> dict[str, Any]:
                 without(f"compiling failed ({type(error).__name__}: {error})")
                 self.extensions = []
 
-    flags = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-Wall", "-Wno-maybe-uninitialized"]
-    if sys.platform == "linux":
-        flags.append("-fopenmp")  # without it at::parallel_for runs in one thread
     root = Path("cpp")
+    build = json.loads((root / "build.json").read_text(encoding="utf-8"))  # CMake reads it too
     extension = CppExtension(
         "nst_core._C",
-        sources=[str(path) for folder in ("src", "python") for path in sorted((root / folder).glob("*.cpp"))],
-        include_dirs=[str((root / "include").resolve()), str((root / "src").resolve())],
-        depends=[str(path) for kind in ("include/nst/*.h", "src/*.h", "src/*.inc") for path in sorted(root.glob(kind))],
-        extra_compile_args=flags,
+        sources=[str(root / folder / name) for folder in MODULE for name in build["sources"][folder]],
+        include_dirs=[str(root.resolve()), str((root / "include").resolve())],
+        depends=[str(path) for kind in ("**/*.h", "**/*.inc", "build.json") for path in sorted(root.glob(kind))],
+        extra_compile_args=[
+            *build["optimized"],
+            *build["flags"],
+            *(build["linux"] if sys.platform == "linux" else []),  # OpenMP, for at::parallel_for
+            "-DNST_API=",  # the module exports nothing of the C++ library's API
+        ],
     )
     print(f"compiling the native kernels for torch {torch.__version__}", file=sys.stderr, flush=True)
     return {"ext_modules": [extension], "cmdclass": {"build_ext": Build}}

@@ -17,7 +17,7 @@ from nst_core.job.schema import Component
 from nst_core.ops import ConvStack, ReferenceStack, conv_stack, gram, gram_reference, native
 from nst_core.plugins.discovery import default_registry
 from nst_core.runtime.device import choose_device, choose_dtype, native_bfloat16
-from nst_core.weights import home, scan_store
+from nst_core.weights import home, scan_store, store_folder
 
 __all__ = ["checks", "diagnose", "machine"]
 

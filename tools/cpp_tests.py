@@ -1,7 +1,7 @@
 """Build the C++ library from nothing and run its tests.
 
     python tools/cpp_tests.py             the library, nst_embed, the installed package
-    python tools/cpp_tests.py --sanitize  the library's tests under AddressSanitizer
+    python tools/cpp_tests.py --sanitize  the library's tests under AddressSanitizer, of runs the first 30 evaluations
 
 To be run with the Python that has nst. Needs cmake, ninja, and of Debian: doctest-dev, nlohmann-json3-dev, libpng-dev,
 libturbojpeg0-dev. NST_TEST_WEIGHTS and NST_TEST_IMAGES add the tests with the real network.

@@ -96,6 +96,12 @@ def processes() -> list[str]:
     return ["--numprocesses", str(count), "--dist", "worksteal"]
 
 
+def cpp_format() -> None:
+    """Hold the C++ code to .clang-format."""
+    files = [path for folder in ("cpp", "tests/cpp") for path in sorted((ROOT / folder).rglob("*.*"))]
+    call(BIN / "clang-format", "--dry-run", "--Werror", *(f for f in files if f.suffix in (".cpp", ".h", ".inc")))
+
+
 def cpp_tests() -> None:
     """Have what the C++ library's tests need, and run them from a clean build."""
     packages = [package for header, package in HEADERS.items() if not Path("/usr/include", header).exists()]
@@ -129,6 +135,7 @@ def main() -> None:
         python("-m", "ruff", "check", ".")
         python("-m", "ruff", "format", "--check", ".")
         python("-m", "mypy")
+        cpp_format()
         if system("chromium", "chromium", "the test that opens a report in a browser is SKIPPED without it"):
             os.environ["NST_TEST_CHROMIUM"] = "1"  # from here on a skip would be a defect
         if platform.machine() == "x86_64":

@@ -105,7 +105,7 @@ int stylize(const Arguments& arguments) {
 
   const auto evaluations = static_cast<double>(result.history.size());
   std::fprintf(stderr, "\n%s%.3f s per evaluation, loss %.4g to %.4g\n",
-               result.stopped == nst::Stopped::cancelled ? "interrupted; this is the best image so far. " : "",
+               result.stopped == nst::Stopped::cancelled ? "cancelled; this is the best image so far. " : "",
                result.seconds / evaluations, result.history.front(), result.total);
   std::printf("%s\n", files[3].c_str());
   return result.stopped == nst::Stopped::cancelled ? 130 : 0;

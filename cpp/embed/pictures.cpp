@@ -62,7 +62,8 @@ at::Tensor read_picture(const std::string& path) {
 
 void check_output(const std::string& path) {
   const std::filesystem::path file(path), folder = file.parent_path();
-  if (file.extension() != ".png") throw std::runtime_error("the output is written as PNG; name a file that ends in .png");
+  if (file.extension() != ".png")
+    throw std::runtime_error("the output is written as PNG; name a file that ends in .png");
   if (!folder.empty() && !std::filesystem::is_directory(folder))
     throw std::runtime_error("the folder '" + folder.string() + "' does not exist; make it first");
 }

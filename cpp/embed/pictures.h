@@ -8,9 +8,11 @@
 
 #include <string>
 
-/// Read a PNG or JPEG file, by its first bytes. Transparency is composited over white. Unlike in Python, EXIF rotation and
-/// colour profiles are not applied.
-/// Returns (1, 3, H, W), RGB in [0, 1]. Throws std::runtime_error: missing, damaged or of another kind.
+/// Read a PNG or JPEG file, by its first bytes. Transparency is composited over white. Unlike in Python, EXIF rotation
+/// and colour profiles are not applied.
+///
+/// Returns (1, 3, H, W), RGB in [0, 1].
+/// Throws std::runtime_error: missing, damaged or of another kind.
 at::Tensor read_picture(const std::string& path);
 
 /// Check, before any work, that write_png() could write there. Throws std::runtime_error: no PNG, or no such folder.

@@ -7,15 +7,17 @@
 #include <fstream>
 #include <system_error>
 
+#include "layers/conv_stack.h"
+#include "library/description.h"
 #include "nst/errors.h"
 
 namespace nst {
 
 struct Extractor::Loaded {
-  Metadata metadata;
+  detail::Description description;
   at::Device device;
   torch::jit::Module module;
-  std::shared_ptr<const ConvStack> stack;  // null: run the module
+  std::shared_ptr<const detail::ConvStack> stack;  // null: run the module
 };
 
 namespace {
@@ -27,26 +29,29 @@ std::string reason(const std::exception& error) {
   return known ? text.substr(0, std::min(text.find('\n'), text.find(". "))) : text;
 }
 
-std::shared_ptr<const ConvStack> make_stack(const torch::jit::Module& module, const StackDescription& description) {
+std::shared_ptr<const detail::ConvStack> make_stack(const torch::jit::Module& module,
+                                                    const detail::StackDescription& description) {
   std::map<std::string, at::Tensor> tensors;
   for (const auto& attribute : module.named_attributes())
     if (attribute.value.isTensor()) tensors[attribute.name] = attribute.value.toTensor();
   const auto named = [&](const std::vector<std::string>& names) {
     std::vector<at::Tensor> found;
     for (const auto& name : names) {
-      if (!tensors.count(name)) throw ExportError("its metadata names a parameter that it does not have, '" + name + "'");
+      if (!tensors.count(name))
+        throw ExportError("its metadata names a parameter that it does not have, '" + name + "'");
       found.push_back(tensors[name]);
     }
     return found;
   };
-  return std::make_shared<ConvStack>(StackParts{.kinds = description.kinds,
-                                                .weights = named(description.weights),
-                                                .biases = named(description.biases),
-                                                .taps = description.taps,
-                                                .head_weights = named(description.head_weights),
-                                                .head_biases = named(description.head_biases),
-                                                .mean = description.mean,
-                                                .std = description.std});
+  return std::make_shared<detail::ConvStack>(
+      detail::StackParts{.kinds = description.kinds,
+                         .weights = named(description.weights),
+                         .biases = named(description.biases),
+                         .taps = description.taps,
+                         .projection_weights = named(description.projection_weights),
+                         .projection_biases = named(description.projection_biases),
+                         .mean = description.mean,
+                         .std = description.std});
 }
 
 }  // namespace
@@ -59,7 +64,7 @@ Extractor Extractor::load(const std::filesystem::path& file, Execution execution
   if (std::filesystem::is_directory(file, code))
     throw FileError(name + " is a folder; name a file of nst export in it");
   if (!std::ifstream(file, std::ios::binary)) throw FileError(name + " cannot be read; do you have the permission?");
-  torch::jit::ExtraFilesMap extra{{Metadata::kName, ""}};
+  torch::jit::ExtraFilesMap extra{{detail::Description::kEntry, ""}};
   auto loaded = std::make_shared<Loaded>(Loaded{{}, device, {}, {}});
   try {
     loaded->module = torch::jit::load(file.string(), device, extra);
@@ -67,12 +72,13 @@ Extractor Extractor::load(const std::filesystem::path& file, Execution execution
     throw ExportError(name + " cannot be loaded as TorchScript; write it with nst export --format torchscript (" +
                       reason(error) + ")");
   }
-  if (extra[Metadata::kName].empty())
-    throw ExportError(name + " has no metadata (" + Metadata::kName + "), so it was not made by nst export");
+  if (extra[detail::Description::kEntry].empty())
+    throw ExportError(name + " has no metadata (" + detail::Description::kEntry +
+                      "), so it was not made by nst export");
   try {
-    loaded->metadata = parse_metadata(extra[Metadata::kName]);
+    loaded->description = detail::parse_description(extra[detail::Description::kEntry]);
     loaded->module.eval();
-    const auto& stack = loaded->metadata.stack;
+    const auto& stack = loaded->description.stack;
     if (stack && execution == Execution::automatic && device.is_cpu()) {
       loaded->stack = make_stack(loaded->module, *stack);
     }
@@ -82,9 +88,9 @@ Extractor Extractor::load(const std::filesystem::path& file, Execution execution
   return Extractor(std::move(loaded));
 }
 
-const Metadata& Extractor::metadata() const& { return loaded_->metadata; }
+const Metadata& Extractor::metadata() const& { return loaded_->description.metadata; }
 
-Metadata Extractor::metadata() && { return loaded_->metadata; }
+Metadata Extractor::metadata() && { return loaded_->description.metadata; }
 
 bool Extractor::native() const { return loaded_->stack != nullptr; }
 
@@ -100,12 +106,13 @@ std::vector<at::Tensor> Extractor::operator()(const at::Tensor& images) const {
     throw ImageError(c10::str("images are on ", images.device(), ", but the extractor is on ", device()));
   const auto least = metadata().smallest;
   if (images.size(2) < least || images.size(3) < least)
-    throw ImageError(c10::str("the image has ", images.size(3), "×", images.size(2), " pixels, but the extractor needs at ",
-                              "least ", least, "×", least, "; use a larger image, or export shallower layers"));
+    throw ImageError(c10::str("the image has ", images.size(3), "×", images.size(2),
+                              " pixels, but the extractor needs at ", "least ", least, "×", least,
+                              "; use a larger image, or export shallower layers"));
   if (!native()) return loaded_->module.forward({images}).toTensorVector();
-  const auto taps = ConvStack::apply(loaded_->stack, images);
+  const auto taps = detail::ConvStack::apply(loaded_->stack, images);
   std::vector<at::Tensor> found;
-  for (const auto tap : metadata().stack->order) found.push_back(taps[tap]);
+  for (const auto tap : loaded_->description.stack->order) found.push_back(taps[tap]);
   return found;
 }
 

@@ -7,7 +7,7 @@
 
 #include "nst/errors.h"
 
-namespace nst {
+namespace nst::detail {
 
 /// Throw ImageError unless an image, "content image" for instance, has the shape (1, 3, H, W).
 inline void check_image(const std::string& name, const at::Tensor& image) {
@@ -16,4 +16,4 @@ inline void check_image(const std::string& name, const at::Tensor& image) {
                      (image.defined() ? c10::str(", not ", image.sizes()) : ", not be undefined"));
 }
 
-}  // namespace nst
+}  // namespace nst::detail

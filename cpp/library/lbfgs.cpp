@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "nst/errors.h"
-#include "nst/rows.h"
+#include "ops/rows.h"
 
 namespace nst {
 namespace {
@@ -98,7 +98,7 @@ void Lbfgs::remember(const at::Tensor& gradient) {
 }
 
 void Lbfgs::refresh_products(const std::vector<int64_t>& changed) {
-  const auto found = row_products(rows_, changed);
+  const auto found = detail::row_products(rows_, changed);
   const auto* values = found.const_data_ptr<double>();
   const auto rows = rows_.size(0), count = static_cast<int64_t>(changed.size());
   for (int64_t i = 0; i < rows; ++i)
@@ -128,7 +128,7 @@ at::Tensor Lbfgs::direction_from_memory() const {
   for (auto& coefficient : coefficients) coefficient *= factor;
   for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot)
     coefficients[*slot] += alphas[*slot] - along(m + *slot) / product(*slot, m + *slot);
-  return combine_rows(rows_, at::tensor(coefficients, at::kDouble));
+  return detail::combine_rows(rows_, at::tensor(coefficients, at::kDouble));
 }
 
 }  // namespace nst

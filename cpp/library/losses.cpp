@@ -6,20 +6,20 @@
 
 #include <cmath>
 
+#include "core/accumulation_dtype.h"
+
 namespace nst {
 namespace {
 
 // A style without any energy at a layer has nothing to be relative to. As in the plugin gram-style.
 constexpr double kSmallestEnergy = 1e-8;
 
-at::Tensor wide(const at::Tensor& feature) {
-  return feature.scalar_type() == at::kDouble ? feature : feature.to(at::kFloat);
-}
+at::Tensor to_accumulation(const at::Tensor& feature) { return feature.to(detail::accumulation_dtype(feature)); }
 
 // Σ F Fᵀ with a gradient: by the operator of gram_op.cpp on the CPU, by torch elsewhere.
 at::Tensor summed_gram(const at::Tensor& feature) {
   if (!feature.device().is_cpu()) {
-    const auto flat = wide(feature).flatten(2);
+    const auto flat = to_accumulation(feature).flatten(2);
     return at::matmul(flat, flat.transpose(1, 2));
   }
   static const auto op = c10::Dispatcher::singleton()
@@ -30,7 +30,7 @@ at::Tensor summed_gram(const at::Tensor& feature) {
 
 // Σ (F_G - F_C)² with a gradient, likewise.
 at::Tensor summed_squares(const at::Tensor& feature, const at::Tensor& target) {
-  if (!feature.device().is_cpu()) return (wide(feature) - wide(target)).square().sum();
+  if (!feature.device().is_cpu()) return (to_accumulation(feature) - to_accumulation(target)).square().sum();
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("nst::squared_error", "")
                              .typed<at::Tensor(const at::Tensor&, const at::Tensor&)>();
@@ -46,8 +46,7 @@ at::Tensor averaged_gram(const at::Tensor& feature) {
 at::Tensor content_loss(const at::Tensor& feature, const at::Tensor& target, int64_t channels,
                         ContentReduction reduction) {
   const auto positions = static_cast<double>(feature.size(2) * feature.size(3));
-  const double factor =
-      reduction == ContentReduction::sum ? 0.5 : 1.0 / (static_cast<double>(channels) * positions);
+  const double factor = reduction == ContentReduction::sum ? 0.5 : 1.0 / (static_cast<double>(channels) * positions);
   return summed_squares(feature, target) * factor;
 }
 

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "image_check.h"
+#include "library/image_check.h"
 #include "nst/errors.h"
 
 namespace nst {
@@ -29,7 +29,7 @@ Objective::Objective(const Extractor& extractor, const at::Tensor& content, cons
                        const std::vector<std::string>& usual) {
     if (weight == 0) return;
     const std::string name = is_style ? "style" : "content";
-    check_image(name + " image", image);
+    detail::check_image(name + " image", image);
     const auto& layers = wanted.empty() ? usual : wanted;
     if (layers.empty()) throw OptionError("the export suggests no layers for the " + name + " loss; name some");
     const auto features = extractor_(image.detach());
@@ -57,9 +57,8 @@ Objective::Value Objective::operator()(const at::Tensor& image) const {
     if (!term.style && feature.sizes() != term.target.sizes())
       throw ImageError(c10::str("the image gives feature maps of shape ", feature.sizes(), ", the content image of ",
                                 term.target.sizes(), "; both must have the same size"));
-    const auto loss = term.style
-                          ? style_loss(feature, term.target, term.channels, options_.style_normalization)
-                          : content_loss(feature, term.target, term.channels, options_.content_reduction);
+    const auto loss = term.style ? style_loss(feature, term.target, term.channels, options_.style_normalization)
+                                 : content_loss(feature, term.target, term.channels, options_.content_reduction);
     losses.push_back(loss.to(at::kFloat));
   }
   const auto all = at::stack(losses);

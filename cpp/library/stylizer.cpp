@@ -9,7 +9,7 @@
 #include <limits>
 #include <optional>
 
-#include "image_check.h"
+#include "library/image_check.h"
 #include "nst/errors.h"
 #include "nst/lbfgs.h"
 
@@ -26,8 +26,8 @@ struct Best {
 };
 
 std::vector<double> numbers(const at::Tensor& losses) {
-  const auto wide = losses.to(at::kCPU, at::kDouble).contiguous();
-  return {wide.const_data_ptr<double>(), wide.const_data_ptr<double>() + wide.numel()};
+  const auto values = losses.to(at::kCPU, at::kDouble).contiguous();
+  return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
 }
 
 // Make the first gradient one in the mean, so that optimizers need not know the magnitude of α and β.
@@ -40,6 +40,18 @@ double scale_of(const at::Tensor& gradient) {
 at::Tensor image_of(const at::Tensor& variable) { return variable.detach().clamp(0.0, 1.0); }
 
 }  // namespace
+
+const char* to_string(Stopped stopped) {
+  switch (stopped) {
+    case Stopped::finished:
+      return "finished";
+    case Stopped::converged:
+      return "converged";
+    case Stopped::cancelled:
+      return "cancelled";
+  }
+  return "";
+}
 
 struct Stylizer::Evaluation {
   double total;
@@ -63,7 +75,7 @@ Stylizer::Evaluation Stylizer::evaluate(const at::Tensor& variable) const {
 }
 
 Result Stylizer::run(const at::Tensor& initial, const Observer& observer) const {
-  check_image("initial image", initial);
+  detail::check_image("initial image", initial);
   const auto began = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(); };
   auto& optimizer = *options_.optimizer;
@@ -73,6 +85,11 @@ Result Stylizer::run(const at::Tensor& initial, const Observer& observer) const 
   double scale = 0.0, damping = 1.0;
   int rollbacks = 0;
   auto stopped = Stopped::finished;
+  // However this run ends, a wish to cancel it is not one to cancel the next.
+  const struct Reset {
+    std::atomic<bool>& flag;
+    ~Reset() { flag = false; }
+  } reset{cancelled_};
   const at::NoGradGuard no_graph;
   optimizer.start(variable);
   while (true) {
@@ -84,15 +101,20 @@ Result Stylizer::run(const at::Tensor& initial, const Observer& observer) const 
     const auto number = static_cast<int64_t>(history.size());
     if (observer) {
       const bool first_rollback = !finite && rollbacks == 1;
-      const Step step{number, options_.steps, now.total,
-                      best ? best->total : std::numeric_limits<double>::quiet_NaN(), numbers(now.losses), seconds(),
-                      now.image,
-                      first_rollback ? "the objective is not finite; going back to the best image, with shorter steps"
-                                     : ""};
-      if (!observer(step)) {
-        stopped = Stopped::cancelled;
-        break;
-      }
+      const Step step{
+          number,
+          options_.steps,
+          now.total,
+          best ? best->total : std::numeric_limits<double>::quiet_NaN(),
+          numbers(now.losses),
+          seconds(),
+          now.image,
+          first_rollback ? "the objective is not finite; going back to the best image, with shorter steps" : ""};
+      if (!observer(step)) cancel();
+    }
+    if (cancelled_) {
+      stopped = Stopped::cancelled;
+      break;
     }
     if (number == options_.steps) break;
     if (finite) {

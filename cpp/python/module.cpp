@@ -5,10 +5,10 @@
 #include <malloc.h>
 #endif
 
-#include "nst/buffers.h"
+#include "core/workspace.h"
+#include "layers/conv_stack.h"
 #include "nst/build_info.h"
-#include "nst/conv_stack.h"
-#include "nst/gram.h"
+#include "ops/gram.h"
 
 namespace py = pybind11;
 
@@ -48,18 +48,19 @@ Tensors or_undefined(const OptionalTensors& given) {
   return result;
 }
 
-std::shared_ptr<nst::ConvStack> make_stack(const std::vector<int64_t>& kinds, const Tensors& weights,
-                                           const Tensors& biases, const std::vector<int64_t>& taps,
-                                           const OptionalTensors& head_weights, const OptionalTensors& head_biases,
-                                           const std::vector<float>& mean, const std::vector<float>& std) {
-  std::vector<nst::LayerKind> layers;
+std::shared_ptr<nst::detail::ConvStack> make_stack(const std::vector<int64_t>& kinds, const Tensors& weights,
+                                                   const Tensors& biases, const std::vector<int64_t>& taps,
+                                                   const OptionalTensors& projection_weights,
+                                                   const OptionalTensors& projection_biases,
+                                                   const std::vector<float>& mean, const std::vector<float>& std) {
+  std::vector<nst::detail::LayerKind> layers;
   for (const auto kind : kinds) {
-    TORCH_CHECK(kind >= 0 && kind <= static_cast<int64_t>(nst::LayerKind::average_pool),
+    TORCH_CHECK(kind >= 0 && kind <= static_cast<int64_t>(nst::detail::LayerKind::average_pool),
                 "nst::ConvStack: there is no kind of layer ", kind);
-    layers.push_back(static_cast<nst::LayerKind>(kind));
+    layers.push_back(static_cast<nst::detail::LayerKind>(kind));
   }
-  return std::make_shared<nst::ConvStack>(
-      nst::StackParts{layers, weights, biases, taps, or_undefined(head_weights), or_undefined(head_biases), mean, std});
+  return std::make_shared<nst::detail::ConvStack>(nst::detail::StackParts{
+      layers, weights, biases, taps, or_undefined(projection_weights), or_undefined(projection_biases), mean, std});
 }
 
 }  // namespace
@@ -72,16 +73,17 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
       "gram",
       [](const at::Tensor& feature, const std::optional<at::Tensor>& weight) {
         const at::AutoDispatchBelowAutograd no_graph;
-        return nst::gram(feature, weight);
+        return nst::detail::gram(feature, weight);
       },
       py::arg("feature"), py::arg("weight") = py::none(),
       "Sum F F^T over positions: (B, N, H, W) to (B, N, N). Without a graph; torch.ops.nst.gram has one.");
   module.def(
-      "release_buffers", [] { nst::Buffers::shared().release(); }, "Give back memory that is kept for the next evaluation.");
-  py::class_<nst::ConvStack, std::shared_ptr<nst::ConvStack>>(module, "ConvStack",
-                                                              "A frozen stack of convolutions, ReLUs and poolings.")
+      "release_buffers", [] { nst::detail::Workspace::shared().release(); },
+      "Give back memory that is kept for the next evaluation.");
+  py::class_<nst::detail::ConvStack, std::shared_ptr<nst::detail::ConvStack>>(
+      module, "ConvStack", "A frozen stack of convolutions, ReLUs and poolings.")
       .def(py::init(&make_stack), py::arg("kinds"), py::arg("weights"), py::arg("biases"), py::arg("taps"),
-           py::arg("head_weights"), py::arg("head_biases"), py::arg("mean"), py::arg("std"))
-      .def("__call__", &nst::ConvStack::apply, py::arg("input"), py::call_guard<py::gil_scoped_release>(),
+           py::arg("projection_weights"), py::arg("projection_biases"), py::arg("mean"), py::arg("std"))
+      .def("__call__", &nst::detail::ConvStack::apply, py::arg("input"), py::call_guard<py::gil_scoped_release>(),
            "Outputs of the tapped layers, differentiable with respect to the input.");
 }

@@ -5,6 +5,7 @@ python check_embed.py NST_EMBED FIXTURES
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,20 @@ def check(program: Path, fixtures: Path, folder: Path) -> None:
     after = nst.load_image(folder / "out.png").pixels
     assert after.shape == before.shape
     assert (after - before).abs().mean() > 0.02
+
+    with subprocess.Popen(
+        [program, content, style, network, "early.png", "--steps", "1000000"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stderr is not None
+        said = running.stderr.read(len("\rstep 1/1000000"))
+        running.send_signal(signal.SIGINT)
+        said += running.stderr.read()
+    assert running.returncode == 130, said
+    assert "cancelled; this is the best image so far." in said
+    assert nst.load_image(folder / "early.png").pixels.shape[1] == 3
 
     (folder / "damaged.png").write_bytes(Path(content).read_bytes()[:200])
     (folder / "damaged.jpg").write_bytes(Path(style).read_bytes()[:100])

@@ -45,7 +45,7 @@ TEST_CASE("features and image gradients are those of Python") {
   }
 }
 
-TEST_CASE("heads belong to the taps and not to the layers that follow") {
+TEST_CASE("projections belong to the taps and not to the layers that follow") {
   CHECK(nst::Extractor::load(fixture("lite.ts")).native());
   check_both_forms("lite.ts", "lite-features.pt", 1e-4);
 }
@@ -104,9 +104,7 @@ TEST_CASE("files that cannot be used are refused with the reason") {
 
 TEST_CASE("images that do not fit are refused with the reason") {
   const auto extractor = nst::Extractor::load(fixture("stack-fp32.ts"));
-  const auto refused = [&](const at::Tensor& image) {
-    return message<nst::ImageError>([&] { extractor(image); });
-  };
+  const auto refused = [&](const at::Tensor& image) { return message<nst::ImageError>([&] { extractor(image); }); };
   CHECK(has(refused({}), "not be undefined"));
   CHECK(has(refused(at::zeros({3, 8, 8})), "(B, 3, H, W), not [3, 8, 8]"));
   CHECK(has(refused(at::zeros({1, 1, 8, 8})), "(B, 3, H, W)"));
@@ -117,7 +115,8 @@ TEST_CASE("images that do not fit are refused with the reason") {
 TEST_CASE("an unknown layer is refused with the known ones") {
   const auto extractor = nst::Extractor::load(fixture("stack-fp32.ts"));
   CHECK(extractor.index("pool1") == 1);
-  CHECK(has(message<nst::OptionError>([&] { extractor.index("conv9"); }), "'conv9'; it was exported with conv2, pool1"));
+  CHECK(
+      has(message<nst::OptionError>([&] { extractor.index("conv9"); }), "'conv9'; it was exported with conv2, pool1"));
 }
 
 TEST_SUITE_END();

@@ -11,9 +11,9 @@ TEST_CASE("Gram matrices are those of Python, in every dtype and layout") {
     CAPTURE(number);
     const auto& feature = table.at(std::string("feature") + number);
     const auto found = nst::averaged_gram(feature);
-    const bool half = feature.scalar_type() == at::kBFloat16;
+    const bool bf16 = feature.scalar_type() == at::kBFloat16;
     CHECK((found.scalar_type() == (feature.scalar_type() == at::kDouble ? at::kDouble : at::kFloat)));
-    CHECK(difference(found, table.at(std::string("gram") + number)) < (half ? 2e-3 : 2e-6));
+    CHECK(difference(found, table.at(std::string("gram") + number)) < (bf16 ? 2e-3 : 2e-6));
     CHECK(difference(found, found.transpose(1, 2)) < 1e-6);
   }
 }
@@ -36,12 +36,12 @@ TEST_CASE("losses and their gradients are those of the plugins") {
   const auto table = tensors("losses.pt");
   const auto& content = table.at("content");
   const auto style = nst::averaged_gram(table.at("style"));
-  for (const auto& [name, reduction] : {std::pair("content-mean", ContentReduction::mean),
-                                        std::pair("content-sum", ContentReduction::sum)})
+  for (const auto& [name, reduction] :
+       {std::pair("content-mean", ContentReduction::mean), std::pair("content-sum", ContentReduction::sum)})
     check(table, name, [&](const at::Tensor& f) { return nst::content_loss(f, content, 32, reduction); });
-  for (const auto& [name, normalization] : {std::pair("style-mean", GramNormalization::mean),
-                                            std::pair("style-gatys", GramNormalization::gatys),
-                                            std::pair("style-relative", GramNormalization::relative)})
+  for (const auto& [name, normalization] :
+       {std::pair("style-mean", GramNormalization::mean), std::pair("style-gatys", GramNormalization::gatys),
+        std::pair("style-relative", GramNormalization::relative)})
     check(table, name, [&](const at::Tensor& f) { return nst::style_loss(f, style, 32, normalization); });
 }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
+#include <string>
+#include <thread>
 
 #include "testing.h"
 
@@ -9,7 +12,16 @@ namespace {
 
 nst::Extractor load(const std::string& name) { return nst::Extractor::load(fixture(name)); }
 
-/// Repeat a run of Python: the first 30 evaluations within 1 %, the end within 3 %.
+// How far the first 30 evaluations may be from Python's. Code with sanitizers rounds otherwise, and L-BFGS magnifies
+// that from step to step: from 1e-7 at the first evaluation of VGG-19 to 3 % at the twentieth.
+#ifdef NST_SANITIZED
+constexpr double kAllowed = 0.1;
+#else
+constexpr double kAllowed = 0.01;
+#endif
+
+/// Repeat a run of Python: the first 5 evaluations within 1e-3, the first 30 within kAllowed, and the end within 3 % in
+/// a build without sanitizers.
 void check_run(const std::string& extractor, const std::string& numbers, nst::StylizerOptions options) {
   CAPTURE(numbers);
   const auto table = tensors(numbers);
@@ -19,15 +31,19 @@ void check_run(const std::string& extractor, const std::string& numbers, nst::St
   const auto result = stylizer.run(table.at("initial"));
   REQUIRE(result.history.size() == static_cast<size_t>(options.steps));
   REQUIRE(expected.numel() >= 30);
-  double worst = 0;
+  double worst = 0, first = 0;
   for (int64_t i = 0; i < 30; ++i) {
     const double off = std::abs(result.history[i] / expected[i].item<double>() - 1);
-    if (!(off <= worst)) worst = off;  // NaN too
+    worst = std::max(worst, std::isfinite(off) ? off : HUGE_VAL);
+    if (i < 5) first = worst;
   }
   const double end = result.total / expected.min().item<double>() - 1;
   MESSAGE(numbers << ": first 30 evaluations within " << worst << ", end differs by " << end);
-  CHECK(worst < 0.01);
+  CHECK(first < 1e-3);
+  CHECK(worst < kAllowed);
+#ifndef NST_SANITIZED
   CHECK(std::abs(end) < 0.03);
+#endif
   CHECK((result.stopped == nst::Stopped::finished));
   CHECK(result.total == *std::min_element(result.history.begin(), result.history.end()));
   CHECK(result.image.min().item<double>() >= 0);
@@ -103,6 +119,40 @@ TEST_CASE("every step is shown, and one can end the run with the best image so f
   CHECK(result.total < steps[0].total);
 }
 
+TEST_CASE("another thread can cancel a run, which ends with the best image so far") {
+  const Small small;
+  nst::StylizerOptions options;
+  options.steps = 1000000;
+  const nst::Stylizer stylizer(small.extractor, small.table.at("content"), small.table.at("style"), options);
+  std::promise<void> third;
+  std::thread canceller([&] {
+    third.get_future().wait();
+    stylizer.cancel();
+  });
+  const auto result = stylizer.run([&](const nst::Step& step) {
+    if (step.number == 3) third.set_value();
+    return true;
+  });
+  canceller.join();
+  CHECK(nst::to_string(result.stopped) == std::string("cancelled"));
+  CHECK(result.history.size() >= 3);
+  CHECK(result.total == *std::min_element(result.history.begin(), result.history.end()));
+}
+
+TEST_CASE("a run that is cancelled before it begins makes one evaluation, and the next one all") {
+  const Small small;
+  nst::StylizerOptions options;
+  options.steps = 3;
+  const nst::Stylizer stylizer(small.extractor, small.table.at("content"), small.table.at("style"), options);
+  stylizer.cancel();
+  const auto first = stylizer.run();
+  CHECK(nst::to_string(first.stopped) == std::string("cancelled"));
+  CHECK(first.history.size() == 1);
+  const auto second = stylizer.run();
+  CHECK(nst::to_string(second.stopped) == std::string("finished"));
+  CHECK(second.history.size() == 3);
+}
+
 TEST_CASE("labels and weights say what the total is made of") {
   const Small small;
   nst::StylizerOptions options;
@@ -151,7 +201,7 @@ TEST_CASE("a perfect image converges") {
   options.losses.style_weight = 0;
   options.optimizer = std::make_shared<nst::Lbfgs>(nst::LbfgsOptions{.tolerance = 1e-6});
   const auto result = small.run(options);
-  CHECK((result.stopped == nst::Stopped::converged));
+  CHECK(nst::to_string(result.stopped) == std::string("converged"));
   CHECK(result.total == 0.0);
 }
 

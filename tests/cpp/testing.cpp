@@ -25,6 +25,6 @@ Tensors tensors(const std::string& name) {
 
 double difference(const at::Tensor& found, const at::Tensor& expected) {
   REQUIRE(found.sizes() == expected.sizes());
-  const auto wide = expected.to(at::kDouble);
-  return ((found.to(at::kDouble) - wide).abs().max() / wide.abs().max()).item<double>();
+  const auto exact = expected.to(at::kDouble);
+  return ((found.to(at::kDouble) - exact).abs().max() / exact.abs().max()).item<double>();
 }

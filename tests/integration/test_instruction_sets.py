@@ -1,4 +1,4 @@
-"""The tests of the native operators once more on the loops for older processors."""
+"""The tests of the native operators once more on the kernels for older processors."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ import pytest
 
 from nst_core.ops import native
 
-UNIT = Path(__file__).resolve().parents[1] / "unit"
+TESTS = Path(__file__).resolve().parents[1] / "unit" / "ops"
 OTHERS = native().module.build_info()["instruction_sets"][1:] if native().module else []
 
 
 @pytest.mark.skipif(not OTHERS, reason=f"native kernels for several instruction sets needed: {native().reason}")
 @pytest.mark.parametrize("isa", OTHERS)
 def test_operators(isa):
-    tests = sorted(str(path) for path in UNIT.glob("test_ops_*.py"))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(TESTS)],
         capture_output=True,
         text=True,
         env={**os.environ, "NST_ISA": isa, "NST_NATIVE": "1"},

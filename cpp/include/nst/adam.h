@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nst/optimizer.h"
+#include "nst/visibility.h"
 
 namespace nst {
 
@@ -11,7 +12,7 @@ struct AdamOptions {
 };
 
 /// Adam as the Python plugin `adam` with its defaults.
-class Adam : public Optimizer {
+class NST_API Adam : public Optimizer {
  public:
   /// Throws OptionError: a value out of range.
   explicit Adam(const AdamOptions& options = {});

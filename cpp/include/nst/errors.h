@@ -3,40 +3,42 @@
 
 #include <stdexcept>
 
+#include "nst/visibility.h"
+
 namespace nst {
 
 /// Base of all of them; what() says what was given, what is allowed and what to do.
-class Error : public std::runtime_error {
+class NST_API Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
 /// A file is missing or cannot be read.
-class FileError : public Error {
+class NST_API FileError : public Error {
  public:
   using Error::Error;
 };
 
 /// A file can be read, but is not an exported extractor that this library can use.
-class ExportError : public Error {
+class NST_API ExportError : public Error {
  public:
   using Error::Error;
 };
 
 /// An image has the wrong shape, numbers or size.
-class ImageError : public Error {
+class NST_API ImageError : public Error {
  public:
   using Error::Error;
 };
 
 /// An option makes no sense, or names a layer that the extractor does not have.
-class OptionError : public Error {
+class NST_API OptionError : public Error {
  public:
   using Error::Error;
 };
 
 /// The objective gave NaN or infinity again and again, whatever was tried.
-class NonFiniteError : public Error {
+class NST_API NonFiniteError : public Error {
  public:
   using Error::Error;
 };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "nst/metadata.h"
+#include "nst/visibility.h"
 
 namespace nst {
 
@@ -19,7 +20,7 @@ enum class Execution {
 };
 
 /// A frozen network that turns images into feature maps. Copies share it. May be called by several threads at once.
-class Extractor {
+class NST_API Extractor {
  public:
   /// Load a TorchScript file of `nst export`.
   ///

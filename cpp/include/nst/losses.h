@@ -6,6 +6,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "nst/visibility.h"
+
 namespace nst {
 
 enum class ContentReduction {
@@ -20,15 +22,15 @@ enum class GramNormalization {
 };
 
 /// A = F Fᵀ / M. feature: (B, N, H, W), float32, float64 or bfloat16. Returns (B, N, N).
-at::Tensor averaged_gram(const at::Tensor& feature);
+NST_API at::Tensor averaged_gram(const at::Tensor& feature);
 
 /// Compare a feature map with that of the content image, of the same shape. Returns a scalar, summed over the batch.
-at::Tensor content_loss(const at::Tensor& feature, const at::Tensor& target, int64_t channels,
-                        ContentReduction reduction = ContentReduction::mean);
+NST_API at::Tensor content_loss(const at::Tensor& feature, const at::Tensor& target, int64_t channels,
+                                ContentReduction reduction = ContentReduction::mean);
 
 /// Compare averaged_gram() of a feature map with `target`, that of the style image. Returns a scalar, summed over the
 /// batch.
-at::Tensor style_loss(const at::Tensor& feature, const at::Tensor& target, int64_t channels,
-                      GramNormalization normalization = GramNormalization::mean);
+NST_API at::Tensor style_loss(const at::Tensor& feature, const at::Tensor& target, int64_t channels,
+                              GramNormalization normalization = GramNormalization::mean);
 
 }  // namespace nst

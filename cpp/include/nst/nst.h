@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nst/adam.h"
+#include "nst/build_info.h"
 #include "nst/errors.h"
 #include "nst/extractor.h"
 #include "nst/lbfgs.h"

@@ -8,6 +8,7 @@
 
 #include "nst/extractor.h"
 #include "nst/losses.h"
+#include "nst/visibility.h"
 
 namespace nst {
 
@@ -23,13 +24,13 @@ struct LossOptions {
 
 /// Which loss a number belongs to.
 struct LossLabel {
-  std::string loss;   ///< "content" or "style"
+  std::string loss;  ///< "content" or "style"
   std::string layer;
-  double weight;      ///< what it is multiplied with in the total
+  double weight;  ///< what it is multiplied with in the total
 };
 
 /// α Σ content losses + β Σ style losses. The features of both images are computed once, by the constructor.
-class Objective {
+class NST_API Objective {
  public:
   struct Value {
     at::Tensor total;   ///< scalar float32, differentiable

@@ -5,11 +5,13 @@
 
 #include <optional>
 
+#include "nst/visibility.h"
+
 namespace nst {
 
 /// The stylizer evaluates the objective, the optimizer says where next. Loss and gradient are scaled by one constant
 /// such that the first gradient has mean absolute value one.
-class Optimizer {
+class NST_API Optimizer {
  public:
   virtual ~Optimizer() = default;
 

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "nst/objective.h"
 #include "nst/optimizer.h"
+#include "nst/visibility.h"
 
 namespace nst {
 
@@ -31,10 +33,18 @@ struct Step {
   std::string note;            ///< what the user should know, mostly empty
 };
 
-/// Is shown every step; returning false ends the run with the best image so far.
+/// Is shown every step; returning false cancels the run.
 using Observer = std::function<bool(const Step&)>;
 
-enum class Stopped { finished, converged, cancelled };
+/// Why a run ended; the words are those of Python.
+enum class Stopped {
+  finished,   ///< all steps were made
+  converged,  ///< the optimizer found nothing left to improve
+  cancelled,  ///< the observer returned false, or cancel() was called; the result is the best image so far
+};
+
+/// "finished", "converged" or "cancelled".
+NST_API const char* to_string(Stopped stopped);
 
 struct Result {
   at::Tensor image;             ///< the best, (1, 3, H, W), float32 in [0, 1]
@@ -50,13 +60,19 @@ struct Result {
 ///
 /// The image is the variable clamped to [0, 1], with the gradient passed straight through. After a value that is not
 /// finite the loop goes back to the best image with shorter steps, at most four times.
-class Stylizer {
+///
+/// One run at a time: the optimizer has a memory. It is neither copied nor moved, since cancel() may come from
+/// anywhere.
+class NST_API Stylizer {
  public:
   /// content, style: (1, 3, H, W), RGB in [0, 1], float32.
   ///
   /// Throws OptionError, ImageError: see Objective.
   Stylizer(const Extractor& extractor, const at::Tensor& content, const at::Tensor& style,
            const StylizerOptions& options = {});
+
+  Stylizer(const Stylizer&) = delete;
+  Stylizer& operator=(const Stylizer&) = delete;
 
   /// What the numbers in Step::losses belong to.
   const std::vector<LossLabel>& labels() const { return objective_.labels(); }
@@ -69,6 +85,12 @@ class Stylizer {
   /// Start from the content image.
   Result run(const Observer& observer = {}) const { return run(content_, observer); }
 
+  /// End the run after the evaluation that it is at, as Stopped::cancelled with the best image so far. Without a run,
+  /// the next one ends after its first evaluation.
+  ///
+  /// May be called from any thread, and from a signal handler.
+  void cancel() const noexcept { cancelled_ = true; }
+
  private:
   struct Evaluation;
   Evaluation evaluate(const at::Tensor& variable) const;
@@ -77,6 +99,8 @@ class Stylizer {
   Objective objective_;
   StylizerOptions options_;
   at::Tensor content_;
+  mutable std::atomic<bool> cancelled_ = false;
+  static_assert(std::atomic<bool>::is_always_lock_free);  // what a signal handler may touch
 };
 
 }  // namespace nst

@@ -111,7 +111,7 @@ def test_errors_say_what_is_wrong():
         torch.ops.nst.gram_through(x, None, torch.zeros(5, 3))
     with pytest.raises(RuntimeError, match="gradients of the feature only"):
         torch.ops.nst.gram_through(x, None, torch.zeros(5, 4, requires_grad=True))
-    with pytest.raises(RuntimeError, match=r"a head of shape \[5, 4\] cannot be \[1, 3, 3\]"):
+    with pytest.raises(RuntimeError, match=r"a projection of shape \[5, 4\] cannot be \[1, 3, 3\]"):
         torch.ops.nst.gram_through_backward(torch.zeros(1, 3, 3), x, None, torch.zeros(5, 4))
 
 

@@ -1,0 +1,79 @@
+// A frozen stack of convolutions, ReLUs and poolings, run forward and backward without an autograd graph.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/workspace.h"
+#include "layers/convolution.h"
+#include "layers/normalization.h"
+#include "layers/projection.h"
+
+namespace nst::detail {
+
+/// What the layers of a stack are: convolutions 3×3 with a border of one zero, poolings 2×2 with stride 2.
+enum class LayerKind : int64_t { convolution = 0, relu = 1, max_pool = 2, average_pool = 3 };
+
+/// A stack as data.
+struct StackParts {
+  std::vector<LayerKind> kinds;
+  std::vector<at::Tensor> weights;  ///< of the convolutions, in order, (K, C, 3, 3), float32 or bfloat16, on the CPU
+  std::vector<at::Tensor> biases;   ///< likewise, (K)
+  std::vector<int64_t> taps;        ///< indices of layers whose output is wanted, ascending
+  /// Of the projection that each tap goes through before it is returned, (K, C, 1, 1); the next layer reads the tap
+  /// itself. Undefined for a tap without one, empty where no tap has one.
+  std::vector<at::Tensor> projection_weights;
+  std::vector<at::Tensor> projection_biases;  ///< likewise, (K)
+  std::vector<float> mean, std;               ///< the first layer sees (input - mean) / std; empty: the input itself
+};
+
+/// Evaluates the layers, and the gradient with respect to the input; never the gradient of weights.
+///
+/// Maps are channels-last, in the dtype of the weights. Only the outputs of convolutions and poolings are saved. A
+/// ReLU is applied by the convolution before it, or, where that one is tapped, by the layer that reads the map. May
+/// be called by several threads at once.
+class ConvStack {
+ public:
+  explicit ConvStack(const StackParts& parts);
+
+  /// What forward() computes and backward() needs.
+  struct Maps {
+    at::Tensor input;               ///< of the first layer
+    std::vector<at::Tensor> saved;  ///< output of every layer; a ReLU saves nothing unless it is tapped
+    std::vector<at::Tensor> taps;   ///< outputs of the tapped layers, in order, or what their projections make of them
+  };
+
+  /// input: (B, C, H, W) on the CPU, floating-point.
+  /// keep: whether backward() will be called; else only the taps are returned.
+  Maps forward(const at::Tensor& input, bool keep = true) const;
+
+  /// maps: of forward(); the taps are not needed.
+  /// gradients: of the taps, in order; undefined ones count as zero.
+  /// Returns the gradient of the input, float32; undefined where no gradient is defined.
+  at::Tensor backward(const Maps& maps, const std::vector<at::Tensor>& gradients) const;
+
+  /// The outputs of the tapped layers, differentiable with respect to `input`, once.
+  static std::vector<at::Tensor> apply(const std::shared_ptr<const ConvStack>& stack, const at::Tensor& input);
+
+ private:
+  const Projection* projection_of(size_t tap) const {
+    return tap < projections_.size() && projections_[tap] ? &*projections_[tap] : nullptr;
+  }
+  bool is(size_t layer, LayerKind kind) const { return layer < kinds_.size() && kinds_[layer] == kind; }
+  at::Tensor gradient_through(size_t layer, const at::Tensor& gradient, const at::Tensor& source, bool relu,
+                              const at::Tensor& add) const;
+
+  std::vector<LayerKind> kinds_;
+  std::vector<std::unique_ptr<Convolution>> convolutions_;  // by layer; null for the others
+  std::vector<bool> tapped_;
+  std::vector<std::optional<Projection>> projections_;  // by tap, or none at all
+  at::ScalarType type_;
+  int64_t inputs_;
+  Normalization normalization_;
+  Workspace& workspace_ = Workspace::shared();
+};
+
+}  // namespace nst::detail

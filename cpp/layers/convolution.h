@@ -1,0 +1,45 @@
+// A frozen convolution 3×3 with a border of zeros, in the fastest form that this machine has.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+
+#include "core/workspace.h"
+#include "layers/few_channel_convolution.h"
+#include "layers/winograd_convolution.h"
+
+namespace nst::detail {
+
+/// Which form that is depends on the dtype, the instruction set and the numbers of channels, and is decided once, by
+/// the constructor: cpp/README.md has the table.
+class Convolution {
+ public:
+  /// weight (K, C, 3, 3) and bias (K), of one dtype, float32 or bfloat16.
+  Convolution(const at::Tensor& weight, const at::Tensor& bias);
+
+  /// input: (B, C, H, W), channels-last. Returns (B, K, H, W), channels-last; with `relu`, not negative.
+  at::Tensor forward(const at::Tensor& input, bool relu, Workspace& workspace) const;
+
+  /// The gradient with respect to the input. Where `mask` is defined, it is zero where that map is not positive;
+  /// where `add` is defined, it is added then. Both are (B, C, H, W), channels-last. Where neither is defined, the
+  /// result may be float32 whatever the weights are.
+  at::Tensor backward(const at::Tensor& gradient, const at::Tensor& mask, const at::Tensor& add,
+                      Workspace& workspace) const;
+
+ private:
+  struct Direct {
+    at::Tensor weight, bias;
+    bool packed = false;
+    at::Tensor operator()(const at::Tensor& input, bool relu) const;
+  };
+  static Direct direct(const at::Tensor& weight, const at::Tensor& bias);
+
+  std::unique_ptr<WinogradConvolution> winograd_, winograd_back_;
+  std::unique_ptr<FewChannelConvolution> few_channels_;
+  std::unique_ptr<Convolution> in_float32_;
+  at::Tensor bias_;
+  Direct direct_, direct_back_;
+};
+
+}  // namespace nst::detail
