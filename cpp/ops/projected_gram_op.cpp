@@ -16,7 +16,7 @@ at::Tensor call_projected_gram(const at::Tensor& feature, const std::optional<at
                                const at::Tensor& projection) {
   static const auto op =
       c10::Dispatcher::singleton()
-          .findSchemaOrThrow("nst::gram_through", "")
+          .findSchemaOrThrow("nst::projected_gram", "")
           .typed<at::Tensor(const at::Tensor&, const std::optional<at::Tensor>&, const at::Tensor&)>();
   return op.call(feature, weight, projection);
 }
@@ -24,7 +24,7 @@ at::Tensor call_projected_gram(const at::Tensor& feature, const std::optional<at
 at::Tensor call_projected_gram_backward(const at::Tensor& gradient, const at::Tensor& feature,
                                         const std::optional<at::Tensor>& weight, const at::Tensor& projection) {
   static const auto op = c10::Dispatcher::singleton()
-                             .findSchemaOrThrow("nst::gram_through_backward", "")
+                             .findSchemaOrThrow("nst::projected_gram_backward", "")
                              .typed<at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
                                                const at::Tensor&)>();
   return op.call(gradient, feature, weight, projection);
@@ -35,7 +35,7 @@ class ProjectedGram : public torch::autograd::Function<ProjectedGram> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& feature,
                             const std::optional<at::Tensor>& weight, const at::Tensor& projection) {
     TORCH_CHECK(!projection.requires_grad() && !(weight && weight->requires_grad()),
-                "nst::gram_through: there are gradients of the feature only");
+                "nst::projected_gram: there are gradients of the feature only");
     const at::AutoDispatchBelowADInplaceOrView below;
     context->save_for_backward({feature, weight.value_or(at::Tensor()), projection});
     return call_projected_gram(feature, weight, projection);
@@ -55,7 +55,7 @@ at::Tensor projected_gram_autograd(const at::Tensor& feature, const std::optiona
 
 at::Tensor projected_gram_meta(const at::Tensor& feature, const std::optional<at::Tensor>& /*weight*/,
                                const at::Tensor& projection) {
-  TORCH_CHECK(feature.dim() == 4, "nst::gram_through: feature must have the shape (B, N, H, W), not ",
+  TORCH_CHECK(feature.dim() == 4, "nst::projected_gram: feature must have the shape (B, N, H, W), not ",
               feature.sym_sizes());
   const auto outputs = projection.sym_size(0);
   return at::empty_symint({feature.sym_size(0), outputs, outputs},
@@ -70,14 +70,14 @@ at::Tensor projected_gram_backward_meta(const at::Tensor& /*gradient*/, const at
 }  // namespace
 
 void register_projected_gram(Libraries& libraries) {
-  libraries.schemas.def("gram_through(Tensor feature, Tensor? weight, Tensor projection) -> Tensor");
+  libraries.schemas.def("projected_gram(Tensor feature, Tensor? weight, Tensor projection) -> Tensor");
   libraries.schemas.def(
-      "gram_through_backward(Tensor gradient, Tensor feature, Tensor? weight, Tensor projection) -> Tensor");
-  libraries.cpu.impl("gram_through", &projected_gram);
-  libraries.cpu.impl("gram_through_backward", &projected_gram_backward);
-  libraries.meta.impl("gram_through", &projected_gram_meta);
-  libraries.meta.impl("gram_through_backward", &projected_gram_backward_meta);
-  libraries.autograd.impl("gram_through", &projected_gram_autograd);
+      "projected_gram_backward(Tensor gradient, Tensor feature, Tensor? weight, Tensor projection) -> Tensor");
+  libraries.cpu.impl("projected_gram", &projected_gram);
+  libraries.cpu.impl("projected_gram_backward", &projected_gram_backward);
+  libraries.meta.impl("projected_gram", &projected_gram_meta);
+  libraries.meta.impl("projected_gram_backward", &projected_gram_backward_meta);
+  libraries.autograd.impl("projected_gram", &projected_gram_autograd);
 }
 
 }  // namespace nst::detail

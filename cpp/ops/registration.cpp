@@ -14,7 +14,7 @@ struct Family {
 };
 
 constexpr Family kFamilies[] = {{"nst::gram", &register_gram},
-                                {"nst::gram_through", &register_projected_gram},
+                                {"nst::projected_gram", &register_projected_gram},
                                 {"nst::row_products", &register_rows},
                                 {"nst::squared_error", &register_squared_error}};
 

@@ -78,7 +78,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
       py::arg("feature"), py::arg("weight") = py::none(),
       "Sum F F^T over positions: (B, N, H, W) to (B, N, N). Without a graph; torch.ops.nst.gram has one.");
   module.def(
-      "release_buffers", [] { nst::detail::Workspace::shared().release(); },
+      "release_workspace", [] { nst::detail::Workspace::shared().release(); },
       "Give back memory that is kept for the next evaluation.");
   py::class_<nst::detail::ConvStack, std::shared_ptr<nst::detail::ConvStack>>(
       module, "ConvStack", "A frozen stack of convolutions, ReLUs and poolings.")

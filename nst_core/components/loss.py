@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from nst_core.ops.head import Head
+from nst_core.ops.projection import Projection
 
 __all__ = ["FeatureLoss", "ImageLoss", "Loss", "PointwiseLoss", "Statistic", "StatisticLoss", "WeightedMaps"]
 
@@ -92,20 +92,21 @@ class StatisticLoss(Loss):
             weight: ``(B, 1, H', W')`` or ``None``.
         """
 
-    def statistic_through(self, head: Head, feature: Tensor, weight: Tensor | None = None) -> Statistic:
-        """Return the statistic of ``head(feature)``.
+    def projected_statistic(self, projection: Projection, feature: Tensor, weight: Tensor | None = None) -> Statistic:
+        """Return the statistic of ``projection(feature)``.
 
-        A loss overrides it that can tell without computing this map: networks then leave their heads to it. A class
-        that overrides :meth:`statistic` alone is given the maps, whatever its base does.
+        A loss that can tell without computing this map overrides it: networks then leave their projections to it. A
+        class that overrides :meth:`statistic` alone is given the maps, whatever its base does.
         """
-        return self.statistic(head(feature), weight)
+        return self.statistic(projection(feature), weight)
 
     @property
-    def sees_through_heads(self) -> bool:
-        """Whether it overrides :meth:`statistic_through`, for the statistic that it has."""
+    def has_projected_statistic(self) -> bool:
+        """Whether it overrides :meth:`projected_statistic`, for the statistic that it has."""
         order = type(self).__mro__
         through, statistic = (
-            next(i for i, base in enumerate(order) if name in vars(base)) for name in ("statistic_through", "statistic")
+            next(i for i, base in enumerate(order) if name in vars(base))
+            for name in ("projected_statistic", "statistic")
         )
         return order[through] is not StatisticLoss and through <= statistic
 

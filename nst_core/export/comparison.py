@@ -75,7 +75,7 @@ def described_stack(loaded: Any, metadata: dict[str, Any]) -> Network | None:
             weights=tuple(tensors[name] for name in stack["weights"]),
             biases=tuple(tensors[name] for name in stack["biases"]),
             taps=tuple(stack["taps"]),
-            heads=tuple(
+            projections=tuple(
                 (tensors[w], tensors[b]) for w, b in zip(stack["head_weights"], stack["head_biases"], strict=True)
             ),
             mean=tuple(stack["mean"]),

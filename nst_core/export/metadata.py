@@ -73,7 +73,7 @@ def stack_of(network: nn.Module) -> dict[str, Any] | None:
         return None
     stack = network.stack()
     names = {id(tensor): name for name, tensor in [*network.named_parameters(), *network.named_buffers()]}
-    tensors = (*stack.weights, *stack.biases, *stack.head_weights, *stack.head_biases)
+    tensors = (*stack.weights, *stack.biases, *stack.projection_weights, *stack.projection_biases)
     if any(id(tensor) not in names for tensor in tensors):
         return None
     return {
@@ -84,6 +84,6 @@ def stack_of(network: nn.Module) -> dict[str, Any] | None:
         "std": list(stack.std),
         "weights": [names[id(tensor)] for tensor in stack.weights],
         "biases": [names[id(tensor)] for tensor in stack.biases],
-        "head_weights": [names[id(tensor)] for tensor in stack.head_weights],
-        "head_biases": [names[id(tensor)] for tensor in stack.head_biases],
+        "head_weights": [names[id(tensor)] for tensor in stack.projection_weights],
+        "head_biases": [names[id(tensor)] for tensor in stack.projection_biases],
     }

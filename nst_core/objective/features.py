@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nst_core.components import PIXELS, Tap
 from nst_core.objective.tiling import Tile
-from nst_core.ops import Head
+from nst_core.ops import Projection
 
 __all__ = ["TileFeatures"]
 
@@ -23,14 +23,14 @@ class TileFeatures:
         maps: by layer, of all pixels that were computed, the margin included; ``pixels`` are these pixels.
         taps: geometry of the layers.
         image_size: height and width of the whole image.
-        heads: by layer, where the maps are those before a head.
+        projections: by layer, where the maps are those before a projection.
     """
 
     tile: Tile
     maps: Mapping[str, Tensor]
     taps: Mapping[str, Tap]
     image_size: tuple[int, int]
-    heads: Mapping[str, Head]
+    projections: Mapping[str, Projection]
 
     @property
     def image(self) -> Tensor:

@@ -14,7 +14,7 @@ from nst_core.errors import ImageError
 from nst_core.job.schema import Job
 from nst_core.objective.objective import Objective
 from nst_core.objective.terms import BoundTerm, bind_terms
-from nst_core.ops import Head, Headed, accelerated
+from nst_core.ops import HasProjections, Projection, accelerated
 from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import memory_format
 
@@ -29,17 +29,17 @@ class Network:
         extractor: whose network it is.
         layers: whose maps it returns, from shallow to deep.
         module: on its device.
-        heads: those that were taken from it, by layer.
+        projections: those that were taken from it, by layer.
     """
 
     extractor: Extractor
     layers: list[str]
     module: nn.Module
-    heads: Mapping[str, Head]
+    projections: Mapping[str, Projection]
 
     def objective(self, terms: Sequence[BoundTerm]) -> Objective:
         """Return the objective of some terms on this network."""
-        return Objective(self.module, self.layers, terms, taps=self.extractor.taps(), heads=self.heads)
+        return Objective(self.module, self.layers, terms, taps=self.extractor.taps(), projections=self.projections)
 
 
 def network_for(job: Job, registry: Registry, cache: Cache, device: torch.device, dtype: torch.dtype) -> Network:
@@ -49,18 +49,18 @@ def network_for(job: Job, registry: Registry, cache: Cache, device: torch.device
     whole = {
         layer
         for term in bind_terms(job, registry, extractor)
-        if not term.sees_through_heads
+        if not term.has_projected_statistic
         for layer in term.term.layers
     }
     bare = tuple(layer for layer in layers if layer not in whole)
     key = (job.extractor, tuple(layers), bare, device, dtype)
-    module, heads = cache.network(key, lambda: network_on(extractor, layers, device, dtype, bare))
-    return Network(extractor, layers, module, heads)
+    module, projections = cache.network(key, lambda: network_on(extractor, layers, device, dtype, bare))
+    return Network(extractor, layers, module, projections)
 
 
 def network_on(
     extractor: Extractor, layers: Sequence[str], device: torch.device, dtype: torch.dtype, bare: Collection[str] = ()
-) -> tuple[nn.Module, Mapping[str, Head]]:
+) -> tuple[nn.Module, Mapping[str, Projection]]:
     """Build the network of ``layers`` on a device, on the native kernels where there are some.
 
     Args:
@@ -68,15 +68,15 @@ def network_on(
         layers: in the order in which the maps are returned.
         device: where it computes.
         dtype: of its parameters and maps.
-        bare: layers whose maps are returned as they are before their heads.
+        bare: layers whose maps are returned as they are before their projections.
 
     Returns:
-        The network, and the heads of the ``bare`` layers.
+        The network, and the projections of the ``bare`` layers.
     """
     network = extractor.build(layers) if layers else nn.Identity()
     network = network.to(device=device, dtype=dtype).to(memory_format=memory_format(device))
-    heads = network.take_heads(bare) if isinstance(network, Headed) else {}
-    return accelerated(network), heads  # and let go of the original's weights
+    projections = network.detach_projections(bare) if isinstance(network, HasProjections) else {}
+    return accelerated(network), projections  # and let go of the original's weights
 
 
 def layers_used(job: Job, extractor: Extractor) -> list[str]:

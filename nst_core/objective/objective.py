@@ -16,7 +16,7 @@ from nst_core.objective.features import TileFeatures
 from nst_core.objective.targets import TargetCache, TargetImage, TargetImages, Targets
 from nst_core.objective.terms import Accumulator, BoundTerm
 from nst_core.objective.tiling import Tile, Tiling
-from nst_core.ops import Head
+from nst_core.ops import Projection
 
 __all__ = ["Evaluation", "Objective", "mean_absolute"]
 
@@ -63,7 +63,7 @@ class Objective:
         terms: Sequence[BoundTerm],
         *,
         taps: Mapping[str, Tap],
-        heads: Mapping[str, Head] = MappingProxyType({}),
+        projections: Mapping[str, Projection] = MappingProxyType({}),
     ) -> None:
         """Make an objective.
 
@@ -72,13 +72,13 @@ class Objective:
             layers: all layers that the terms use, but for the pixels.
             terms: at least one.
             taps: geometry of the layers.
-            heads: of the layers whose maps the network returns as they are before their heads; only losses that see
-                through heads may use these layers.
+            projections: of the layers whose maps the network returns as they are before their projections; only losses
+                that have a projected statistic may use these layers.
         """
         self._network = network
         self._layers = tuple(layers)
         self._taps = {PIXELS: PIXEL_TAP, **taps}
-        self._heads = dict(heads)
+        self._projections = dict(projections)
         self._terms = tuple(terms)
         halo = max((term.loss.halo for term in terms if isinstance(term.loss, ImageLoss)), default=0)
         self.geometry = Tiling.of((self._taps[layer] for layer in layers), halo)
@@ -145,7 +145,7 @@ class Objective:
         return cache.target(self._cache_key(term, layer, image))
 
     def _cache_key(self, term: BoundTerm, layer: str, image: TargetImage) -> tuple[Any, ...]:
-        return (image.key, term.target_key(layer, layer in self._heads))
+        return (image.key, term.target_key(layer, layer in self._projections))
 
     def normalized_weights(
         self, reference: Tensor, targets: Targets, *, tiling: Tiling | None = None
@@ -248,7 +248,7 @@ class Objective:
                 )
             maps |= dict(zip(self._layers, found, strict=True))
         height, width = image.shape[-2:]
-        return TileFeatures(tile, maps, self._taps, (height, width), self._heads)
+        return TileFeatures(tile, maps, self._taps, (height, width), self._projections)
 
     def _judge(
         self, collected: Collected, targets: Targets, weights: Sequence[float] | None

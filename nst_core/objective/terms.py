@@ -77,8 +77,8 @@ class BoundTerm(ABC):
         return ROLES[self.loss.role].source
 
     @property
-    def sees_through_heads(self) -> bool:
-        """Whether it takes maps from before a head without computing what the head makes of them."""
+    def has_projected_statistic(self) -> bool:
+        """Whether it takes maps from before a projection, without computing the projected maps."""
         return False
 
     def target_key(self, layer: str, projected: bool) -> Hashable:
@@ -86,7 +86,7 @@ class BoundTerm(ABC):
 
         Args:
             layer: one of the term's layers.
-            projected: whether the loss is given maps from before a head.
+            projected: whether the loss is given maps from before a projection.
         """
         return (Component(self.term.loss, self.term.params), layer, projected)
 
@@ -127,8 +127,8 @@ class _StatisticTerm(BoundTerm):
     loss: StatisticLoss
 
     @property
-    def sees_through_heads(self) -> bool:
-        return self.loss.sees_through_heads
+    def has_projected_statistic(self) -> bool:
+        return self.loss.has_projected_statistic
 
     def accumulator(self, layers: Sequence[str]) -> Accumulator:
         return _StatisticSums(self, layers)
@@ -141,8 +141,8 @@ class _StatisticTerm(BoundTerm):
 
     def statistic(self, features: TileFeatures, layer: str) -> Statistic:
         """Return the statistic of a layer over the interior of a tile."""
-        feature, head = features.interior(layer), features.heads.get(layer)
-        return self.loss.statistic_through(head, feature) if head else self.loss.statistic(feature)
+        feature, projection = features.interior(layer), features.projections.get(layer)
+        return self.loss.projected_statistic(projection, feature) if projection else self.loss.statistic(feature)
 
     def judge(self, collected: Sequence[Statistic], target: Mapping[str, Statistic]) -> list[Tensor]:
         return [

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nst_core.ops.head import Head
 from nst_core.ops.loading import native
-from nst_core.ops.positions import wide
+from nst_core.ops.positions import to_accumulation
+from nst_core.ops.projection import Projection
 
-__all__ = ["gram", "gram_reference", "gram_through"]
+__all__ = ["gram", "gram_reference", "projected_gram"]
 
 
 def gram(feature: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -33,19 +33,19 @@ def gram(feature: Tensor, weight: Tensor | None = None) -> Tensor:
 
 def gram_reference(feature: Tensor, weight: Tensor | None = None) -> Tensor:
     """Compute :func:`gram` with torch alone, in float32 or wider."""
-    flat = wide(feature.flatten(2))
+    flat = to_accumulation(feature.flatten(2))
     right = flat if weight is None else flat * weight.flatten(2).to(flat.dtype)
     return flat @ right.transpose(1, 2)
 
 
-def gram_through(head: Head, feature: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Compute the :func:`gram` of ``head(feature)``, by the native kernel without that map.
+def projected_gram(projection: Projection, feature: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Compute the :func:`gram` of ``projection(feature)``, by the native kernel without that map.
 
     With z = (x, 1) and y = V z at every position, V = (W, b): Σ y yᵀ = V (Σ z zᵀ) Vᵀ, and the gradient of x is a linear
     map of x again. So the kernel is exact where the map itself would be rounded to bfloat16.
 
     Args:
-        head: from N to K channels; it gets no gradient.
+        projection: from N to K channels; it gets no gradient.
         feature: ``(B, N, H, W)``, as for :func:`gram`.
         weight: ``(B, 1, H, W)`` of the positions, or ``None`` for one everywhere; it gets no gradient.
 
@@ -56,6 +56,6 @@ def gram_through(head: Head, feature: Tensor, weight: Tensor | None = None) -> T
         RuntimeError: wrong rank, dtype, shape or device.
     """
     if feature.device.type == "cpu" and native().module is not None:
-        result: Tensor = torch.ops.nst.gram_through(feature, weight, head.both)
+        result: Tensor = torch.ops.nst.projected_gram(feature, weight, projection.affine)
         return result
-    return gram_reference(head(feature), weight)
+    return gram_reference(projection(feature), weight)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["sum_positions", "total_weight", "wide"]
+__all__ = ["sum_positions", "to_accumulation", "total_weight"]
 
 
-def wide(feature: Tensor) -> Tensor:
-    """Return a tensor in float32, or float64 where it is that already: the precision in which to sum."""
+def to_accumulation(feature: Tensor) -> Tensor:
+    """Return a tensor in the dtype in which to sum: float64 where it is that already, else float32."""
     return feature if feature.dtype == torch.float64 else feature.float()
 
 
@@ -17,7 +17,7 @@ def sum_positions(values: Tensor, weight: Tensor | None = None) -> Tensor:
     """Sum over positions.
 
     Args:
-        values: ``(B, N, H, W)``, float32 or wider, see :func:`wide`.
+        values: ``(B, N, H, W)``, float32 or wider, see :func:`to_accumulation`.
         weight: ``(B, 1, H, W)`` of the positions, or ``None`` for one everywhere.
 
     Returns:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from nst_core.ops.loading import native
-from nst_core.ops.positions import wide
+from nst_core.ops.positions import to_accumulation
 
 __all__ = ["squared_error", "squared_error_reference"]
 
@@ -37,4 +37,4 @@ def squared_error_reference(feature: Tensor, target: Tensor) -> Tensor:
             f"feature and target must have the same shape and dtype, not {tuple(feature.shape)} {feature.dtype} and "
             f"{tuple(target.shape)} {target.dtype}"
         )
-    return (wide(feature) - target).square().sum()
+    return (to_accumulation(feature) - target).square().sum()

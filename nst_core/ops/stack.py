@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst_core.ops.head import Head
 from nst_core.ops.loading import native
+from nst_core.ops.projection import Projection
 
-__all__ = ["ConvStack", "Headed", "LayerKind", "ReferenceStack", "Stacked", "accelerated", "conv_stack"]
+__all__ = ["ConvStack", "HasProjections", "LayerKind", "ReferenceStack", "Stacked", "accelerated", "conv_stack"]
 
 LayerKind = Literal["conv", "relu", "max-pool", "average-pool"]
 # In the order of the native enumeration.
@@ -29,8 +29,8 @@ class ConvStack:
         weights: of the convolutions, in order, ``(K, C, 3, 3)``.
         biases: likewise, ``(K,)``.
         taps: indices of the layers whose outputs are wanted, ascending.
-        heads: what every position of each tap is mapped by before it is returned, weight ``(K, C, 1, 1)`` and bias
-            ``(K,)``; ``None`` for a tap that is returned itself, empty where all are.
+        projections: what every position of each tap is mapped by before it is returned, weight ``(K, C, 1, 1)`` and
+            bias ``(K,)``; ``None`` for a tap that is returned itself, empty where all are.
         mean: of every channel; the first layer sees ``(input - mean) / std``, computed in float32.
         std: likewise; both empty leave the input as it is.
     """
@@ -39,19 +39,19 @@ class ConvStack:
     weights: tuple[Tensor, ...]
     biases: tuple[Tensor, ...]
     taps: tuple[int, ...]
-    heads: tuple[tuple[Tensor, Tensor] | None, ...] = ()
+    projections: tuple[tuple[Tensor, Tensor] | None, ...] = ()
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
 
     @property
-    def head_weights(self) -> list[Tensor]:
-        """The weights of the heads that there are."""
-        return [head[0] for head in self.heads if head]
+    def projection_weights(self) -> list[Tensor]:
+        """The weights of the projections that there are."""
+        return [projection[0] for projection in self.projections if projection]
 
     @property
-    def head_biases(self) -> list[Tensor]:
-        """The biases of the heads that there are."""
-        return [head[1] for head in self.heads if head]
+    def projection_biases(self) -> list[Tensor]:
+        """The biases of the projections that there are."""
+        return [projection[1] for projection in self.projections if projection]
 
 
 class ReferenceStack(nn.Module):
@@ -79,9 +79,12 @@ class ReferenceStack(nn.Module):
                 x = F.max_pool2d(x, 2) if kind == "max-pool" else F.avg_pool2d(x, 2)
             if i in stack.taps:
                 found.append(x)
-        if not stack.heads:
+        if not stack.projections:
             return found
-        return [F.conv2d(tap, *head) if head else tap for tap, head in zip(found, stack.heads, strict=True)]
+        return [
+            F.conv2d(tap, *projection) if projection else tap
+            for tap, projection in zip(found, stack.projections, strict=True)
+        ]
 
 
 class NativeStack(nn.Module):
@@ -96,8 +99,8 @@ class NativeStack(nn.Module):
             list(stack.weights),
             list(stack.biases),
             list(stack.taps),
-            [head and head[0] for head in stack.heads],
-            [head and head[1] for head in stack.heads],
+            [projection and projection[0] for projection in stack.projections],
+            [projection and projection[1] for projection in stack.projections],
             stack.mean,
             stack.std,
         )
@@ -135,11 +138,11 @@ class Stacked(Protocol):
 
 
 @runtime_checkable
-class Headed(Protocol):
-    """A network whose layers end in heads that may be left to the losses."""
+class HasProjections(Protocol):
+    """A network whose layers end in projections that may be left to the losses."""
 
-    def take_heads(self, layers: Collection[str]) -> dict[str, Head]:
-        """Take the heads of layers away, so that the network returns what comes before them; return them by layer."""
+    def detach_projections(self, layers: Collection[str]) -> dict[str, Projection]:
+        """Return the projections of layers, by layer; from then on the network returns what comes before them."""
 
 
 class StackedNetwork(nn.Module):

@@ -97,7 +97,7 @@ def _give_back() -> None:
     """
     module = native().module
     if module is not None:
-        module.release_buffers()
+        module.release_workspace()
     if sys.platform == "linux":
         with suppress(AttributeError):  # another C library
             ctypes.CDLL(None).malloc_trim(0)

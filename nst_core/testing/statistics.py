@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nst_core.components import Statistic, StatisticLoss
-from nst_core.ops import Head
+from nst_core.ops import Projection
 from nst_core.testing.check import NotApplicable, close, require
 from nst_core.testing.samples import CHANNELS, Cut, cuts, feature_map, quietly, weights_of
 from nst_core.testing.values import COMMON, value_of
@@ -101,22 +101,25 @@ def normalises_by_the_nominal_channels(loss: StatisticLoss) -> None:
     close(found, value_of(loss, feature, target), "with and without channels of zeros", 1e-3)
 
 
-def sees_through_heads(loss: StatisticLoss) -> None:
-    """What ``statistic_through`` says of a head and a map is the statistic of the map that the head makes of it."""
-    if not loss.sees_through_heads:
+def projected_statistic(loss: StatisticLoss) -> None:
+    """``projected_statistic`` of a projection and a map is the statistic of the projected map."""
+    if not loss.has_projected_statistic:
         raise NotApplicable("it is given the maps themselves")
     generator = torch.Generator().manual_seed(0)
     weight, bias = (
         torch.randn(shape, generator=generator).double() for shape in ((CHANNELS + 1, CHANNELS), (CHANNELS + 1,))
     )
-    head = Head(weight, bias)
-    target = loss.statistic(head(feature_map(6, 3, 1))).detach()
+    projection = Projection(weight, bias)
+    target = loss.statistic(projection(feature_map(6, 3, 1))).detach()
     for positions in (None, weights_of(4, 5, 1)):
         leaf = feature_map().requires_grad_()
-        found, expected = loss.statistic_through(head, leaf, positions), loss.statistic(head(leaf), positions)
-        _same(found, expected, "a map through a head and the head's own map")
+        found, expected = (
+            loss.projected_statistic(projection, leaf, positions),
+            loss.statistic(projection(leaf), positions),
+        )
+        _same(found, expected, "the projected statistic and that of the projected map")
         (one,), (other,) = (torch.autograd.grad(loss.criterion(s, target, CHANNELS), leaf) for s in (found, expected))
-        close(one, other, "gradients through a head and of the head's own map", 1e-6)
+        close(one, other, "gradients of the projected statistic and of that of the projected map", 1e-6)
 
 
 def _parts(loss: StatisticLoss, feature: Tensor, weight: Tensor | None, row: int, column: int) -> Statistic:
@@ -143,6 +146,6 @@ LAWS = (
     is_the_same_in_tiles,
     has_the_right_gradient_with_weights,
     normalises_by_the_nominal_channels,
-    sees_through_heads,
+    projected_statistic,
 )
 """All that is demanded of a statistic loss."""

@@ -17,8 +17,8 @@ from pathlib import Path
 OPERATORS = {
     "gram",
     "gram_backward",
-    "gram_through",
-    "gram_through_backward",
+    "projected_gram",
+    "projected_gram_backward",
     "row_products",
     "combine_rows",
     "squared_error",

@@ -47,7 +47,7 @@ class Snapshot(nn.Module):
                 weights=tuple(parameters[f"convolutions.{n}.weight"].bfloat16() for n in convolutions),
                 biases=tuple(parameters[f"convolutions.{n}.bias"].bfloat16() for n in convolutions),
                 taps=tuple(i for i, layer in enumerate(used) if layer.name in layers),
-                heads=tuple((w[:, :, None, None].bfloat16(), b.bfloat16()) for w, b in heads),
+                projections=tuple((w[:, :, None, None].bfloat16(), b.bfloat16()) for w, b in heads),
                 mean=TORCHVISION.mean,
                 std=TORCHVISION.std,
             )

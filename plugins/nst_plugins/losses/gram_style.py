@@ -31,9 +31,11 @@ class GramStyle(StatisticLoss):
         """Sum F Fᵀ over positions: ``(B, N, N)``."""
         return Statistic((ops.gram(feature, weight),), ops.total_weight(feature, weight))
 
-    def statistic_through(self, head: ops.Head, feature: Tensor, weight: Tensor | None = None) -> Statistic:
-        """Sum F Fᵀ of what the head makes of the feature."""
-        return Statistic((ops.gram_through(head, feature, weight),), ops.total_weight(feature, weight))
+    def projected_statistic(
+        self, projection: ops.Projection, feature: Tensor, weight: Tensor | None = None
+    ) -> Statistic:
+        """Sum F Fᵀ of the projected feature."""
+        return Statistic((ops.projected_gram(projection, feature, weight),), ops.total_weight(feature, weight))
 
     def criterion(self, statistic: Statistic, target: Statistic, channels: int) -> Tensor:
         """Compare the averaged Gram matrices."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nst_core import FeatureLoss
-from nst_core.ops import wide
+from nst_core.ops import to_accumulation
 from nst_plugins.losses.quantiles import Remembered, squared_transport
 
 __all__ = ["HistogramStyle"]
@@ -31,7 +31,7 @@ class HistogramStyle(FeatureLoss):
         """Add up the distances of all layers and maps."""
         losses = []
         for layer, feature in features.items():
-            maps = wide(feature).flatten(2)
-            aim = self._quantiles(layer, targets[layer], lambda x: wide(x).flatten(2)[0], maps.shape[2])
+            maps = to_accumulation(feature).flatten(2)
+            aim = self._quantiles(layer, targets[layer], lambda x: to_accumulation(x).flatten(2)[0], maps.shape[2])
             losses += [squared_transport(one, aim).mean() for one in maps]
         return torch.stack(losses).sum()

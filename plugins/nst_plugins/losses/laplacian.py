@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nst_core import FeatureLoss
-from nst_core.ops import wide
+from nst_core.ops import to_accumulation
 
 __all__ = ["Laplacian", "laplacian"]
 
@@ -51,7 +51,10 @@ class Laplacian(FeatureLoss):
     def forward(self, features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
         """Compare the Laplacians of both images, summed over layers and batch."""
         losses = [
-            (laplacian(wide(x), self.pool) - laplacian(wide(targets[layer]), self.pool)).square().mean(dim=(1, 2)).sum()
+            (laplacian(to_accumulation(x), self.pool) - laplacian(to_accumulation(targets[layer]), self.pool))
+            .square()
+            .mean(dim=(1, 2))
+            .sum()
             for layer, x in features.items()
         ]
         return torch.stack(losses).sum()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from nst_core import Statistic
-from nst_core.ops import gram, sum_positions, total_weight, wide
+from nst_core.ops import gram, sum_positions, to_accumulation, total_weight
 
 __all__ = ["channel_moments", "covariance", "cross_moments"]
 
@@ -20,7 +20,7 @@ def channel_moments(feature: Tensor, weight: Tensor | None = None) -> Statistic:
     Returns:
         Sums ``(B, N)`` and ``(B, N)``, float32 or wider.
     """
-    values = wide(feature)
+    values = to_accumulation(feature)
     sums = (sum_positions(values, weight), sum_positions(values.square(), weight))
     return Statistic(sums, total_weight(values, weight))
 
@@ -35,7 +35,7 @@ def cross_moments(feature: Tensor, weight: Tensor | None = None) -> Statistic:
     Returns:
         Sums ``(B, N)`` and ``(B, N, N)``, float32 or wider.
     """
-    values = wide(feature)
+    values = to_accumulation(feature)
     return Statistic((sum_positions(values, weight), gram(feature, weight)), total_weight(values, weight))
 
 

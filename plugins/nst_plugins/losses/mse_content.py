@@ -27,7 +27,7 @@ class MseContent(PointwiseLoss):
         """Sum the squared differences over positions and channels."""
         if weight is None:
             return ops.squared_error(feature, target)
-        return ((ops.wide(feature) - target).square() * weight).sum()
+        return ((ops.to_accumulation(feature) - target).square() * weight).sum()
 
     def scale(self, positions: float, channels: int) -> float:
         """Return 1/(N M) or ½."""

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nst_core import FeatureLoss
-from nst_core.ops import wide
+from nst_core.ops import to_accumulation
 
 __all__ = ["NnStyle", "directions_of", "hypercolumns", "nearest"]
 
@@ -88,8 +88,8 @@ class NnStyle(FeatureLoss):
     def forward(self, features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
         """Compute the distance to the nearest neighbours, summed over the batch."""
         precision = next(iter(features.values())).dtype
-        aims = [wide(targets[layer]) for layer in features]
-        maps = [wide(feature) for feature in features.values()]
+        aims = [to_accumulation(targets[layer]) for layer in features]
+        maps = [to_accumulation(feature) for feature in features.values()]
         scales = [(aim.square().sum(dim=1).mean() + _SHORTEST).rsqrt() for aim in aims]
         style = hypercolumns(aims, scales, self._grid(aims))[0]
         keys = directions_of(style - style.mean(dim=1, keepdim=True))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nst_core import FeatureLoss
-from nst_core.ops import wide
+from nst_core.ops import to_accumulation
 
 __all__ = ["SelfSimilarityContent", "relative_distances"]
 
@@ -61,4 +61,4 @@ class SelfSimilarityContent(FeatureLoss):
         step = math.ceil(math.sqrt(height * width / self.positions))
         first = step // 2
         rows, columns = min(first, height - 1), min(first, width - 1)
-        return wide(feature[..., rows::step, columns::step]).flatten(2)
+        return to_accumulation(feature[..., rows::step, columns::step]).flatten(2)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nst_core import FeatureLoss
-from nst_core.ops import wide
+from nst_core.ops import to_accumulation
 from nst_plugins.losses.quantiles import Remembered, squared_transport
 
 __all__ = ["SwdStyle", "directions"]
@@ -48,7 +48,7 @@ class SwdStyle(FeatureLoss):
         """Add up the distances of all layers and maps."""
         losses = []
         for layer, feature in features.items():
-            maps = wide(feature).flatten(2)
+            maps = to_accumulation(feature).flatten(2)
             axes = self._directions(maps)
             project = functools.partial(_projected, axes)
             aim = self._quantiles(layer, targets[layer], project, maps.shape[2])
@@ -64,4 +64,4 @@ class SwdStyle(FeatureLoss):
 
 
 def _projected(axes: Tensor, target: Tensor) -> Tensor:
-    return axes @ wide(target).flatten(2)[0]
+    return axes @ to_accumulation(target).flatten(2)[0]

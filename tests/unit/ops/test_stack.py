@@ -252,19 +252,19 @@ def test_inputs_of_another_shape_are_errors():
 
 
 @pytest.mark.parametrize(("dtype", "limits"), [(torch.float32, (1e-4, 1e-4)), (torch.bfloat16, (0.02, 0.1))])
-def test_heads_map_the_taps_and_nothing_that_follows(dtype, limits):
+def test_projections_map_the_taps_and_nothing_that_follows(dtype, limits):
     plain = make(VGG, [3, 32, 32, 64, 64], [2, 7], dtype)
     generator = torch.Generator().manual_seed(5)
     weights = [torch.randn(k, c, 1, 1, generator=generator) / c**0.5 for k, c in ((32, 32), (48, 64))]
-    heads = tuple((w.to(dtype), torch.linspace(-1, 1, len(w)).to(dtype)) for w in weights)
+    projections = tuple((w.to(dtype), torch.linspace(-1, 1, len(w)).to(dtype)) for w in weights)
     x = torch.rand(1, 3, 20, 28, generator=generator)
-    headed = replace(plain, heads=heads)
+    projected = replace(plain, projections=projections)
     pixels, leaf = (x.clone().requires_grad_() for _ in range(2))
-    outputs = conv_stack(headed)(pixels)
+    outputs = conv_stack(projected)(pixels)
     reference = ReferenceStack(plain)
     mapped = [
         torch.einsum("kc,bchw->bkhw", w[:, :, 0, 0], tap) + b[:, None, None]
-        for tap, (w, b) in zip(reference(leaf), heads, strict=True)
+        for tap, (w, b) in zip(reference(leaf), projections, strict=True)
     ]
     generator = torch.Generator().manual_seed(0)
     directions = [torch.randn(m.shape, generator=generator).to(m.dtype) for m in mapped]
@@ -275,4 +275,4 @@ def test_heads_map_the_taps_and_nothing_that_follows(dtype, limits):
     close(gradient, wanted.double(), limits[1])
     wrong = (torch.zeros(8, 16, 1, 1, dtype=dtype), torch.zeros(8, dtype=dtype))
     with pytest.raises(RuntimeError, match="projection 1 reads 16 channels, but tap 1 has 64"):
-        conv_stack(replace(headed, heads=(heads[0], wrong)))
+        conv_stack(replace(projected, projections=(projections[0], wrong)))

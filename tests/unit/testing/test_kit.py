@@ -22,7 +22,7 @@ from nst_core import (
     Tap,
     save_image,
 )
-from nst_core.ops import Head
+from nst_core.ops import Projection
 from nst_core.testing import ConformanceError, NotApplicable, conformance, run_checks
 from nst_plugins.extractors.vgg import Vgg19
 from nst_plugins.initializers.image import ImageStart
@@ -83,8 +83,10 @@ class NarrowSums(GramStyle):
 
 
 class ForgetsTheBias(GramStyle):
-    def statistic_through(self, head, feature, weight=None):
-        return super().statistic_through(Head(head.weight, torch.zeros_like(head.bias)), feature, weight)
+    def projected_statistic(self, projection, feature, weight=None):
+        return super().projected_statistic(
+            Projection(projection.weight, torch.zeros_like(projection.bias)), feature, weight
+        )
 
 
 class UsesItsOwnChannels(GramStyle):
@@ -213,7 +215,7 @@ class Training(TinyExtractor):
 @pytest.mark.parametrize(
     ("component", "noticed"),
     [
-        (ForgetsTheBias, {"sees-through-heads"}),
+        (ForgetsTheBias, {"projected-statistic"}),
         (Averages, {"sums-over-positions", "is-the-same-in-tiles"}),
         (IgnoresWeight, {"splits-weights", "carries-its-weight"}),
         (NarrowSums, {"sums-in-float32"}),

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from nst_core.ops import ConvStack, Head, LayerKind
+from nst_core.ops import ConvStack, LayerKind, Projection
 from nst_core.weights import Preprocessing
 from nst_plugins.extractors.normalize import Normalize
 from nst_plugins.extractors.vgg.layers import Layer, cut_after_deepest
@@ -20,8 +20,8 @@ Pooling = Literal["max", "average"]
 class VggNetwork(nn.Module):
     """A frozen VGG network, cut after its deepest tap.
 
-    With ``heads``, the feature map returned for a tap is a linear map of the layer's output; the next layer is applied
-    to the output itself.
+    With ``projections``, the feature map returned for a tap is a linear map of the layer's output; the next layer is
+    applied to the output itself.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class VggNetwork(nn.Module):
         preprocessing: Preprocessing,
         *,
         pooling: Pooling = "max",
-        heads: Mapping[str, tuple[Tensor, Tensor]] | None = None,
+        projections: Mapping[str, tuple[Tensor, Tensor]] | None = None,
     ) -> None:
         """Build the network; tensors that are float32 are shared, not copied.
 
@@ -42,8 +42,8 @@ class VggNetwork(nn.Module):
             tensors: kernels and biases by key, float32.
             preprocessing: the preprocessing that the network expects.
             pooling: kind of the pooling layers.
-            heads: weight ``(K, C)`` and bias ``(K,)`` of the linear map of every tap's channels, by layer; ``None``
-                returns the outputs of the layers themselves.
+            projections: weight ``(K, C)`` and bias ``(K,)`` of the linear map of every tap's channels, by layer;
+                ``None`` returns the outputs of the layers themselves.
         """
         super().__init__()
         layers = cut_after_deepest(layers, taps)
@@ -60,7 +60,9 @@ class VggNetwork(nn.Module):
         self.is_tap = [layer.name in taps for layer in layers]
         self.tap_names = [layer.name for layer in layers if layer.name in taps]
         self.output_order = [self.tap_names.index(name) for name in taps]
-        self.heads = nn.ModuleList(_head(*heads[name]) for name in self.tap_names) if heads else None
+        self.projections = (
+            nn.ModuleList(_projection(*projections[name]) for name in self.tap_names) if projections else None
+        )
         self.eval()
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -78,9 +80,9 @@ class VggNetwork(nn.Module):
             x = layer(x)
             if self.is_tap[i]:
                 features.append(x)
-        if self.heads is not None:
-            for i, head in enumerate(self.heads):
-                features[i] = head(features[i])
+        if self.projections is not None:
+            for i, projection in enumerate(self.projections):
+                features[i] = projection(features[i])
         return [features[i] for i in self.output_order]
 
     def stack(self) -> ConvStack:
@@ -91,27 +93,29 @@ class VggNetwork(nn.Module):
             weights=tuple(c.weight for c in convolutions),
             biases=tuple(c.bias for c in convolutions if c.bias is not None),
             taps=tuple(i for i, is_tap in enumerate(self.is_tap) if is_tap),
-            heads=tuple(_weight_and_bias(head) for head in self.heads or ()),
+            projections=tuple(_weight_and_bias(projection) for projection in self.projections or ()),
             mean=tuple(self.normalize.mean.flatten().tolist()),
             std=tuple(self.normalize.std.flatten().tolist()),
         )
 
-    def take_heads(self, layers: Collection[str]) -> dict[str, Head]:
-        """Remove the heads of layers, whose own outputs are returned from now on; see :class:`nst_core.ops.Headed`.
+    def detach_projections(self, layers: Collection[str]) -> dict[str, Projection]:
+        """Remove the projections of layers, whose own outputs are returned from now on.
+
+        See :class:`nst_core.ops.HasProjections`.
 
         Args:
-            layers: names of layers; those without a head are ignored.
+            layers: names of layers; those without a projection are ignored.
 
         Returns:
-            The removed heads, by layer.
+            The removed projections, by layer.
         """
-        taken: dict[str, Head] = {}
-        if self.heads is not None:
-            for i, (name, head) in enumerate(zip(self.tap_names, self.heads, strict=True)):
-                tensors = _weight_and_bias(head)
+        taken: dict[str, Projection] = {}
+        if self.projections is not None:
+            for i, (name, projection) in enumerate(zip(self.tap_names, self.projections, strict=True)):
+                tensors = _weight_and_bias(projection)
                 if tensors and name in layers:
-                    taken[name] = Head(tensors[0].flatten(1), tensors[1])
-                    self.heads[i] = nn.Identity()
+                    taken[name] = Projection(tensors[0].flatten(1), tensors[1])
+                    self.projections[i] = nn.Identity()
         return taken
 
     def order(self) -> list[int]:
@@ -129,17 +133,21 @@ def _kind(layer: nn.Module) -> LayerKind:
     return kinds[type(layer)]
 
 
-def _weight_and_bias(head: nn.Module) -> tuple[Tensor, Tensor] | None:
-    """Return weight and bias of a head, or ``None`` for one that was removed."""
-    return (head.weight, head.bias) if isinstance(head, nn.Conv2d) and head.bias is not None else None
+def _weight_and_bias(projection: nn.Module) -> tuple[Tensor, Tensor] | None:
+    """Return weight and bias of a projection, or ``None`` for one that was removed."""
+    return (
+        (projection.weight, projection.bias)
+        if isinstance(projection, nn.Conv2d) and projection.bias is not None
+        else None
+    )
 
 
-def _head(weight: Tensor, bias: Tensor) -> nn.Conv2d:
+def _projection(weight: Tensor, bias: Tensor) -> nn.Conv2d:
     with torch.device("meta"):
-        head = nn.Conv2d(weight.shape[1], weight.shape[0], kernel_size=1)
-    head.weight = nn.Parameter(weight[:, :, None, None].float(), requires_grad=False)
-    head.bias = nn.Parameter(bias.float(), requires_grad=False)
-    return head
+        projection = nn.Conv2d(weight.shape[1], weight.shape[0], kernel_size=1)
+    projection.weight = nn.Parameter(weight[:, :, None, None].float(), requires_grad=False)
+    projection.bias = nn.Parameter(bias.float(), requires_grad=False)
+    return projection
 
 
 def _convolution(layer: Layer, tensors: Mapping[str, Tensor]) -> nn.Conv2d:

@@ -17,14 +17,14 @@ from nst_plugins.extractors.vgg.vgg19 import Vgg19
 __all__ = ["Vgg19Lite", "embedded_weights"]
 
 
-def _head_keys(layer: str) -> tuple[str, str]:
+def _projection_keys(layer: str) -> tuple[str, str]:
     return f"heads.{layer}.weight", f"heads.{layer}.bias"
 
 
-def _head_shapes(layers: Iterable[Layer]) -> dict[str, tuple[int, ...]]:
+def _projection_shapes(layers: Iterable[Layer]) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for layer in layers:
-        weight, bias = _head_keys(layer.name)
+        weight, bias = _projection_keys(layer.name)
         shapes |= {weight: (layer.out_channels, layer.out_channels), bias: (layer.out_channels,)}
     return shapes
 
@@ -44,13 +44,13 @@ class Vgg19Lite(PretrainedExtractor):
 
     content_layers = Vgg19.content_layers
     style_layers = Vgg19.style_layers
-    # No calibrated layers: the heads give every tap the scale that it has in VGG-19 at unit RMS.
+    # No calibrated layers: the projections give every tap the scale that it has in VGG-19 at unit RMS.
     architecture = Architecture(
         name="vgg19-lite",
         key_naming=(
             "as torchvision's vgg19 state_dict, features only, and heads.LAYER.weight (C, C), heads.LAYER.bias (C)"
         ),
-        shapes=tensor_shapes(VGG19_LITE_LAYERS) | _head_shapes(VGG19_LITE_LAYERS),
+        shapes=tensor_shapes(VGG19_LITE_LAYERS) | _projection_shapes(VGG19_LITE_LAYERS),
         input_weight=VGG19_LITE_LAYERS[0].weight_key,
     )
 
@@ -65,5 +65,7 @@ class Vgg19Lite(PretrainedExtractor):
     def network(self, layers: Sequence[str]) -> nn.Module:
         """Build the network up to the deepest of ``layers``; see :class:`VggNetwork`."""
         tensors = self.weight_set.tensors()
-        heads = {name: (tensors[weight], tensors[bias]) for name in layers for weight, bias in [_head_keys(name)]}
-        return VggNetwork(VGG19_LITE_LAYERS, layers, tensors, self.weight_set.preprocessing, heads=heads)
+        projections = {
+            name: (tensors[weight], tensors[bias]) for name in layers for weight, bias in [_projection_keys(name)]
+        }
+        return VggNetwork(VGG19_LITE_LAYERS, layers, tensors, self.weight_set.preprocessing, projections=projections)

@@ -53,13 +53,15 @@ def test_heads_map_the_taps_and_can_be_taken(tensors, image):
     names = convolution_names(LAYERS)
     generator = torch.Generator().manual_seed(2)
     widths = {"conv1_1": 4, "conv2_1": 6, "conv2_2": 6}
-    heads = {n: (torch.randn(5, widths[n], generator=generator), torch.randn(5, generator=generator)) for n in names}
-    network = VggNetwork(LAYERS, names, tensors, TORCHVISION, heads=heads)
+    projections = {
+        n: (torch.randn(5, widths[n], generator=generator), torch.randn(5, generator=generator)) for n in names
+    }
+    network = VggNetwork(LAYERS, names, tensors, TORCHVISION, projections=projections)
     plain = VggNetwork(LAYERS, names, tensors, TORCHVISION)(image)
     for name, mapped, feature in zip(names, network(image), plain, strict=True):
-        weight, bias = heads[name]
+        weight, bias = projections[name]
         expected = torch.einsum("kc,bchw->bkhw", weight, feature) + bias[:, None, None]
         torch.testing.assert_close(mapped, expected, rtol=1e-4, atol=1e-4)
-    assert set(network.take_heads(["conv2_1", "relu2_1"])) == {"conv2_1"}
+    assert set(network.detach_projections(["conv2_1", "relu2_1"])) == {"conv2_1"}
     assert torch.equal(network(image)[1], plain[1])
     assert network(image)[0].shape[1] == 5

@@ -1,4 +1,4 @@
-"""Heads: frozen linear maps between a layer of a network and the losses."""
+"""Projections: frozen linear maps between a layer of a network and the losses."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst_core.ops.positions import wide
+from nst_core.ops.positions import to_accumulation
 
-__all__ = ["Head"]
+__all__ = ["Projection"]
 
 
 @dataclass(frozen=True)
-class Head:
+class Projection:
     """What every position of a feature map is mapped by before a loss sees it.
 
     Attributes:
@@ -27,9 +27,9 @@ class Head:
     bias: Tensor
 
     @cached_property
-    def both(self) -> Tensor:
+    def affine(self) -> Tensor:
         """``(K, N + 1)``, the bias as the last column, float32 or wider."""
-        return wide(torch.cat([self.weight, self.bias[:, None]], dim=1))
+        return to_accumulation(torch.cat([self.weight, self.bias[:, None]], dim=1))
 
     def __call__(self, feature: Tensor) -> Tensor:
         """Map ``(B, N, H, W)``, of the same dtype, to ``(B, K, H, W)``."""
