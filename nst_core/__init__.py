@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from nst_core.components.registry import Registry
     from nst_core.engine.checkpoint import Checkpoint
     from nst_core.engine.destination import Destination
-    from nst_core.engine.prepare import PreparedJob, Problem
+    from nst_core.engine.prepare import PreparedJob
+    from nst_core.engine.problem import Problem
     from nst_core.engine.result import LevelResult, Result, Step
     from nst_core.engine.run import Observer, Run
     from nst_core.engine.session import Session
@@ -166,10 +167,8 @@ _MODULES = {
     "components.registry": ("Registry",),
     "engine.checkpoint": ("Checkpoint",),
     "engine.destination": ("Destination",),
-    "engine.prepare": (
-        "PreparedJob",
-        "Problem",
-    ),
+    "engine.prepare": ("PreparedJob",),
+    "engine.problem": ("Problem",),
     "engine.result": (
         "LevelResult",
         "Result",

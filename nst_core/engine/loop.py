@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nst_core.components import Optimizer
-from nst_core.engine.prepare import Problem
+from nst_core.engine.problem import Problem
 from nst_core.engine.result import LevelResult, Losses
 from nst_core.errors import BrokenContractError, NonFiniteError, is_out_of_memory
 from nst_core.job.schema import Component

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from nst_core.components.registry import Registry
-from nst_core.engine import prepare as preparation
+from nst_core.engine import pinning
 from nst_core.engine.checkpoint import Checkpoint, Saved
-from nst_core.engine.prepare import Images, Inputs, PreparedJob
+from nst_core.engine.pinning import Images, Inputs
+from nst_core.engine.prepare import PreparedJob
 from nst_core.engine.run import Run
 from nst_core.images import ImageInput
 from nst_core.images.store import ImageStore
@@ -105,14 +106,14 @@ class Session:
     ) -> MemoryPlan:
         """Say what a run would do and need, from a few evaluations of small images; see :meth:`prepare`."""
         with naming_plugins(self.registry):
-            images = preparation.open_images(job, Inputs(content, styles), self.images)
+            images = pinning.open_images(job, Inputs(content, styles), self.images)
             size = self._size(job, images)
             levels = levels_of(job, max(size))
             return make_plan(job, levels, size, self.registry, self.cache, resources or Resources())
 
     def pastiche_size(self, job: Job, inputs: Inputs | None = None) -> tuple[int, int]:
         """Return height and width of a job's pastiche in pixels."""
-        return self._size(job, preparation.open_images(job, inputs or Inputs(), self.images))
+        return self._size(job, pinning.open_images(job, inputs or Inputs(), self.images))
 
     def pin(self, job: Job) -> Job:
         """Return a job with everything filled in that decides its pixels on this machine, without decoding an image.
@@ -121,7 +122,7 @@ class Session:
             NstError: an image file or the weights cannot be had, or an image was only in memory.
         """
         with naming_plugins(self.registry):
-            found = preparation.pinned(job, self.registry, self.cache, self.images)
+            found = pinning.pinned(job, self.registry, self.cache, self.images)
         return replace(found, device=str(choose_device(job.device)))
 
     def key(self, job: Job) -> str:
@@ -141,8 +142,8 @@ class Session:
         content = images.content.at(job.size) if images.content else None
         styles = []
         if content is None and job.shape is None:
-            styles = [d.at(preparation.style_size(job, s)) for d, s in zip(images.styles, job.styles, strict=True)]
-        return preparation.shape_of(job, content, styles)
+            styles = [d.at(pinning.style_size(job, s)) for d, s in zip(images.styles, job.styles, strict=True)]
+        return pinning.shape_of(job, content, styles)
 
     def _prepare(
         self,
@@ -159,13 +160,13 @@ class Session:
         # Everything cheap comes first, so that a slip costs no waiting.
         for kind in ("optimizer", "initializer", "parametrization"):
             registry.create(kind, getattr(job, kind))
-        preparation.check_terms(job, registry, cache)
-        images = preparation.open_images(job, inputs, self.images)
+        pinning.check_terms(job, registry, cache)
+        images = pinning.open_images(job, inputs, self.images)
         size = self._size(job, images)
         levels = levels_of(job, max(size))
         extractor = cache.extractor(registry, job.extractor)
-        preparation.check_sizes(job, extractor, levels, size, images)
-        found = preparation.pinned(job, registry, cache, self.images, images)
+        pinning.check_sizes(job, extractor, levels, size, images)
+        found = pinning.pinned(job, registry, cache, self.images, images)
         found = replace(found, levels=tuple(level.size for level in levels[:-1]))
         # The same pixels need the same tiles, and an optimizer that remembers as much.
         begun = saved and next((c for c in less_memory(found, registry) if c == saved.job.optimizer), None)
@@ -178,7 +179,7 @@ class Session:
             allocation = Allocation(saved.job.optimizer, saved.state["max_pixels"])
         else:
             allocation = allocate(found, levels, size, registry, cache, resources)
-        remarks = preparation.remarks_on(job, extractor, images, device)
+        remarks = pinning.remarks_on(job, extractor, images, device)
         prepared = PreparedJob(
             job=replace(found, optimizer=allocation.optimizer),
             levels=levels,
@@ -190,6 +191,6 @@ class Session:
             registry=registry,
             cache=cache,
             images=images,
-            files=preparation.initial_files(job.initializer, registry, self.images),
+            files=pinning.initial_files(job.initializer, registry, self.images),
         )
         return prepared, resumed

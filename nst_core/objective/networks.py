@@ -12,8 +12,9 @@ from nst_core.components import Extractor
 from nst_core.components.registry import Registry
 from nst_core.errors import ImageError
 from nst_core.job.schema import Job
+from nst_core.objective.binding import bind_terms
 from nst_core.objective.objective import Objective
-from nst_core.objective.terms import BoundTerm, bind_terms
+from nst_core.objective.terms import BoundTerm
 from nst_core.ops import HasProjections, Projection, accelerated
 from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import memory_format

@@ -14,10 +14,7 @@ import torch
 from torch import Tensor
 
 from nst_core.components import (
-    PIXEL_TAP,
-    PIXELS,
     ROLES,
-    Extractor,
     FeatureLoss,
     ImageLoss,
     Loss,
@@ -26,14 +23,12 @@ from nst_core.components import (
     StatisticLoss,
     Tap,
     WeightedMaps,
-    check_layers,
 )
-from nst_core.components.registry import Registry
 from nst_core.errors import JobError
-from nst_core.job.schema import Component, Job, Term
+from nst_core.job.schema import Component, Term
 from nst_core.objective.features import TileFeatures
 
-__all__ = ["Accumulator", "BoundTerm", "bind", "bind_terms"]
+__all__ = ["Accumulator", "BoundTerm", "bind"]
 
 
 class Accumulator(ABC):
@@ -281,22 +276,3 @@ def bind(label: str, loss: Loss, term: Term, taps: Mapping[str, Tap]) -> BoundTe
     """Bind a loss to its layers by its kind; ``taps`` has the geometry of all of them."""
     bound = next(cls for kind, cls in _TERMS.items() if isinstance(loss, kind))
     return bound(label, loss, term, taps)
-
-
-def bind_terms(job: Job, registry: Registry, extractor: Extractor) -> list[BoundTerm]:
-    """Make the losses of a job and bind them to the extractor's layers; equal names get a number.
-
-    Raises:
-        JobError: a term has no layers although its loss needs some.
-        UnknownNameError: a loss or layer does not exist.
-    """
-    taps = {PIXELS: PIXEL_TAP, **extractor.taps()}
-    bound: list[BoundTerm] = []
-    for term in job.terms:
-        loss = registry.create("loss", Component(term.loss, term.params))
-        check_layers(term.layers, taps)
-        if not term.layers and not isinstance(loss, ImageLoss):
-            raise JobError(f"'{term.loss}' has no layers; name some with --{loss.role}-layers")
-        same = sum(other.term.loss == term.loss for other in bound)
-        bound.append(bind(f"{term.loss}#{same + 1}" if same else term.loss, loss, term, taps))
-    return bound

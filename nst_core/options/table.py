@@ -6,14 +6,14 @@ from these rows; a new option is one row. Imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nst_core.errors import unknown_name
 from nst_core.job.schema import Job
-from nst_core.options import build
-from nst_core.options.build import Apply, Context
+from nst_core.options import build, losses
+from nst_core.options.context import Context
+from nst_core.options.option import IMAGES, METHOD, Option
 from nst_core.options.types import (
     COMPONENT,
     COMPONENTS,
@@ -25,46 +25,23 @@ from nst_core.options.types import (
     NUMBERS,
     SIZES,
     TEXT,
-    OptionType,
 )
 
 if TYPE_CHECKING:
     from nst_core.components.registry import Registry
 
-__all__ = ["OPTIONS", "Option", "apply_options", "describe_options", "options_table"]
+__all__ = [
+    "IMAGES",
+    "METHOD",
+    "OPTIONS",
+    "Option",
+    "apply_options",
+    "check_options",
+    "describe_options",
+    "options_table",
+]
 
-METHOD, IMAGES = "Method", "Images"
 SPEC = "NAME[:k=v,…]"
-
-
-@dataclass(frozen=True)
-class Option:
-    """Something that a person can choose of a job.
-
-    Attributes:
-        name: keyword of the API.
-        type: how values are written.
-        apply: lays the value over a job.
-        help: what it sets, in one sentence.
-        panel: heading under which the command line shows it.
-        flag: on the command line; ``--`` and the name with hyphens by default. A flag of two words, ``--a/--b``, is
-            true or false.
-        metavar: what help shows in place of a value.
-        default: what help shows as the default, "" for none.
-        key: in a sweep, "" where it cannot be varied.
-        source: "content" or "style" where only jobs with such a loss can use it; "both" where both are needed.
-    """
-
-    name: str
-    type: OptionType
-    apply: Apply
-    help: str
-    panel: str = METHOD
-    flag: str = ""
-    metavar: str = ""
-    default: str = ""
-    key: str = ""
-    source: str = ""
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -108,7 +85,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "plugins",
         COMPONENTS,
-        build.with_losses,
+        losses.with_losses,
         "Loss that takes the place of the one of its role; regularizers are added. Repeatable. weight=W and "
         "layers=a+b set the term's weight and layers.",
         flag="--plugin",
@@ -118,7 +95,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "content_weight",
         NUMBER,
-        build.with_weight("content"),
+        losses.with_weight("content"),
         "Weight α of the content loss; 0 removes it.",
         metavar="NUMBER",
         default="the preset's",
@@ -128,7 +105,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "style_weight",
         NUMBER,
-        build.with_weight("style"),
+        losses.with_weight("style"),
         "Weight β of the style loss; 0 removes it.",
         metavar="NUMBER",
         default="the preset's",
@@ -138,7 +115,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "content_layers",
         LAYERS,
-        build.with_layers("content"),
+        losses.with_layers("content"),
         "Layers of the content loss, each with an optional factor.",
         metavar="A,B=FACTOR,…",
         default="the extractor's",
@@ -148,7 +125,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "style_layers",
         LAYERS,
-        build.with_layers("style"),
+        losses.with_layers("style"),
         "Layers of the style loss, each with an optional factor.",
         metavar="A,B=FACTOR,…",
         default="the extractor's",
@@ -158,7 +135,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "without",
         NAMES,
-        build.without_losses,
+        losses.without_losses,
         "Loss to remove. Repeatable.",
         flag="--no-plugin",
         metavar="NAME",
@@ -280,6 +257,18 @@ def options_table() -> dict[str, Option]:
     return {option.name: option for option in OPTIONS}
 
 
+def check_options(given: Iterable[str]) -> None:
+    """Check that options exist.
+
+    Raises:
+        UnknownNameError: one does not; lists the nearest matches.
+    """
+    known = options_table()
+    for name in given:
+        if name not in known:
+            raise unknown_name("option", name, known)
+
+
 def apply_options(job: Job, registry: Registry, given: Mapping[str, Any]) -> Job:
     """Lay options over a job.
 
@@ -292,9 +281,7 @@ def apply_options(job: Job, registry: Registry, given: Mapping[str, Any]) -> Job
         UnknownNameError: there is no such option.
         JobError: a value makes no sense; says which.
     """
-    for name in given:
-        if name not in options_table():
-            raise unknown_name("option", name, options_table())
+    check_options(given)
     context = Context(registry, given)
     for option in OPTIONS:
         if option.name in given:

@@ -12,10 +12,10 @@ from torch import Tensor
 from nst_core.components import Optimizer
 from nst_core.components.registry import Registry
 from nst_core.job.schema import Component, Job
+from nst_core.objective.binding import bind_terms
 from nst_core.objective.networks import network_for
 from nst_core.objective.objective import Objective
 from nst_core.objective.targets import TargetImage, Targets
-from nst_core.objective.terms import bind_terms
 from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_dtype
 from nst_core.runtime.memory import PeakMemory, memory_in_use

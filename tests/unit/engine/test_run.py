@@ -122,7 +122,7 @@ def test_ctrl_c_before_the_first_evaluation_is_passed_on(registry, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nst_core.engine.prepare.Problem.evaluate", interrupt)
+    monkeypatch.setattr("nst_core.engine.problem.Problem.evaluate", interrupt)
     with pytest.raises(KeyboardInterrupt):
         carry_out(registry)
 

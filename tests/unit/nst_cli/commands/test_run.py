@@ -214,7 +214,7 @@ def test_ctrl_c_saves_the_best_image(nst, monkeypatch):
     assert load_image("o.png").pixels.std() > 0
 
 
-WHERE = ["nst_core.api.make_job", "nst_core.images.store.decode_bytes", "nst_core.engine.prepare.Problem.evaluate"]
+WHERE = ["nst_core.api.make_job", "nst_core.images.store.decode_bytes", "nst_core.engine.problem.Problem.evaluate"]
 
 
 @pytest.mark.parametrize("where", WHERE)

@@ -1,0 +1,253 @@
+"""Pinning a job: its images opened, and everything filled in that it leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from nst_core.components import ROLES, Extractor, Initializer
+from nst_core.components.registry import Registry
+from nst_core.errors import ImageError, JobError, WeightsError
+from nst_core.images import ImageInput, Picture
+from nst_core.images.read import Decoded
+from nst_core.images.resize import downscaled_shape
+from nst_core.images.store import ImageStore
+from nst_core.job.schedule import Level, job_at
+from nst_core.job.schema import Component, Job, Source
+from nst_core.objective.binding import bind_terms
+from nst_core.objective.networks import check_minimum, layers_used
+from nst_core.ops import native
+from nst_core.runtime.cache import Cache
+from nst_core.runtime.device import choose_device, choose_dtype
+
+__all__ = [
+    "Images",
+    "Inputs",
+    "check_sizes",
+    "check_terms",
+    "initial_files",
+    "open_images",
+    "pinned",
+    "remarks_on",
+    "shape_of",
+    "style_size",
+]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Images that a job has no path for, because they are only in memory.
+
+    Attributes:
+        content: content image, or ``None``.
+        styles: style images, in the order of the job's; ``None`` for those that have a path.
+    """
+
+    content: ImageInput | None = None
+    styles: Sequence[ImageInput | None] = ()
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of a job, decoded at their own size."""
+
+    content: Decoded | None = field(repr=False)
+    styles: tuple[Decoded, ...] = field(repr=False)
+
+
+def open_images(job: Job, inputs: Inputs, store: ImageStore) -> Images:
+    """Open the images of a job and check that they are those that it was made with.
+
+    Args:
+        job: the job.
+        inputs: images that it has no path for.
+        store: reads every file once.
+
+    Raises:
+        JobError: an image is missing, or one was passed that the job has no place for.
+        ImageError: an image cannot be read, or is not the one whose hash the job holds.
+    """
+    given = list(inputs.styles) or [None] * len(job.styles)
+    if len(given) != len(job.styles):
+        raise JobError(f"the job has {len(job.styles)} style images, but {len(given)} were passed")
+    if job.content is None and inputs.content is not None:
+        raise JobError("a content image was passed, but the job has none")
+    return Images(
+        content=_opened(job.content, inputs.content, "content", store) if job.content else None,
+        styles=tuple(_opened(s, image, "style", store) for s, image in zip(job.styles, given, strict=True)),
+    )
+
+
+def _opened(source: Source, given: ImageInput | None, role: str, store: ImageStore) -> Decoded:
+    if source.path and given is not None and given != source.path:
+        raise JobError(
+            f"the job's {role} image is '{source.path}', but another one was passed; make a job for that image"
+        )
+    image = source.path or given
+    if image is None:
+        raise JobError(
+            f"the {role} image of this recipe was only in memory when it was made; give the {role} image again"
+        )
+    decoded = store.open(image, f"{role} image")
+    _check_hash(source, decoded.sha256, role)
+    return decoded
+
+
+def _check_hash(source: Source, found: str, role: str) -> None:
+    if source.sha256 not in ("", found):
+        raise ImageError(
+            f"{role} image '{source.path}' is not the one the recipe was made with (its SHA-256 is "
+            f"{found[:12]}…, the recipe says {source.sha256[:12]}…). Put the right file there, or name "
+            "all images on the command line to use the recipe with other images."
+        )
+
+
+def pinned(job: Job, registry: Registry, cache: Cache, store: ImageStore, images: Images | None = None) -> Job:
+    """Fill in what a job leaves open: hashes of images, initial files and weights, precision, the extractor chosen.
+
+    Args:
+        job: the job.
+        registry: where names are looked up.
+        cache: of the session.
+        store: reads and hashes every file once.
+        images: the opened images; ``None`` hashes the files without decoding them.
+
+    Raises:
+        NstError: an image or the weights cannot be had, or are not those that the job was made with.
+    """
+    extractor = cache.extractor(registry, job.extractor)
+    fingerprint = extractor.fingerprint()
+    if job.weights_sha256 not in ("", fingerprint):
+        raise WeightsError(
+            f"the recipe was made with other weights (SHA-256 {job.weights_sha256[:12]}…) than those found here "
+            f"({fingerprint[:12]}…). Name the right file with --weights PATH; naming any file accepts its weights."
+        )
+    dtype = choose_dtype(job.precision, choose_device(job.device))
+    if images is None:
+        content = replace(job.content, sha256=_hashed(job.content, "content", store)) if job.content else None
+        styles = tuple(replace(style, sha256=_hashed(style, "style", store)) for style in job.styles)
+    else:
+        content = replace(job.content, sha256=images.content.sha256) if job.content and images.content else None
+        styles = tuple(replace(s, sha256=d.sha256) for s, d in zip(job.styles, images.styles, strict=True))
+    return replace(
+        job,
+        content=content,
+        styles=styles,
+        extractor=extractor.pinned() or job.extractor,
+        weights_sha256=fingerprint,
+        precision="bf16" if dtype == torch.bfloat16 else "fp32",
+        initializer=_with_file_hashes(job.initializer, registry, store),
+    )
+
+
+def _hashed(source: Source, role: str, store: ImageStore) -> str:
+    if not source.path:
+        raise JobError(f"the {role} image of this job is only in memory; a run of many jobs needs files")
+    found = store.sha256(source.path, f"{role} image")
+    _check_hash(source, found, role)
+    return found
+
+
+def _with_file_hashes(component: Component, registry: Registry, store: ImageStore) -> Component:
+    """Note the hash of every file that an initializer reads beside its path."""
+    cls: type[Initializer] = registry.get("initializer", component.name).cls
+    params = dict(component.params)
+    for name in cls.file_parameters:
+        path, expected = str(params.get(name, "")), params.get(f"{name}_sha256", "")
+        if not path:
+            continue
+        found = store.sha256(path, "initial image")
+        if expected not in ("", found):
+            raise JobError(
+                f"initial image '{path}' is not the one the recipe was made with (SHA-256 {found}, expected "
+                f"{expected}); give the right file with --init {component.name}:{name}=FILE"
+            )
+        params[f"{name}_sha256"] = found
+    return Component(component.name, params)
+
+
+def initial_files(component: Component, registry: Registry, store: ImageStore) -> dict[str, Decoded]:
+    """Open the files that an initializer reads, by parameter."""
+    cls: type[Initializer] = registry.get("initializer", component.name).cls
+    paths = {name: str(component.params.get(name, "")) for name in cls.file_parameters}
+    return {name: store.open(path, "initial image") for name, path in paths.items() if path}
+
+
+def check_terms(job: Job, registry: Registry, cache: Cache) -> None:
+    """Check that losses and layers exist, and that there is an image for every loss that compares with one.
+
+    Raises:
+        JobError: one is missing.
+        UnknownNameError: a loss or layer does not exist.
+    """
+    bind_terms(job, registry, cache.extractor(registry, job.extractor))
+    there = {"content": job.content is not None, "style": bool(job.styles), "": True}
+    for term in job.terms:
+        source = ROLES[registry.get("loss", term.loss).role].source
+        if not there[source]:
+            raise JobError(f"'{term.loss}' compares with a {source} image, but none is given")
+
+
+def style_size(job: Job, style: Source) -> int:
+    """Return the longest side in pixels that a style image of a job is made smaller to."""
+    return max(1, round(job.size * style.scale))
+
+
+def shape_of(job: Job, content: Picture | None, styles: Sequence[Picture]) -> tuple[int, int]:
+    """Return height and width of the pastiche.
+
+    Raises:
+        JobError: nothing says them.
+    """
+    if content is not None:
+        return content.pixels.shape[-2], content.pixels.shape[-1]
+    if job.shape is not None:
+        return job.shape
+    if not styles:
+        raise JobError("without content and style image a job needs a shape (height, width)")
+    return styles[0].pixels.shape[-2], styles[0].pixels.shape[-1]
+
+
+def check_sizes(job: Job, extractor: Extractor, levels: Sequence[Level], size: tuple[int, int], images: Images) -> None:
+    """Check that pastiche and style images are large enough for the network at the smallest level.
+
+    Raises:
+        ImageError: one is too small.
+    """
+    at = job_at(job, levels[0], max(size))
+    layers = layers_used(job, extractor)
+    pastiche = downscaled_shape(size, levels[0].size) if len(levels) > 1 else size
+    for decoded, style in zip(images.styles, at.styles, strict=True):
+        longest = style_size(at, style)
+        shape = decoded.size
+        check_minimum(
+            layers, extractor, {"style image": downscaled_shape(shape, longest) if max(shape) > longest else shape}
+        )
+    check_minimum(layers, extractor, {"pastiche": pastiche})
+
+
+def remarks_on(job: Job, extractor: Extractor, images: Images, device: torch.device) -> list[str]:
+    """Return what the user should know about a job's images, network and kernels."""
+    found = [extractor.remark()]
+    if images.content is not None:
+        found.append(_smaller(images.content, job.size, "content"))
+    for decoded, style in zip(images.styles, job.styles, strict=True):
+        found.append(_smaller(decoded, style_size(job, style), "style"))
+    found.append(_slow(device))
+    return [remark for remark in found if remark]
+
+
+def _slow(device: torch.device) -> str:
+    found = native()
+    if device.type != "cpu" or found.module is not None or not found.missing:
+        return ""
+    return f"this ran on the slower Python kernels: {found.reason}; see 'nst doctor'"
+
+
+def _smaller(image: Decoded, size: int, role: str) -> str:
+    if max(image.size) >= size:
+        return ""
+    height, width = image.size
+    return f"the {role} image has only {width}×{height} pixels; it is used at that size, not enlarged to {size}"

@@ -1,0 +1,76 @@
+"""A problem: what is optimised at one resolution level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from nst_core.components import Optimizer, Parametrization
+from nst_core.job.schema import Component
+from nst_core.objective.objective import Evaluation, Objective
+from nst_core.objective.targets import Targets
+from nst_core.objective.tiling import Tiling
+
+__all__ = ["Problem"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is optimised at one resolution level.
+
+    Attributes:
+        objective: image and targets to loss.
+        targets: of its terms.
+        weights: of the losses, in the objective's order.
+        tiling: how the image is cut.
+        parametrization: between variable and image.
+        variable: the first point.
+        size: height and width of the image in pixels.
+        steps: number of evaluations, at least 1.
+        optimizer: not yet started.
+        optimizer_component: its name and parameters.
+        dtype: of the network.
+    """
+
+    objective: Objective
+    targets: Targets = field(repr=False)
+    weights: tuple[float, ...]
+    tiling: Tiling
+    parametrization: Parametrization
+    variable: Tensor = field(repr=False)
+    size: tuple[int, int]
+    steps: int
+    optimizer: Optimizer
+    optimizer_component: Component
+    dtype: torch.dtype
+
+    def evaluate(
+        self,
+        variable: Tensor | None = None,
+        *,
+        weights: Sequence[float] | None = None,
+        tiling: Tiling | None = None,
+    ) -> tuple[Evaluation, Tensor]:
+        """Evaluate the objective once.
+
+        Args:
+            variable: where; at the first point by default.
+            weights: of the losses, in the objective's order; the problem's own by default.
+            tiling: how the image is cut; the problem's own by default.
+
+        Returns:
+            The objective, with its gradient with respect to the variable, and the image ``(1, 3, H, W)``.
+        """
+        point = self.variable if variable is None else variable
+        image = self.parametrization.decode(point)
+        found = self.objective.evaluate(
+            image,
+            self.targets,
+            weights=self.weights if weights is None else weights,
+            tiling=self.tiling if tiling is None else tiling,
+        )
+        assert found.gradient is not None  # noqa: S101 - for the type checker: evaluate gives it
+        return replace(found, gradient=self.parametrization.pull_back(point, found.gradient)), image
