@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import sys
@@ -12,23 +13,6 @@ import typer
 from typer.core import TyperGroup
 
 from nst_cli import console
-from nst_cli.commands import (
-    bench,
-    doctor,
-    evaluate,
-    export,
-    grid,
-    plugins,
-    reconstruct,
-    resume,
-    run,
-    study,
-    sweep,
-    texture,
-    weights,
-)
-from nst_cli.options.expansion import expand
-from nst_cli.options.lists import ManyValues
 from nst_cli.plugin_commands import plugin_commands
 
 __all__ = ["build_app", "main"]
@@ -61,8 +45,31 @@ class Commands(TyperGroup):
         return super().get_command(ctx, cmd_name) or plugin_commands().get(cmd_name)
 
 
-def build_app() -> typer.Typer:
-    """Return the command with all its subcommands."""
+COMMANDS = {
+    "run": ("run:run", "Paint CONTENT in the manner of STYLE, or of a blend of several."),
+    "resume": ("resume:resume", "Go on with a run that was interrupted."),
+    "reconstruct": ("reconstruct:reconstruct", "Find an image with CONTENT's features at one layer."),
+    "texture": ("texture:texture", "Make a texture like STYLE."),
+    "sweep": ("sweep:sweep", "Make every combination of some values, and a report that compares them."),
+    "grid": ("grid:grid", "Paint every content in the manner of every style."),
+    "study": ("study:study", "Reconstructions, textures, ablations and grids in one report."),
+    "eval": ("evaluate:evaluate", "Measure a picture against its content and style image."),
+    "export": ("export:export", "Write an extractor as a file for C++ and other programs."),
+    "doctor": ("doctor:doctor", "Show what is installed, and whether everything works."),
+    "bench": ("bench:bench", "Measure the speed of this machine."),
+    "plugins": ("plugins:app", "List, show, check and make plugins."),
+    "weights": ("weights:app", "List, fetch, import and verify the weights of networks."),
+}
+"""Every command by name: its module in :mod:`nst_cli.commands`, what is there, and what ``nst --help`` says of it."""
+
+
+def build_app(wanted: str = "", *, listing: bool = False) -> typer.Typer:
+    """Return the command with its subcommands.
+
+    Args:
+        wanted: the only subcommand that is needed; all by default. What is not built need not be waited for.
+        listing: whether only names and summaries of the subcommands are needed.
+    """
     app = typer.Typer(
         cls=Commands,
         help="Neural style transfer: paint a photograph in the manner of a painting.",
@@ -70,21 +77,26 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.command("run")(expand(run.run))
-    app.command("resume")(expand(resume.resume))
-    app.command("reconstruct")(expand(reconstruct.reconstruct))
-    app.command("texture")(expand(texture.texture))
-    app.command("sweep")(expand(sweep.sweep))
-    app.command("grid", cls=ManyValues)(expand(grid.grid))
-    app.command("study", cls=ManyValues)(expand(study.study))
-    app.command("eval")(expand(evaluate.evaluate))
-    app.command("export")(export.export)
-    app.command("doctor")(doctor.doctor)
-    app.command("bench")(bench.bench)
-    app.add_typer(plugins.app, name="plugins")
-    app.add_typer(weights.app, name="weights")
+    for name, (place, summary) in COMMANDS.items():
+        if listing:
+            app.command(name, help=summary)(lambda: None)
+        elif wanted in ("", name):
+            _add(app, name, place, summary)
     app.callback()(options)
     return app
+
+
+def _add(app: typer.Typer, name: str, place: str, summary: str) -> None:
+    from nst_cli.options.expansion import expand
+    from nst_cli.options.lists import ManyValues
+
+    module, _, attribute = place.partition(":")
+    found = getattr(importlib.import_module(f"nst_cli.commands.{module}"), attribute)
+    if isinstance(found, typer.Typer):
+        app.add_typer(found, name=name, short_help=summary)
+    else:
+        cls = ManyValues if name in ("grid", "study") else None
+        app.command(name, cls=cls, short_help=summary)(expand(found))
 
 
 def _version(wanted: bool) -> None:
@@ -114,9 +126,18 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are not UTF-8 are printed as they are
     try:
-        build_app()(args=arguments, prog_name="nst")
+        _app_for(arguments)(args=arguments, prog_name="nst")
     except Exception as error:
         sys.exit(_report(error, debug))
+
+
+def _app_for(arguments: list[str]) -> typer.Typer:
+    """Return as much of the command as the arguments need."""
+    name = next((argument for argument in arguments if not argument.startswith("-")), "")
+    if name in COMMANDS:
+        return build_app(name)
+    asked = not name and not {"--install-completion", "--show-completion"} & {*arguments}
+    return build_app(listing=asked and "_NST_COMPLETE" not in os.environ)
 
 
 def _report(error: Exception, debug: bool) -> int:

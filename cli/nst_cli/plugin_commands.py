@@ -16,6 +16,10 @@ __all__ = ["plugin_commands"]
 def plugin_commands() -> dict[str, Any]:
     """Return the commands of all installed plugins but the built-in one, by name; broken plugins are skipped."""
     from nst_core.plugins.commands import load_commands
+    from nst_core.plugins.entry_points import third_parties
+
+    if not third_parties():
+        return {}
 
     app = typer.Typer()
     for failure in load_commands(app):

@@ -7,7 +7,7 @@ import os
 import re
 import traceback
 from collections.abc import Mapping
-from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 
 import pluggy
 
@@ -15,10 +15,15 @@ from nst_core.errors import PluginError
 from nst_core.plugins import hookspecs
 from nst_core.provenance import Failure, Origin
 
-__all__ = ["BUILTIN", "failure_of", "installed", "is_wanted"]
+__all__ = ["BUILTIN", "failure_of", "installed", "is_wanted", "third_parties"]
 
 BUILTIN = "builtin"
 """Name of the entry point of the plugin that comes with the framework."""
+
+
+def third_parties() -> bool:
+    """Say whether any plugin but the built-in one is installed; quicker than :func:`installed`."""
+    return any(point.name != BUILTIN for point in entry_points(group=hookspecs.PROJECT))
 
 
 def installed() -> list[tuple[Origin, EntryPoint]]:
