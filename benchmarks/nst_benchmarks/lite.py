@@ -45,7 +45,7 @@ class Comparison:
         full: style loss of VGG-19's picture.
         lite: style loss of the stand-in's picture.
         content_full: content loss of VGG-19's picture, the mean squared difference at conv3_4.
-        content_lite: likewise.
+        content_lite: the same of the lite network's picture.
         share: over the mean of the five taps.
         shares: by tap.
         worst: largest ratio of a tap's style loss to that of VGG-19's picture.

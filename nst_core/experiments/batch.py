@@ -13,23 +13,23 @@ from nst_core.engine.result import Step
 from nst_core.engine.session import Session
 from nst_core.errors import NstError
 from nst_core.experiments.metrics import evaluate_image, layers_for
-from nst_core.experiments.store import CellStore, plain_number
+from nst_core.experiments.store import ResultStore, plain_number
 from nst_core.job.schedule import levels_of
 from nst_core.job.schema import Job
 from nst_core.planning.cost_model import CostModel
 from nst_core.plugins.attribution import naming_plugins
 from nst_core.runtime.device import choose_device
 
-__all__ = ["Batch", "BatchObserver", "CellResult", "Status", "estimate", "prepare", "run_batch"]
+__all__ = ["Batch", "BatchObserver", "JobOutcome", "Status", "estimate", "prepare", "run_batch"]
 
 # What a job may fail with, while the others go on.
 FAILURES = (NstError, OSError, RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
 
-Status = Literal["done", "kept", "failed", "missing"]
+Status = Literal["done", "cached", "failed", "missing"]
 
 
 @dataclass(frozen=True)
-class CellResult:
+class JobOutcome:
     """What became of one job.
 
     Attributes:
@@ -51,18 +51,18 @@ class CellResult:
     @property
     def finished(self) -> bool:
         """Whether there is a picture."""
-        return self.status in ("done", "kept")
+        return self.status in ("done", "cached")
 
 
 @dataclass(frozen=True)
 class Batch:
     """What became of all jobs, in their order; ``interrupted`` by Ctrl-C or not."""
 
-    results: tuple[CellResult, ...]
+    results: tuple[JobOutcome, ...]
     interrupted: bool = False
 
     @property
-    def failed(self) -> list[CellResult]:
+    def failed(self) -> list[JobOutcome]:
         """The ones that failed."""
         return [result for result in self.results if result.status == "failed"]
 
@@ -70,35 +70,35 @@ class Batch:
 class BatchObserver:
     """Watches a run of many jobs; every method may be overridden."""
 
-    def started(self, number: int, result: CellResult) -> None:
+    def started(self, number: int, result: JobOutcome) -> None:
         """A job begins, the ``number``-th of the list from 0."""
 
     def step(self, step: Step) -> None:
         """The current job has made an evaluation."""
 
-    def ended(self, number: int, result: CellResult) -> None:
+    def ended(self, number: int, result: JobOutcome) -> None:
         """A job is done or has failed."""
 
 
-def prepare(jobs: Sequence[Job], folder: Path, session: Session) -> list[CellResult]:
+def prepare(jobs: Sequence[Job], folder: Path, session: Session) -> list[JobOutcome]:
     """Look at what there is: finished cells are kept, jobs whose images cannot be read have failed already."""
-    store = CellStore(folder)
+    store = ResultStore(folder)
     return [_prepared(job, store, session) for job in jobs]
 
 
-def _prepared(job: Job, store: CellStore, session: Session) -> CellResult:
+def _prepared(job: Job, store: ResultStore, session: Session) -> JobOutcome:
     try:
         pinned = session.pin(job)
     except NstError as error:
-        return CellResult(job, status="failed", error=str(error))
+        return JobOutcome(job, status="failed", error=str(error))
     key = session.key(pinned)
     record = store.read(key)
     if record is None:
-        return CellResult(pinned, key)
-    return CellResult(pinned, key, "kept", store.folder(key), record)
+        return JobOutcome(pinned, key)
+    return JobOutcome(pinned, key, "cached", store.folder(key), record)
 
 
-def estimate(prepared: Sequence[CellResult], session: Session) -> float:
+def estimate(prepared: Sequence[JobOutcome], session: Session) -> float:
     """Return the seconds that the missing cells will take, as the one with most layers takes on small images.
 
     The time of an evaluation is taken to be proportional to the number of pixels.
@@ -128,7 +128,7 @@ def _work(job: Job, session: Session) -> float:
 
 
 def run_batch(
-    prepared: Sequence[CellResult],
+    prepared: Sequence[JobOutcome],
     folder: Path,
     session: Session,
     observer: BatchObserver | None = None,
@@ -138,7 +138,7 @@ def run_batch(
     Ctrl-C gives up the current job and ends the run; what is finished stays.
     """
     watcher = observer or BatchObserver()
-    store = CellStore(folder)
+    store = ResultStore(folder)
     results = list(prepared)
     for number, result in enumerate(results):
         if result.status != "missing":
@@ -156,7 +156,7 @@ def run_batch(
     return Batch(tuple(results))
 
 
-def _computed(cell: CellResult, store: CellStore, session: Session, watch: Callable[[Step], None]) -> CellResult:
+def _computed(cell: JobOutcome, store: ResultStore, session: Session, watch: Callable[[Step], None]) -> JobOutcome:
     try:
         began = time.perf_counter()
         curves = _Curves()

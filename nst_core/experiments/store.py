@@ -13,14 +13,14 @@ from typing import Any
 from nst_core.engine.result import Result
 from nst_core.files import atomic_write
 
-__all__ = ["CellStore", "plain_number"]
+__all__ = ["ResultStore", "plain_number"]
 
 FORMAT = 1
 CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
-class CellStore:
+class ResultStore:
     """The folder of finished cells.
 
     ``result.json`` is written last and as a whole: a cell has it or is not finished, whatever happened.

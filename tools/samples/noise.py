@@ -30,8 +30,8 @@ def fractal(
 
     Args:
         rng: source of randomness.
-        height: of the map.
-        width: likewise.
+        height: of the map, in pixels.
+        width: of the map, in pixels.
         first: cells across in the first octave.
         octaves: how many.
         gain: amplitude of an octave relative to the one before.

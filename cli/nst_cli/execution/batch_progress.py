@@ -11,9 +11,9 @@ from nst_core.experiments.batch import BatchObserver
 
 if TYPE_CHECKING:
     from nst_core import Step
-    from nst_core.experiments.batch import CellResult
+    from nst_core.experiments.batch import JobOutcome
 
-__all__ = ["cell_progress", "minutes"]
+__all__ = ["batch_progress", "minutes"]
 
 
 def minutes(seconds: float) -> str:
@@ -26,7 +26,7 @@ def minutes(seconds: float) -> str:
 
 
 @contextmanager
-def cell_progress(labels: Sequence[str], total: int, quiet: bool) -> Iterator[BatchObserver]:
+def batch_progress(labels: Sequence[str], total: int, quiet: bool) -> Iterator[BatchObserver]:
     """Show a bar on a terminal, a line for each cell elsewhere, nothing where it is to be quiet."""
     from rich.console import Console
 
@@ -62,12 +62,12 @@ class _Clock(BatchObserver):
         done = self.done + share
         return f"about {minutes((time.perf_counter() - self.began) / done * (self.total - done))} left"
 
-    def ended(self, number: int, result: CellResult) -> None:  # noqa: ARG002
+    def ended(self, number: int, result: JobOutcome) -> None:  # noqa: ARG002
         self.done += 1
 
 
 class _Lines(_Clock):
-    def ended(self, number: int, result: CellResult) -> None:
+    def ended(self, number: int, result: JobOutcome) -> None:
         from nst_cli.console import say
 
         super().ended(number, result)
@@ -84,14 +84,14 @@ class _Bar(_Clock):
         self.bar = bar
         self.task = bar.add_task("", total=total, within="", left="")
 
-    def started(self, number: int, result: CellResult) -> None:  # noqa: ARG002
+    def started(self, number: int, result: JobOutcome) -> None:  # noqa: ARG002
         self.bar.update(self.task, description=self.labels[number], within="")
 
     def step(self, step: Step) -> None:
         left = self.left(step.number / step.steps)
         self.bar.update(self.task, completed=self.done, within=f"{step.number}/{step.steps}", left=left)
 
-    def ended(self, number: int, result: CellResult) -> None:
+    def ended(self, number: int, result: JobOutcome) -> None:
         super().ended(number, result)
         self.bar.update(self.task, completed=self.done, left=self.left())
         if result.error:

@@ -47,7 +47,7 @@ def carry_out_all(title: str, sheets: Sequence[Sheet], session: Session, folder:
 
 
 def _carry_out(title: str, sheets: Sequence[Sheet], session: Session, folder: Path, options: ReportOptions) -> None:
-    from nst_cli.execution.batch_progress import cell_progress, minutes
+    from nst_cli.execution.batch_progress import batch_progress, minutes
     from nst_cli.report import Report, arrange, write_report
     from nst_core.diagnostics import machine
     from nst_core.experiments.batch import estimate, prepare, run_batch
@@ -59,11 +59,11 @@ def _carry_out(title: str, sheets: Sequence[Sheet], session: Session, folder: Pa
         if result.status == "failed":
             say(f"{label}: {result.error}")
     missing = len({result.key for result in prepared if result.status == "missing"})
-    kept = len({result.key for result in prepared if result.status == "kept"})
-    say(f"{missing + kept} different cells, {kept} of them finished before")
+    cached = len({result.key for result in prepared if result.status == "cached"})
+    say(f"{missing + cached} different cells, {cached} of them finished before")
     if missing:
         say(f"the others will take about {minutes(estimate(prepared, session))}")
-    with cell_progress(labels, missing, options.quiet) as watcher:
+    with batch_progress(labels, missing, options.quiet) as watcher:
         batch = run_batch(prepared, folder, session, watcher)
     report = Report(title, shlex.join(["nst", *sys.argv[1:]]), arrange(sheets, batch.results), machine())
     try:

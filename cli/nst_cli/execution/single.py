@@ -83,24 +83,24 @@ def carry_out(
     observers: list[Observer] = []
     if delivery.preview_every:
         observers.append(_previews(target, delivery.preview_every, say))
-    kept = checkpoint.open(_destination(target, numbered, bits, delivery.recipe), say) if checkpoint else None
+    opened = checkpoint.open(_destination(target, numbered, bits, delivery.recipe), say) if checkpoint else None
     limits = resources.resources()
     with nullcontext(None) if report.quiet else progress() as bar:
-        run = session.run(job, resources=limits, checkpoint=kept)
+        run = session.run(job, resources=limits, checkpoint=opened)
         result = run.exhaust(observers + ([bar] if bar else []))
     if numbered:
         target = _claimed(target, job, delivery.suffix)
     _save(result, target, bits, claimed=numbered)
-    if kept and result.stopped != "cancelled":
-        kept.finished()
+    if opened and result.stopped != "cancelled":
+        opened.finished()
     if delivery.recipe is not None:
         write_recipe(result, delivery.recipe)
     for remark in result.remarks:
         say(f"note: {remark}")
     if result.stopped != "finished":
         say(f"{result.stopped} after {result.evaluations} evaluations; this is the best image so far")
-    if kept and result.stopped == "cancelled":
-        say(f"to go on: nst resume {kept.path}")
+    if opened and result.stopped == "cancelled":
+        say(f"to go on: nst resume {opened.path}")
     done = {"output": str(target), **result.figures()}
     console.out(json.dumps(done, indent=2) if report.as_json else str(target))
     if result.stopped == "cancelled":

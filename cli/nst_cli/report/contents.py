@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nst_core.experiments.batch import CellResult
+    from nst_core.experiments.batch import JobOutcome
     from nst_core.experiments.layout import Sheet
 
 __all__ = ["Report", "ShownCell", "ShownSheet", "arrange"]
@@ -22,7 +22,7 @@ class ShownCell:
     name: str
     row: str
     column: str
-    result: CellResult
+    result: JobOutcome
 
     @property
     def label(self) -> str:
@@ -107,7 +107,7 @@ class Report:
         ]
 
 
-def arrange(sheets: Sequence[Sheet], results: Sequence[CellResult]) -> tuple[ShownSheet, ...]:
+def arrange(sheets: Sequence[Sheet], results: Sequence[JobOutcome]) -> tuple[ShownSheet, ...]:
     """Assign results to the cells of sheets; both are in the same order."""
     remaining = iter(results)
     shown = []

@@ -84,14 +84,14 @@ def test_finished_cells_are_kept_and_equal_jobs_are_computed_once(job, registry,
     assert statuses(first) == ["done", "done", "done"]
     assert first.results[2].folder == first.results[0].folder
     again = carried_out([other, replace(job, steps=4), job], tmp_path / "out", registry)
-    assert statuses(again) == ["kept", "done", "kept"]
+    assert statuses(again) == ["cached", "done", "cached"]
 
 
 def test_a_changed_image_is_another_cell_and_a_moved_one_is_not(job, registry, tmp_path):
     carried_out([job], tmp_path / "out", registry)
     moved = tmp_path / "moved.png"
     moved.write_bytes((tmp_path / "photo.png").read_bytes())
-    assert statuses(carried_out([replace(job, content=Source(str(moved)))], tmp_path / "out", registry)) == ["kept"]
+    assert statuses(carried_out([replace(job, content=Source(str(moved)))], tmp_path / "out", registry)) == ["cached"]
     save_image(torch.zeros(3, 30, 40), tmp_path / "photo.png")
     assert statuses(carried_out([job], tmp_path / "out", registry)) == ["done"]
 
@@ -102,9 +102,9 @@ def test_a_changed_initial_image_is_another_cell_and_a_moved_one_is_not(job, reg
     moved.write_bytes(start.read_bytes())
     first, second = (replace(job, initializer=Component("image", {"path": str(path)})) for path in (start, moved))
     assert statuses(carried_out([first], tmp_path / "out", registry)) == ["done"]
-    assert statuses(carried_out([second, first], tmp_path / "out", registry)) == ["kept", "kept"]
+    assert statuses(carried_out([second, first], tmp_path / "out", registry)) == ["cached", "cached"]
     save_image(torch.zeros(3, 30, 40), start)
-    assert statuses(carried_out([first, second], tmp_path / "out", registry)) == ["done", "kept"]
+    assert statuses(carried_out([first, second], tmp_path / "out", registry)) == ["done", "cached"]
 
 
 class Bare(TinyExtractor):
@@ -151,7 +151,7 @@ def test_ctrl_c_loses_the_current_cell_only(job, registry, tmp_path):
     batch = carried_out(jobs, tmp_path / "out", registry, _Interrupts(2))
     assert batch.interrupted
     assert statuses(batch) == ["done", "missing", "missing"]
-    assert statuses(carried_out(jobs, tmp_path / "out", registry)) == ["kept", "done", "done"]
+    assert statuses(carried_out(jobs, tmp_path / "out", registry)) == ["cached", "done", "done"]
 
 
 @pytest.fixture

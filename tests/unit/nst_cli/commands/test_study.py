@@ -124,7 +124,7 @@ def test_the_study_has_all_parts_and_goes_on_where_it_was(nst):
     assert len(cells) == 2 * (3 + 2) + 2 * (3 + 3 + 3 + 3) + 2 * 4 + 2
     shutil.rmtree(next(Path("out/cells").iterdir()))
     again = nst("study", *images, *SMALL, "--steps", "2", "-o", "out", "--json")
-    assert sorted({c["status"] for c in json.loads(again.out)["cells"]}) == ["done", "kept"]
+    assert sorted({c["status"] for c in json.loads(again.out)["cells"]}) == ["done", "cached"]
     assert len({c["key"] for c in json.loads(again.out)["cells"] if c["status"] == "done"}) == 1
 
 
@@ -310,7 +310,7 @@ def test_a_killed_sweep_goes_on_where_it_was(nst, tmp_path):
     (first,) = Path("out/cells").glob("*/result.json")
     before = first.stat().st_mtime_ns
     done = nst("sweep", *PAIR, *SMALL, "-o", "out", "--vary", "steps=3,4", "--json")
-    assert [cell["status"] for cell in json.loads(done.out)["cells"]] == ["kept", "done"]
+    assert [cell["status"] for cell in json.loads(done.out)["cells"]] == ["cached", "done"]
     assert first.stat().st_mtime_ns == before
 
 
