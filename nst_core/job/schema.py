@@ -185,6 +185,8 @@ class Job:
         _at_least("seed", self.seed, 0)
         if self.seed >= 2**63:
             raise JobError(f"seed must be less than 2^63, not {self.seed}")
+        if self.content is not None and self.content != Source(self.content.path, self.content.sha256):
+            raise JobError("the content image has no weight, scale or transform; these belong to style images")
         if self.styles and not sum(style.weight for style in self.styles) > 0:
             raise JobError("the weights of the styles are all zero; give at least one of them a positive weight")
         if self.shape is not None:

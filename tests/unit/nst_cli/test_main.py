@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from nst_cli.main import COMMANDS, build_app
+
 BAD = ("run", "none.jpg", "painting.png")
 
 
@@ -58,3 +60,26 @@ def test_a_defect_of_ours_ends_with_1_and_says_how_to_see_where(nst, monkeypatch
     assert done.code == 1
     assert "internal error: ZeroDivisionError: no good\nThis is a defect of nst; --debug shows where it is." in done.err
     assert ("Traceback" in done.err) is (variable == "1")
+
+
+def test_every_command_is_built_alone_and_listed():
+    for name in COMMANDS:
+        alone = build_app(name)
+        found = [info.name for info in (*alone.registered_commands, *alone.registered_groups)]
+        assert found == [name]
+    listed = [info.name for info in build_app(listing=True).registered_commands]
+    assert listed == list(COMMANDS)
+
+
+def test_help_imports_no_command_and_a_command_no_other():
+    for arguments, expected in ((["--help"], []), (["doctor", "--help"], ["nst_cli.commands.doctor"])):
+        program = f"import sys; sys.argv = ['nst', *{arguments}]\nfrom nst_cli.main import main\ntry: main()\n"
+        program += "finally: print([m for m in sys.modules if m.startswith('nst_cli.commands.')], file=sys.stderr)"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert done.stderr.strip() == str(expected)
+
+
+def test_an_unknown_command_is_bad_input(nst):
+    done = nst("rum")
+    assert done.code == 2
+    assert "No such command 'rum'" in done.err
