@@ -53,13 +53,15 @@ def test_a_run_refuses_an_unknown_layer_without_building_the_network(monkeypatch
     monkeypatch.setattr(TinyExtractor, "network", lambda *_: pytest.fail("built a network"))
     images = [torch.rand(1, 3, 16, 16) for _ in range(2)]
     with pytest.raises(UnknownNameError, match="unknown layer 'd'"):
-        nst.stylize(*images, extractor="tiny", content_layers=["d"], registry=registry, device="cpu", steps=1)
+        nst.stylize(
+            *images, extractor="tiny", content_layers=["d"], session=nst.Session(registry), device="cpu", steps=1
+        )
 
 
 def test_the_layer_pixels_needs_no_network(monkeypatch, registry):
     monkeypatch.setattr(TinyExtractor, "network", lambda *_: pytest.fail("built a network"))
     images = [torch.rand(1, 3, 16, 16) for _ in range(2)]
-    options = {"registry": registry, "device": "cpu", "steps": 2, "precision": "fp32"}
+    options = {"session": nst.Session(registry), "device": "cpu", "steps": 2, "precision": "fp32"}
     result = nst.stylize(*images, extractor="tiny", content_layers=["pixels"], style_layers=["pixels"], **options)
     assert result.image.shape[-2:] == (16, 16)
 

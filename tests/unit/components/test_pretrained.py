@@ -82,7 +82,7 @@ def test_it_conforms(weight_set):
 def test_a_result_records_the_weights(weight_set):
     registry = tiny_registry(("mine", plugin(extractors={"edges": Edges})))
     images = [torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(i)) for i in (0, 1)]
-    result = nst.stylize(*images, extractor="edges", registry=registry, device="cpu", steps=2, precision="fp32")
+    result = nst.stylize(*images, extractor="edges", session=nst.Session(registry), device="cpu", steps=2)
     assert result.job.weights_sha256 == weight_set.sha256
 
 
