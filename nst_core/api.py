@@ -16,7 +16,7 @@ from nst_core.images import ImageInput
 from nst_core.job.schedule import preview_of
 from nst_core.job.schema import Job, Source
 from nst_core.options.build import default_job
-from nst_core.options.table import apply_options, describe_options
+from nst_core.options.table import apply_options, check_options, describe_options
 from nst_core.planning.memory_plan import MemoryPlan
 from nst_core.planning.resources import Resources
 from nst_core.plugins.discovery import default_registry
@@ -58,6 +58,7 @@ def make_job(
     Raises:
         JobError: an option is unknown or makes no sense.
     """
+    check_options(options)
     registry = session.registry if session else default_registry()
     if base is None:
         base = default_job(registry, options.get("preset", ""), options.get("extractor", ""))

@@ -6,7 +6,7 @@ from these rows; a new option is one row. Imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ from nst_core.options.types import (
 if TYPE_CHECKING:
     from nst_core.components.registry import Registry
 
-__all__ = ["OPTIONS", "Option", "apply_options", "describe_options", "options_table"]
+__all__ = ["OPTIONS", "Option", "apply_options", "check_options", "describe_options", "options_table"]
 
 METHOD, IMAGES = "Method", "Images"
 SPEC = "NAME[:k=v,…]"
@@ -280,6 +280,17 @@ def options_table() -> dict[str, Option]:
     return {option.name: option for option in OPTIONS}
 
 
+def check_options(names: Iterable[str]) -> None:
+    """Check that there are options of these names.
+
+    Raises:
+        UnknownNameError: there is no such option.
+    """
+    for name in names:
+        if name not in options_table():
+            raise unknown_name("option", name, options_table())
+
+
 def apply_options(job: Job, registry: Registry, given: Mapping[str, Any]) -> Job:
     """Lay options over a job.
 
@@ -292,9 +303,7 @@ def apply_options(job: Job, registry: Registry, given: Mapping[str, Any]) -> Job
         UnknownNameError: there is no such option.
         JobError: a value makes no sense; says which.
     """
-    for name in given:
-        if name not in options_table():
-            raise unknown_name("option", name, options_table())
+    check_options(given)
     context = Context(registry, given)
     for option in OPTIONS:
         if option.name in given:
