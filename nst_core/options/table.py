@@ -66,6 +66,11 @@ class Option:
     key: str = ""
     source: str = ""
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What sets it on the command line; the second of two flags says no."""
+        return tuple((self.flag or f"--{self.name.replace('_', '-')}").split("/"))
+
 
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -167,7 +172,7 @@ OPTIONS: tuple[Option, ...] = (
         "init",
         COMPONENT,
         build.set_component("initializer"),
-        "Image to start from: content, noise, image:path=FILE, …",
+        "Image to start from, made by an initializer; 'nst plugins' lists them.",
         metavar=SPEC,
         default="the preset's",
         key="init",
