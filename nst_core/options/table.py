@@ -212,7 +212,7 @@ OPTIONS: tuple[Option, ...] = (
         "Longest sides at which the picture is made, from small to large; the last one is its size.",
         IMAGES,
         metavar="auto|off|W,W,…",
-        default="auto: from 768 px up, halved until it is smaller",
+        default="auto: halved until it is below 768 px",
         key="levels",
     ),
     Option(
@@ -241,7 +241,7 @@ OPTIONS: tuple[Option, ...] = (
         "style_transform",
         COMPONENT,
         build.with_style_transform,
-        "Image transform applied to the style images first; none for none.",
+        "Image transform applied to the style images first; 'none' removes it.",
         IMAGES,
         metavar=SPEC,
         default="none",
