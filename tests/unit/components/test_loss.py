@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nst_core import FeatureLoss, PointwiseLoss, Statistic, StatisticLoss, WeightedMaps
@@ -32,6 +32,7 @@ def test_means_without_any_weight_are_zero_and_have_gradients():
     assert gradient.isfinite().all()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-10, 10), st.floats(0.1, 100), st.floats(0.1, 1)), min_size=1, max_size=4))
 def test_a_blend_has_the_weighted_means(parts):
     """However large the images are: the weight of positions has no influence."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nst_core import JobError, PluginError, UnknownNameError
@@ -158,6 +158,7 @@ def test_specifications_that_make_no_sense_are_explained(text, message):
         parse_spec(text)
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(), st.booleans())
 def test_what_is_written_is_what_is_read(power, count, sharp):
     text = f"example:power={power!r},count={count},sharp={str(sharp).lower()}"
