@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from tiny import tiny_registry
 
 from nst_cli.main import main
+from nst_cli.plugin_commands import plugin_commands
 from nst_core import Registry, save_image
 from nst_core.plugins.discovery import default_registry
 from nst_core.weights import TORCHVISION
@@ -98,6 +99,7 @@ def nst(
     site = install(tmp_path / "site", "tiny-package", "tiny", "tiny")
     monkeypatch.setattr(sys, "path", [str(site), *sys.path])
     default_registry.cache_clear()
+    plugin_commands.cache_clear()
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -113,3 +115,4 @@ def nst(
 
     yield run
     default_registry.cache_clear()
+    plugin_commands.cache_clear()

@@ -38,11 +38,12 @@ class Commands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands, ours first."""
         own = super().list_commands(ctx)
-        return [*own, *sorted(name for name in plugin_commands() if name not in own)]
+        return [*own, *sorted(plugin_commands(frozenset(own)))]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command by name; ours come before those of plugins."""
-        return super().get_command(ctx, cmd_name) or plugin_commands().get(cmd_name)
+        own = super().get_command(ctx, cmd_name)
+        return own or plugin_commands(frozenset(super().list_commands(ctx))).get(cmd_name)
 
 
 COMMANDS = {

@@ -1,4 +1,4 @@
-"""Presets: settings that were tuned together, under a name. Imports no torch."""
+"""Presets: settings that were tuned together, under a name."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from nst_core.components.registry import Registry
 from nst_core.engine.session import Session
 from nst_core.errors import JobError, unknown_name
 from nst_core.job.schema import Component, Job
-from nst_core.options.table import OPTIONS, Option
+from nst_core.options.table import Option, options_table
 
 __all__ = ["Variation", "parse_variation", "product", "valid_keys", "varied_job"]
 
@@ -30,7 +30,7 @@ _OWNERS = {
 
 def _option_keys() -> dict[str, Option]:
     """Return the options that can be varied, by key."""
-    return {option.key: option for option in OPTIONS if option.key}
+    return {option.key: option for option in options_table().values() if option.key}
 
 
 @dataclass(frozen=True)

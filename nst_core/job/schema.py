@@ -90,6 +90,7 @@ class Source:
     transform: Component | None = field(default=None, metadata=NEUTRAL)
 
     def __post_init__(self) -> None:
+        _set_floats(self, weight=self.weight, scale=self.scale)
         if not (math.isfinite(self.weight) and self.weight >= 0):
             raise JobError(f"the weight of an image must be finite and not negative, not {self.weight}")
         if not (math.isfinite(self.scale) and self.scale > 0):
@@ -116,6 +117,8 @@ class Term:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", Params(self.params))
+        object.__setattr__(self, "layer_weights", tuple(map(float, self.layer_weights)))
+        _set_floats(self, weight=self.weight)
         if not (math.isfinite(self.weight) and self.weight > 0):
             raise JobError(f"the weight of '{self.loss}' must be positive and finite, not {self.weight}")
         if self.layer_weights and len(self.layer_weights) != len(self.layers):
@@ -269,6 +272,12 @@ def _from_toml(text: str) -> dict[str, Any]:
         if restored == text:
             raise
         return tomllib.loads(restored)
+
+
+def _set_floats(owner: Source | Term, **values: float) -> None:
+    """Let a whole number be the same number, and so have the same digest, as the one that a recipe gives back."""
+    for name, value in values.items():
+        object.__setattr__(owner, name, float(value))
 
 
 def _at_least(name: str, value: int, least: int) -> None:

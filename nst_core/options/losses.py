@@ -85,17 +85,28 @@ def without_losses(job: Job, names: Sequence[str], context: Context) -> Job:  # 
 
 
 def usual_weight(registry: Registry, loss: str, normalized: bool, preset: str = "") -> float:
-    """Return the weight at which a loss suits a preset: its own default, in proportion to the preset's for its role."""
-    cls: type[Loss] = registry.get("loss", loss).cls
-    tuned, wanted = registry.preset(), registry.preset(preset)
-    usual, weight = (_weight_of_role(registry, p.losses, cls.role) for p in (tuned, wanted))
-    own = usual if cls.default_weight is None else cls.default_weight
-    return (tuned.normalized[cls.role] if normalized else own) * weight / usual
+    """Return the weight at which a loss suits a preset.
+
+    That is the preset's own for its own losses. Another loss has its usual weight, times the emphasis that the preset
+    puts on its role.
+    """
+    chosen = registry.preset(preset)
+    if loss in chosen.losses and not normalized:
+        return chosen.losses[loss]
+    role = registry.get("loss", loss).role
+    own = next((name for name in chosen.losses if registry.get("loss", name).role == role), None)
+    emphasis = 1.0 if own is None else chosen.losses[own] / _default_weight(registry, own)
+    return emphasis * (registry.preset().normalized[role] if normalized else _default_weight(registry, loss))
 
 
-def _weight_of_role(registry: Registry, losses: Mapping[str, float], role: str) -> float:
-    """Return the weight of a preset's loss of some role, one where it has none."""
-    return next((weight for loss, weight in losses.items() if registry.get("loss", loss).role == role), 1.0)
+def _default_weight(registry: Registry, loss: str) -> float:
+    """Return the weight at which a loss suits the default preset; what neither of them says is that of its role."""
+    tuned, cls = registry.preset().losses, registry.get("loss", loss).cls
+    if loss in tuned:
+        return tuned[loss]
+    if cls.default_weight is not None:
+        return float(cls.default_weight)
+    return next((weight for name, weight in tuned.items() if registry.get("loss", name).role == cls.role), 1.0)
 
 
 def usual_layers(registry: Registry, loss: str, extractor: Component) -> tuple[str, ...]:

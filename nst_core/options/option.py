@@ -41,3 +41,8 @@ class Option:
     default: str = ""
     key: str = ""
     source: str = ""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What sets it on the command line; the second of two flags says no."""
+        return tuple((self.flag or f"--{self.name.replace('_', '-')}").split("/"))

@@ -45,7 +45,7 @@ def load_registry(
         if is_wanted(origin, environment):
             try:
                 _load(manager, registry, origin, plugin)
-            except Exception as error:  # whatever a third party does, the program goes on
+            except (Exception, SystemExit) as error:  # whatever a third party does, the program goes on
                 registry.discard(origin)
                 registry.failures.append(failure_of(origin, error))
     return registry

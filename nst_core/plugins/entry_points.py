@@ -62,7 +62,7 @@ def _near_hook(message: str) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
-def failure_of(origin: Origin, error: Exception) -> Failure:
+def failure_of(origin: Origin, error: BaseException) -> Failure:
     """Describe why a plugin was skipped."""
     if isinstance(error, PluginError):
         message = str(error)

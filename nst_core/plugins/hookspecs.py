@@ -58,4 +58,7 @@ def nst_register_presets(register: Register) -> None:
 
 @hookspec
 def nst_register_commands(app: Any) -> None:
-    """Add commands to ``nst``: ``app`` is a :class:`typer.Typer`. Called when no built-in command has the name."""
+    """Add commands to ``nst``: ``app`` is a :class:`typer.Typer`, empty and of this plugin alone.
+
+    Called where no command of ``nst`` has the name that was given, and for ``nst --help``.
+    """

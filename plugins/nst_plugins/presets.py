@@ -1,4 +1,4 @@
-"""Weights and initial images that were tuned together (source: the project's brief). Imports no torch."""
+"""Weights and initial images that were tuned together (source: the project's brief)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from tiny import plugin, tiny_registry
 
 import nst_core
 from nst_core import Job, JobError, Session, StatisticLoss, Term, make_job, reconstruct, stylize, synthesize
+from nst_core.options.table import OPTIONS
 
 IMAGE = torch.rand(1, 3, 16, 20, generator=torch.Generator().manual_seed(0))
 
@@ -217,3 +220,36 @@ def test_normalization_keeps_the_emphasis_and_can_be_undone(registry):
     assert terms(made(registry, base=strong, plugins=["w2-style"]))["w2-style"] == pytest.approx(20.0)
     assert terms(made(registry, base=strong, normalize_gradients=False))["gram-style"] == pytest.approx(2e7)
     assert terms(made(registry, normalize_gradients=True, style_weight=4))["gram-style"] == 4.0
+
+
+def submodules() -> list[str]:
+    return [module.name for module in pkgutil.walk_packages(nst_core.__path__, "nst_core.")]
+
+
+def test_no_public_name_is_the_name_of_a_submodule():
+    """A submodule that is imported becomes an attribute of its package, and would take the name's place."""
+    direct = {module.name for module in pkgutil.iter_modules(nst_core.__path__)}
+    assert {"api", "engine", "errors", "job", "planning"} <= direct
+    assert set(nst_core.__all__) & direct == set()
+
+
+def test_importing_every_submodule_changes_no_public_name():
+    public = {name: getattr(nst_core, name) for name in nst_core.__all__}
+    for module in submodules():
+        importlib.import_module(module)
+    for name, value in public.items():
+        assert getattr(nst_core, name) is value
+        assert getattr(importlib.import_module(f"nst_core.{nst_core._HOME[name]}"), name) is value
+        assert not inspect.ismodule(value)
+
+
+@pytest.mark.parametrize("function", [make_job, stylize, reconstruct, synthesize])
+def test_docstrings_list_every_option(function):
+    text = inspect.getdoc(function)
+    for option in OPTIONS:
+        assert f"\n    {option.name}: {option.type.name}. {option.help}" in text
+
+
+def test_an_unknown_option_is_named_before_anything_else_is_looked_up():
+    with pytest.raises(JobError, match=r"unknown option 'registry'"):
+        stylize(IMAGE, IMAGE, registry=None, extractor="no such extractor")

@@ -16,6 +16,7 @@ from installed import install
 
 import nst_plugins
 from nst_cli import main
+from nst_core import load_image
 from nst_core.components import KINDS, LOSS_KINDS, Loss, PretrainedExtractor
 from nst_core.plugins import hookspecs
 from nst_core.weights import import_file
@@ -76,6 +77,38 @@ def test_the_commands_of_the_tutorial_work(tutorial, nst, monkeypatch):
     assert summary["job"]["terms"][1]["weight"] == 100.0
     assert summary["total"] < summary["first_total"]
     assert Path("channel-means.png").exists()
+
+
+COMMANDS = "docs/plugins/commands.md"
+
+
+def test_the_command_of_the_page_about_commands_works(nst, tmp_path, monkeypatch):
+    (source,), (project,) = blocks(COMMANDS, "python"), blocks(COMMANDS, "toml")
+    told = tomllib.loads(project)
+    (entry,) = told["project"]["entry-points"]["nst"].items()
+    assert told["tool"]["setuptools"]["py-modules"] == [entry[1]]
+    install(tmp_path / "site", told["project"]["name"], *entry, source)
+    monkeypatch.delitem(sys.modules, entry[1], raising=False)
+    lines = [
+        line.split()[1:] for text in blocks(COMMANDS, "sh") for line in text.splitlines() if line.startswith("nst ")
+    ]
+    assert lines[0][-1] == "--help"
+    for line in lines:
+        done = nst(*line)
+        assert (done.code, done.err) == (0, "")
+    assert done.out == "postcard.png\n"
+    assert max(load_image("postcard.png").pixels.shape) == 64
+    shown = re.search(r"│ postcard +(.*?) +│", nst("--help").out)
+    assert shown[1] == "Paint a small picture quickly."
+
+
+def test_finding_the_command_of_the_page_does_not_import_torch(tmp_path):
+    (source,) = blocks(COMMANDS, "python")
+    (tmp_path / "nst_postcard.py").write_text(source)
+    program = "import sys, nst_postcard; print('torch' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(tmp_path), *sys.path))}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == "False\n"
 
 
 def commands(app=None, prefix="nst"):

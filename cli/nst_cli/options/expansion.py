@@ -81,9 +81,8 @@ class JobOptions(OptionGroup):
 
 
 def _declared(option: Option) -> Any:
-    flag = option.flag or f"--{option.name.replace('_', '-')}"
     return typer.Option(
-        flag,
+        "/".join(option.flags),
         help=option.help,
         metavar=option.metavar or None,
         show_default=option.default or False,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from dataclasses import replace
+import pickle
+from dataclasses import dataclass, field, fields, replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nst_core import Component, Job, JobError, Source, Term
+from nst_core import Component, Job, JobError, Params, Source, Term
+from nst_core.job.serialization import NEUTRAL
 
 finite = st.floats(min_value=1e-300, max_value=1e300)
 text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
@@ -19,14 +22,23 @@ params = st.dictionaries(
     max_size=3,
 )
 layers = st.lists(st.sampled_from(["conv1_1", "relu2_1", "pool3"]), unique=True, max_size=3).map(tuple)
-terms = st.builds(Term, loss=st.just("gram-style"), weight=finite, layers=layers, params=params)
+factors = st.floats(min_value=0.001, max_value=1000)
+layered = layers.flatmap(
+    lambda names: st.tuples(st.just(names), st.one_of(st.just(()), st.tuples(*(factors for _ in names))))
+)
+terms = st.builds(
+    lambda weight, named, given: Term("gram-style", weight, *named, params=given), finite, layered, params
+)
 components = st.builds(Component, text, params)
+sources = st.builds(Source, text, text, weight=finite, scale=finite, transform=st.one_of(st.none(), components))
+sizes = st.one_of(st.none(), st.lists(st.integers(1, 63), unique=True, max_size=3).map(sorted).map(tuple))
 jobs = st.builds(
     Job,
     terms=st.lists(terms, min_size=1, max_size=3).map(tuple),
     content=st.one_of(st.none(), st.builds(Source, text, text)),
-    styles=st.lists(st.builds(Source, text, text, weight=finite, scale=finite), max_size=3).map(tuple),
-    size=st.integers(1, 10**6),
+    styles=st.lists(sources, max_size=3).map(tuple),
+    size=st.integers(64, 10**6),
+    levels=sizes,
     shape=st.one_of(st.none(), st.tuples(st.integers(1, 9999), st.integers(1, 9999))),
     extractor=components,
     initializer=components,
@@ -51,7 +63,7 @@ JOB = Job(
 def test_toml_and_json_are_exact(job):
     assert Job.from_toml(job.to_toml()) == job
     assert Job.from_json(job.to_json()) == job
-    assert Job.from_json(job.to_json()).digest() == job.digest()
+    assert Job.from_json(job.to_json()).digest() == Job.from_toml(job.to_toml()).digest() == job.digest()
 
 
 @pytest.mark.parametrize("path", ["caf\udce9.jpg", "\\\udcff\udc80", "a\\udce9.jpg", "\\\\udce9\udce9"])
@@ -116,3 +128,180 @@ def test_bad_toml_says_where():
 
 def test_whole_numbers_do_for_numbers():
     assert Job.from_json(changed(styles=[{"scale": 2}])).styles[0].scale == 2.0
+
+
+FULL = replace(
+    JOB,
+    content=Source("photo.jpg", "ab" * 32),
+    styles=(
+        Source("one.jpg", "cd" * 32, 0.7, 1.5, Component("grey", {"strength": 0.5})),
+        Source("two.jpg", weight=0.1 + 0.2),
+        Source("three.jpg", weight=0.0),
+    ),
+    terms=(
+        Term("mse-content", 10.0, ("conv3_4",)),
+        Term("gram-style", 1 / 3, ("conv1_2", "conv2_2"), (1.0, 0.1), {"normalization": "gatys"}),
+    ),
+    levels=(128, 256),
+    shape=(300, 500),
+    weights_sha256="ef" * 32,
+)
+"""A job with something in every field."""
+
+VALUES = [
+    JOB,
+    FULL,
+    FULL.styles[0],
+    FULL.terms[1],
+    FULL.styles[0].transform,
+    Params({"a": True, "b": 1, "c": 0.5, "d": "x"}),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])  # noqa: S301
+def test_a_copy_is_equal_and_hashes_equal(value, copied):
+    other = copied(value)
+    assert other == value
+    assert hash(other) == hash(value)
+    assert {value: 1}[other] == 1
+    assert type(other) is type(value)
+
+
+def test_parameters_cannot_be_changed_through_what_they_were_made_from():
+    given = {"a": 1}
+    params = Params(given)
+    component = Component("x", given)
+    given["a"] = 2
+    assert (params["a"], component.params["a"]) == (1, 1)
+    assert Params({"a": 1, "b": 2}) == Params({"b": 2, "a": 1}) == {"a": 1, "b": 2}
+    assert hash(Params({"a": 1, "b": 2})) == hash(Params({"b": 2, "a": 1}))
+    assert eval(repr(params)) == params  # noqa: S307
+
+
+def test_a_whole_number_is_the_number_that_a_recipe_gives_back():
+    whole = replace(
+        FULL,
+        styles=(Source("a.jpg", weight=1, scale=2),),
+        terms=(Term("gram-style", 10, ("a", "b"), (1, 2)),),
+    )
+    assert Job.from_toml(whole.to_toml()) == whole
+    assert Job.from_toml(whole.to_toml()).digest() == whole.digest()
+
+
+@pytest.mark.parametrize("schema", [0, 2, "1", 1.5, None])
+@pytest.mark.parametrize("written", ["json", "toml"])
+def test_another_schema_is_refused(schema, written):
+    data = {key: value for key, value in JOB.to_dict().items() if key != "schema"}
+    if written == "json":
+        text = json.dumps(data | ({} if schema is None else {"schema": schema}))
+    else:
+        line = "" if schema is None else f"schema = {json.dumps(schema)}\n"
+        text = line + "\n".join(line for line in JOB.to_toml().splitlines() if not line.startswith("schema"))
+    found = "no schema" if schema is None else f"schema {schema!r}"
+    with pytest.raises(JobError, match=rf"no recipe that can be read here: it has {found}, .* reads schema = 1$"):
+        getattr(Job, f"from_{written}")(text)
+
+
+def test_a_job_of_another_schema_cannot_be_made():
+    with pytest.raises(JobError, match="schema 2; this version of nst reads schema 1"):
+        replace(JOB, schema=2)
+
+
+@dataclass(frozen=True)
+class LaterJob(Job):
+    """A job of a later version, with one more field."""
+
+    colour: str | None = field(default=None, metadata=NEUTRAL)
+    strength: float = field(default=1.0, metadata=NEUTRAL)
+
+
+@pytest.mark.parametrize("job", [JOB, FULL])
+def test_a_field_that_is_added_later_keeps_the_digest_until_it_is_used(job):
+    same = {each.name: getattr(job, each.name) for each in fields(job)}
+    assert LaterJob(**same).digest() == job.digest()
+    assert LaterJob(**same, colour="match").digest() != job.digest()
+    assert LaterJob(**same, strength=2.0).digest() not in (job.digest(), LaterJob(**same, colour="match").digest())
+    assert LaterJob.from_toml(job.to_toml()).digest() == job.digest()
+
+
+def test_the_digest_is_what_it_was():
+    """Keys of finished work: where this fails, checkpoints and sweeps of users begin anew."""
+    assert JOB.digest() == "5dbbd3b30e5d291bccb71fa9d024ca694b7351c58683cdbf1f51b9880fc152c7"
+    assert FULL.digest() == "1afac143c0d66600541483ebaaf37beead1666b9d09cf46437c665f75c0ee8b7"
+
+
+CHANGES = {
+    "terms": (Term("gram-style", 1e7, ("conv1_2",)),),
+    "extractor": Component("vgg19", {"weights": "mine"}),
+    "initializer": Component("content"),
+    "optimizer": Component("adam"),
+    "parametrization": Component("fourier"),
+    "content": None,
+    "styles": FULL.styles[:1],
+    "size": 513,
+    "shape": None,
+    "levels": None,
+    "steps": 301,
+    "seed": 1,
+    "normalize_gradients": True,
+    "weights_sha256": "",
+    "precision": "bf16",
+    "device": "cpu",
+}
+STYLE_CHANGES = {"path": "x.jpg", "sha256": "", "weight": 0.6, "scale": 1.0, "transform": None}
+TERM_CHANGES = {
+    "loss": "w2-style",
+    "weight": 2.0,
+    "layers": ("conv1_2", "conv3_1"),
+    "layer_weights": (),
+    "params": {"normalization": "mean"},
+}
+
+
+def test_every_change_changes_the_digest():
+    assert {*CHANGES, "schema"} == {each.name for each in fields(Job)}
+    assert {*STYLE_CHANGES} == {each.name for each in fields(Source)}
+    assert {*TERM_CHANGES} == {each.name for each in fields(Term)}
+    style, term = FULL.styles[0], FULL.terms[1]
+    jobs = [
+        FULL,
+        *(replace(FULL, **{name: value}) for name, value in CHANGES.items()),
+        *(replace(FULL, styles=(replace(style, **{n: v}), *FULL.styles[1:])) for n, v in STYLE_CHANGES.items()),
+        *(replace(FULL, terms=(FULL.terms[0], replace(term, **{n: v}))) for n, v in TERM_CHANGES.items()),
+        replace(FULL, styles=FULL.styles[::-1]),
+        replace(FULL, terms=FULL.terms[::-1]),
+    ]
+    assert len({job.digest() for job in jobs}) == len(jobs)
+
+
+def test_shares_of_a_blend_add_up_to_one():
+    assert FULL.blend == pytest.approx((0.7, 0.3, 0.0))
+    assert replace(JOB, styles=(Source("a"), Source("b"))).blend == (0.5, 0.5)
+    assert replace(JOB, styles=()).blend == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"styles": (Source("a", weight=0.0),)}, "weights of the styles are all zero"),
+        ({"shape": (0, 3)}, "height must be at least 1"),
+        ({"shape": (3, 0)}, "width must be at least 1"),
+        ({"levels": (256, 128)}, "levels must grow"),
+        ({"levels": (0, 128)}, "levels must grow"),
+        ({"levels": (512,)}, "the level 512 comes before the size 512"),
+        ({"seed": -1}, "seed must be at least 0"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused(change, message):
+    with pytest.raises(JobError, match=message):
+        replace(JOB, **change)
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
+def test_weights_and_scales_of_images_must_be_usable(weight):
+    with pytest.raises(JobError, match="weight of an image must be finite and not negative"):
+        Source("a.jpg", weight=weight)
+    for scale in (0.0, weight):
+        with pytest.raises(JobError, match="scale of a style image must be positive and finite"):
+            Source("a.jpg", scale=scale)

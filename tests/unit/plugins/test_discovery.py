@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 import types
-from pathlib import Path
 
 import pytest
 from installed import install
@@ -15,8 +13,6 @@ from tiny import TinyExtractor, plugin, tiny_registry
 import nst_core
 from nst_core import Optimizer, StatisticLoss, hookimpl, load_registry
 from nst_core.components import Loss
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 class Good(StatisticLoss):
@@ -163,27 +159,3 @@ def test_errors_of_constructors_name_the_component():
         registry.create("loss", nst_core.Component("sulky", {"power": -1.0}))
     with pytest.raises(nst_core.PluginError, match=r"'sulky' \(plugin 'mine' of package .* RuntimeError: not today"):
         registry.create("loss", nst_core.Component("sulky"))
-
-
-def imports(folder: str) -> set[str]:
-    found = set()
-    for path in (ROOT / folder).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                found |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                found.add(node.module)
-    return found
-
-
-def test_dependencies_point_one_way():
-    tops = {name.partition(".")[0] for name in imports("nst_core")}
-    assert not tops & {"nst_plugins", "nst_cli"}
-    assert "nst_cli" not in {name.partition(".")[0] for name in imports("plugins")}
-    assert "nst_plugins" not in {name.partition(".")[0] for name in imports("cli")}
-
-
-def test_builtins_use_only_what_third_parties_can_use():
-    """The public API, and the public packages for weight files and operators."""
-    used = {name for name in imports("plugins") if name.startswith("nst_core")}
-    assert used <= {"nst_core", "nst_core.ops", "nst_core.weights"}

@@ -14,7 +14,7 @@ import pytest
 import torch
 from installed import install
 
-from nst_core import ImageError, Job, Problem, Result, Run, load_image, read_recipe
+from nst_core import Component, ImageError, Job, Problem, Result, Run, load_image, read_recipe, save_image
 from nst_core.plugins.discovery import default_registry
 
 SMALL = ("--extractor", "tiny", "--steps", "4", "--size", "32", "--precision", "fp32")
@@ -297,3 +297,137 @@ def test_the_installed_command_runs_plugins_of_other_packages(tmp_path):
     command = [str(Path(sys.executable).with_name("nst")), "run", *SMALL, "-o", str(tmp_path / "o.png"), "-q"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path / 'o.png'}\n", "")
+
+
+@pytest.fixture
+def three(nst):
+    """The command, and two more style images."""
+    for number, name in enumerate(("drawing.png", "etching.png")):
+        save_image(torch.rand(3, 40, 36, generator=torch.Generator().manual_seed(5 + number)) / (2 + number), name)
+    return nst
+
+
+def told(done) -> Job:
+    assert done.code == 0, done.err
+    return Job.from_dict(json.loads(done.out)["job"])
+
+
+def test_several_styles_are_blended(three):
+    """Shares decide the picture, whatever their sum; one style with all of the share is that style alone."""
+    run = ("run", "photo.jpg", "painting.png", "drawing.png", *SMALL, "--json", "-o")
+    job = told(three(*run, "equal.png"))
+    assert [style.path for style in job.styles] == ["painting.png", "drawing.png"]
+    assert job.blend == (0.5, 0.5)
+    assert told(three(*run, "some.png", "--blend", "0.7,0.3")).blend == pytest.approx((0.7, 0.3))
+    told(three(*run, "same.png", "--blend", "7,7"))
+    told(three(*run, "first.png", "--blend", "1,0"))
+    told(three("run", "photo.jpg", "painting.png", *SMALL, "--json", "-o", "alone.png"))
+    pixels = {path.stem: load_image(path).pixels for path in Path().glob("*.png")}
+    assert torch.equal(pixels["equal"], pixels["same"])
+    assert torch.equal(pixels["first"], pixels["alone"])
+    assert not torch.equal(pixels["equal"], pixels["some"])
+    assert not torch.equal(pixels["equal"], pixels["alone"])
+
+
+def test_three_styles_and_their_recipe(three):
+    styles = ("painting.png", "drawing.png", "etching.png")
+    blend = ("--blend", "0.5,0.3,0.2", "--style-scale", "1.5")
+    first = told(
+        three("run", "photo.jpg", *styles, *SMALL, *blend, "-o", "one.png", "--json", "--save-recipe", "r.toml")
+    )
+    assert first.blend == pytest.approx((0.5, 0.3, 0.2))
+    assert {style.scale for style in first.styles} == {1.5}
+    assert all(len(style.sha256) == 64 for style in first.styles)
+    for again in (("--from-image", "one.png"), ("--recipe", "r.toml")):
+        assert told(three("run", *again, "-o", "two.png", "--json")) == first
+        assert torch.equal(load_image("one.png").pixels, load_image("two.png").pixels)
+    changed = told(three("run", "--from-image", "one.png", "--blend", "1,1,2", "-o", "three.png", "--json"))
+    assert changed.blend == (0.25, 0.25, 0.5)
+    assert not torch.equal(load_image("one.png").pixels, load_image("three.png").pixels)
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+@pytest.mark.parametrize(
+    ("blend", "message"),
+    [
+        ("0.7", "1 blend weights are given for 2 style images"),
+        ("0.7,0.2,0.1", "3 blend weights are given for 2 style images"),
+        ("1.2,-0.2", "blend weights must be finite and not negative, not -0.2"),
+        ("0,0", "blend weights are all zero"),
+        ("nan,1", "blend weights must be finite"),
+        ("much,little", "a list of numbers is written 0.7,0.3, not 'much,little'"),
+        ("", "a list of numbers is written 0.7,0.3, not ''"),
+    ],
+)
+def test_a_blend_that_makes_no_sense_is_refused_before_any_work(three, monkeypatch, command, blend, message):
+    monkeypatch.setattr("nst_core.images.store.decode_bytes", lambda *_, **__: pytest.fail("read an image"))
+    more = ("--vary", "seed=1,2") if command == "sweep" else ()
+    done = three(command, "photo.jpg", "painting.png", "drawing.png", *SMALL, f"--blend={blend}", *more)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+
+
+GREYS = '''
+from nst_core import ImageTransform, hookimpl
+
+class Greys(ImageTransform):
+    """Takes colour away."""
+
+    def __init__(self, strength: float = 1.0):
+        self.strength = strength
+
+    def transform(self, image, content):
+        return image + self.strength * (image.mean(1, keepdim=True) - image)
+
+@hookimpl
+def nst_register_transforms(register):
+    register("greys", Greys)
+'''
+
+
+def test_a_transform_of_a_plugin_changes_the_style_images(three, tmp_path):
+    install(tmp_path / "site", "greys-package", "greys", "nst_test_greys", GREYS)
+    run = ("run", "photo.jpg", "painting.png", "drawing.png", *SMALL, "--json", "-o")
+    told(three(*run, "plain.png"))
+    grey = told(three(*run, "grey.png", "--style-transform", "greys:strength=0.5"))
+    assert {style.transform for style in grey.styles} == {Component("greys", {"strength": 0.5})}
+    none = told(three(*run, "none.png", "--style-transform", "greys:0"))
+    assert {style.transform for style in none.styles} == {Component("greys", {"strength": 0.0})}
+    pixels = {name: load_image(f"{name}.png").pixels for name in ("plain", "grey", "none")}
+    assert torch.equal(pixels["plain"], pixels["none"])
+    assert not torch.equal(pixels["plain"], pixels["grey"])
+    assert told(three("run", "--from-image", "grey.png", "-o", "again.png", "--json")) == grey
+    assert torch.equal(load_image("again.png").pixels, pixels["grey"])
+    removed = told(three("run", "--from-image", "grey.png", "--style-transform", "none", "-o", "off.png", "--json"))
+    assert {style.transform for style in removed.styles} == {None}
+    assert torch.equal(load_image("off.png").pixels, pixels["plain"])
+
+
+def test_textures_of_several_samples(three):
+    done = three("texture", "painting.png", "drawing.png", *SMALL, "--blend", "3,1", "-o", "o.png", "--json")
+    assert told(done).blend == (0.75, 0.25)
+
+
+MINE = '''
+from nst_core import Preset, hookimpl
+
+class Mine(Preset):
+    """Weights of a third party."""
+
+    losses = {"mse-content": 3.0, "w2-style": 20.0}
+    initializer = "noise"
+    optimizer = "adam"
+    extractor = "tiny"
+    parametrization = "pixels"
+
+@hookimpl
+def nst_register_presets(register):
+    register("mine", Mine)
+'''
+
+
+def test_a_preset_of_a_plugin(nst, tmp_path):
+    install(tmp_path / "site", "mine-package", "mine", "nst_test_mine", MINE)
+    job = told(nst("run", "photo.jpg", "painting.png", "--preset", "mine", "--steps", "2", "--size", "24", "--json"))
+    assert {term.loss: term.weight for term in job.terms} == {"mse-content": 3.0, "w2-style": 20.0}
+    assert (job.extractor.name, job.initializer.name, job.optimizer.name) == ("tiny", "noise", "adam")

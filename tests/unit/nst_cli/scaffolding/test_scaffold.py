@@ -54,6 +54,7 @@ def test_a_new_package_is_found_by_its_entry_point(kind, tmp_path, nst, monkeypa
     shown = nst("plugins", "show", "my-first")
     assert shown.code == 0, shown.err
     assert "plugin 'my-first' of package nst-my-first 1.0" in shown.out
+    assert nst("plugins", "check", "my-first").code == 0
     use = KINDS[kind].usage.replace("NAME", "my-first").split()
     network = () if kind == "extractor" else ("--extractor", "tiny")
     done = nst("run", "photo.jpg", "painting.png", "--steps", "2", *network, *use, "-o", "out.png")

@@ -1,0 +1,108 @@
+"""Every module has a test file that can be found by its name.
+
+The tests of ``nst_core/images/read.py`` are in ``tests/unit/images/test_read.py``, those of
+``plugins/nst_plugins/presets.py`` in ``tests/unit/nst_plugins/test_presets.py``.
+"""
+
+from __future__ import annotations
+
+import ast
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = ROOT / "tests" / "unit"
+PACKAGES = {"nst_core": ROOT, "nst_plugins": ROOT / "plugins"}
+
+ELSEWHERE = {
+    "nst_core.components.transform": ("an interface without code of its own", "options/test_build.py"),
+    "nst_core.experiments.layout": ("laid out with what is varied", "experiments/test_sweep.py"),
+    "nst_core.export.*": ("steps of one export, which a file of each format goes through", "export/test_exporting.py"),
+    "nst_core.plugins.hookspecs": ("declarations, which agree with the table of kinds", "components/test_kinds.py"),
+    "nst_core.testing.*": ("laws, which built-ins keep and wrong components break", "testing/test_kit.py"),
+    "nst_plugins.extractors.torchvision.models": (
+        "with the extractor",
+        "nst_plugins/extractors/torchvision/test_extractor.py",
+    ),
+    "nst_plugins.extractors.torchvision.network": (
+        "with its graph",
+        "nst_plugins/extractors/torchvision/test_graph.py",
+    ),
+    "nst_plugins.extractors.vgg.extractor": ("base of the networks", "nst_plugins/extractors/vgg/test_vgg19.py"),
+    "nst_plugins.initializers.*": ("a few lines each", "nst_plugins/initializers/test_initializers.py"),
+    "nst_plugins.losses.gram_style": ("formulas of the brief", "nst_plugins/losses/test_formulas.py"),
+    "nst_plugins.losses.mse_content": ("formulas of the brief", "nst_plugins/losses/test_formulas.py"),
+    "nst_plugins.losses.*": ("formulas of the others, which share their pieces", "nst_plugins/losses/test_zoo.py"),
+    "nst_plugins.optimizers.*": ("the same demands on all", "nst_plugins/optimizers/test_optimizers.py"),
+}
+"""Modules whose tests are in a file of another name: why, and where. A pattern holds where no name fits."""
+
+TO_COME = ("engine", "images", "objective", "planning", "runtime")
+"""Packages of nst_core whose files are being written; take a package out when it has them."""
+
+
+def modules() -> dict[str, Path]:
+    """Return the modules that hold code by name, with the test file that belongs to each."""
+    found = {}
+    for package, folder in PACKAGES.items():
+        for path in sorted((folder / package).rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            if parts[-1] != "__init__":
+                place = TESTS.joinpath(*(parts[1:-1] if package == "nst_core" else parts[:-1]))
+                found[".".join(parts)] = place / f"test_{parts[-1]}.py"
+    return found
+
+
+def elsewhere(module: str) -> str | None:
+    """Return the key of :data:`ELSEWHERE` that is about a module."""
+    if module in ELSEWHERE:
+        return module
+    return next((pattern for pattern in ELSEWHERE if fnmatch(module, pattern)), None)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_every_module_has_a_test_file(module):
+    if module.split(".")[1] in TO_COME:
+        return
+    expected, key = modules()[module], elsewhere(module)
+    if not expected.exists():
+        assert key is not None, f"write {expected.relative_to(ROOT)}, or say in ELSEWHERE why not"
+
+
+@pytest.mark.parametrize("key", ELSEWHERE)
+def test_exceptions_are_needed_and_lead_to_tests(key):
+    reason, place = ELSEWHERE[key]
+    assert reason
+    assert (TESTS / place).is_file()
+    assert any(elsewhere(module) == key and not path.exists() for module, path in modules().items()), (
+        f"{key} is not needed"
+    )
+
+
+def test_packages_to_come_are_still_to_come():
+    """Neither is a package listed that has all of its files."""
+    for package in TO_COME:
+        paths = [path for module, path in modules().items() if module.startswith(f"nst_core.{package}.")]
+        assert not all(path.exists() for path in paths), f"take {package} out of TO_COME"
+
+
+def test_packages_without_modules_of_their_own_only_pass_names_on():
+    """A package's __init__.py has no function or class that a test would be written for."""
+    for package, folder in PACKAGES.items():
+        for path in (folder / package).rglob("__init__.py"):
+            defined = [
+                node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)
+            ]
+            assert defined == [], path
+
+
+def test_test_files_of_modules_that_are_gone_are_gone():
+    """A file under a package's folder is about a module, or listed above, or about several of its modules."""
+    several = {"objective/test_normalization.py", "objective/test_projections.py", "nst_cli/test_interrupted.py"}
+    known = {str(path.relative_to(TESTS)) for path in modules().values()} | {place for _, place in ELSEWHERE.values()}
+    for folder in (*(p.name for p in (ROOT / "nst_core").iterdir() if p.is_dir()), "nst_plugins"):
+        for path in (TESTS / folder).rglob("test_*.py"):
+            name = str(path.relative_to(TESTS))
+            assert folder in TO_COME or name in known or name in several, f"{name} is about no module"

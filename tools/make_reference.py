@@ -1,0 +1,216 @@
+"""Write the reference pages of docs/reference from the table of options and the registry of built-ins.
+
+    python tools/make_reference.py [FOLDER]
+
+A test compares the pages with what this program makes of the code; run it after a change of either.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from nst_cli.main import build_app
+from nst_core import Registry, load_registry
+from nst_core.components import KINDS
+from nst_core.components.parameters import Parameter
+from nst_core.components.registry import Entry
+from nst_core.options import table
+from nst_core.options.table import Option
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+NOTE = "<!-- Written by tools/make_reference.py; do not edit. -->"
+# How values of a type are written: in Python, on the command line, in a sweep.
+TYPES = {
+    "integer": ("`int`", "`300`", "`100,300`"),
+    "number": ("`float`", "`1e6`", "`1e5,1e6`"),
+    "text": ("`str`", "`fp32`", "`fp32,bf16`"),
+    "flag": ("`bool`", "one of the two flags", "`true,false`"),
+    "numbers": ("list of `float`", "`0.7,0.3`", "`0.7+0.3,0.5+0.5`"),
+    "sizes": ("`str`, as on the command line", "`256,512`", "`256+512,512`"),
+    "layers": ("list of `str`", "`conv1_2,conv2_2=0.5`", "`conv1_2,conv1_2+conv2_2=0.5`"),
+    "names": ("list of `str`", "`tv`; repeat the flag", "not in sweeps"),
+    "component": ("`str`, as on the command line", "`adam:learning_rate=0.1`", "`lbfgs,adam:learning_rate=0.1`"),
+    "components": ("list of `str`", "`tv:weight=5`; repeat the flag", "`tv:weight=5,tv:weight=50`"),
+}
+OPTIONS_HEAD = """# Options
+
+{note}
+
+Everything that can be chosen of a job. Each option is a keyword argument of `nst_core.stylize`, `reconstruct`,
+`synthesize` and `make_job`, an option of the command line, and a key that `nst sweep --vary KEY=…` varies. What is not
+given comes from the recipe, if there is one, and otherwise from the preset. Options are applied in the order in which
+Python lists them (`help(nst_core.make_job)`), whatever the order in which they are given.
+
+[Components](components.md) lists what options can name, with all parameters. Options that do not belong to a job, such
+as where the result is written, are shown by `nst COMMAND --help`.
+
+The *job commands* below are {commands}.
+"""
+TYPES_HEAD = """## How values are written
+
+In a sweep, a comma separates the values that are compared, so the parts of one value are joined by `+`.
+
+| type | in Python | on the command line | in a sweep |
+|---|---|---|---|
+"""
+KEYS_TAIL = """## Keys for sweeps alone
+
+`content` and `style` vary the images: `--vary style=one.jpg,two.jpg`. Parameters of components are keys, too. Write
+`init.`, `optimizer.`, `extractor.` or `parametrization.` before the name of the parameter, as in
+`optimizer.history=10,20`, and `content.` or `style.` before a parameter of the content or style loss, as in
+`style.normalization=mean,gatys`.
+"""
+COMPONENTS_HEAD = f"""# Components
+
+{NOTE}
+
+The components that come with nst. `nst plugins` lists those of every installed package, and `nst plugins show NAME`
+shows one in full. Parameters follow the name: `NAME:key=value,key=value`. The first value may come without its key, so
+`gram-style:gatys` means `gram-style:normalization=gatys`. [Plugins](../plugins/README.md) explains how to write
+components.
+"""
+LOSS_PARAMETERS = """Every loss also takes `weight`, its weight in the sum, and `layers`, its layers joined by `+`:
+`--plugin gram-style:weight=1e6,layers=conv1_2+conv2_2=0.5`.
+"""
+
+
+def main() -> None:
+    """Write both pages."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+        print(folder / name)
+
+
+def pages() -> dict[str, str]:
+    """Return all pages by the names of their files."""
+    return {"options.md": options_page(), "components.md": components_page()}
+
+
+def options_page() -> str:
+    """Return the page of options."""
+    commands = {
+        name: {flag for parameter in command.params for flag in parameter.opts}
+        for name, command in typer.main.get_group(build_app()).commands.items()
+        if _takes_options(command)
+    }
+    of_jobs = [name for name, flags in commands.items() if "--steps" in flags]
+    parts = [OPTIONS_HEAD.format(note=NOTE, commands=_joined([f"`nst {name}`" for name in of_jobs], "and"))]
+    for panel in dict.fromkeys(option.panel for option in table.OPTIONS):
+        parts.append(f"## {panel}\n")
+        for option in table.OPTIONS:
+            if option.panel == panel:
+                having = [name for name, flags in commands.items() if option.flags[0] in flags]
+                parts.append(_option(option, _commands(having, of_jobs)))
+    used = {option.type.name for option in table.OPTIONS}
+    rows = "".join(f"| {name} | {' | '.join(row)} |\n" for name, row in TYPES.items() if name in used)
+    return "\n".join([*parts, TYPES_HEAD + rows, KEYS_TAIL])
+
+
+def _takes_options(command: Any) -> bool:
+    """Say whether a command has options of the table, and not just some of the same name."""
+    rows = table.options_table()
+    return any(p.name in rows and getattr(p, "help", "") == rows[p.name].help for p in command.params)
+
+
+def _commands(having: list[str], of_jobs: list[str]) -> str:
+    """Say which commands have an option."""
+    missing = [f"`nst {name}`" for name in of_jobs if name not in having]
+    others = [f"`nst {name}`" for name in having if name not in of_jobs]
+    text = f"all job commands except {_joined(missing, 'and')}" if missing else "all job commands"
+    return _joined([text, *others], "and")
+
+
+def _option(option: Option, commands: str) -> str:
+    metavar = f" {option.metavar}" if option.metavar else ""
+    shown = " or ".join(f"`{flag}{metavar}`" for flag in option.flags)
+    facts = [
+        ("Python", f"`{option.name}`, {option.type.name}"),
+        ("Command line", f"{shown}, in {commands}"),
+        ("Sweep", f"`{option.key}`" if option.key else "cannot be varied"),
+        ("Default", option.default or "none"),
+    ]
+    return f"### {option.name}\n\n{option.help}\n\n" + "".join(f"- {what}: {text}\n" for what, text in facts)
+
+
+def _joined(words: Sequence[str], word: str) -> str:
+    return f" {word} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def components_page() -> str:
+    """Return the page of the components that are built in."""
+    registry = load_registry(environment={"NST_LOAD_PLUGINS": "builtin"})
+    parts = [COMPONENTS_HEAD]
+    for kind in KINDS.values():
+        parts.append(f"## {kind.plural.capitalize()}\n\nUsed by `{kind.usage}`.\n")
+        if kind.name == "loss":
+            parts.append(LOSS_PARAMETERS)
+        entries = registry.entries(kind.name)
+        parts += [_component(entry, registry) for entry in entries] or ["None is built in; plugins add them.\n"]
+    return "\n".join(parts)
+
+
+def _component(entry: Entry, registry: Registry) -> str:
+    text = f"### {entry.name}\n\n{_markdown(entry.summary)}\n"
+    facts = "".join(f"- {fact}\n" for fact in _facts(entry, registry))
+    rows = "".join(f"| `{p.name}` | {_type(p)} | {_value(p.default)} |\n" for p in entry.parameters)
+    head = "| parameter | type | default |\n|---|---|---|\n"
+    return "\n".join(filter(None, (text, facts, head + rows if rows else "")))
+
+
+def _markdown(summary: str) -> str:
+    """Turn the markup of docstrings into that of pages."""
+    summary = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", summary)
+    return summary.replace("``", "`")
+
+
+def _facts(entry: Entry, registry: Registry) -> Iterator[str]:
+    cls = entry.cls
+    if entry.kind == "loss":
+        weight = registry.preset().losses.get(entry.name, cls.default_weight)
+        layers = "the pixels alone" if entry.base == "ImageLoss" else _code(cls.default_layers) or "the extractor's"
+        yield f"Role: {entry.title}"
+        yield f"Weight with the default preset: {'that of its role' if weight is None else _number(weight)}"
+        yield f"Layers: {layers}"
+        yield f"In tiles: {'exact' if entry.tileable else 'not possible, it looks at whole feature maps'}"
+    elif entry.kind == "extractor" and cls.content_layers:
+        yield f"Content layers: {_code(cls.content_layers)}"
+        yield f"Style layers: {_code(cls.style_layers)}"
+    elif entry.kind == "preset":
+        yield "Losses: " + ", ".join(f"`{name}` with weight {_number(weight)}" for name, weight in cls.losses.items())
+        yield f"Start: `{cls.initializer}`"
+        yield f"Optimizer: `{cls.optimizer}` on `{cls.parametrization}`"
+        yield f"Extractor: `{cls.extractor}`"
+        if cls is registry.preset():
+            yield "The default preset"
+
+
+def _code(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _type(parameter: Parameter) -> str:
+    words = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+    return _joined([f"`{choice}`" for choice in parameter.choices], "or") or words[parameter.type]
+
+
+def _number(value: float) -> str:
+    """Write a weight as people do: 1e7."""
+    return re.sub(r"e\+?(-?)0*", r"e\1", format(value, "g"))
+
+
+def _value(value: bool | int | float | str) -> str:
+    if value == "":
+        return "empty"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+if __name__ == "__main__":
+    main()
