@@ -182,6 +182,7 @@ class PreparedJob:
             variable = parametrization.encode(first)
         else:
             variable = parametrization.resize(start, (height, width))
+        _checked("parametrization", job.parametrization.name, parametrization.decode(variable), (1, 3, height, width))
 
         network = network_for(job, self.registry, self.cache, self.device, self.dtype)
         objective = network.objective(bind_terms(job, self.registry, network.extractor))
