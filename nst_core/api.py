@@ -220,7 +220,7 @@ def run(
         KeyboardInterrupt: Ctrl-C before the first evaluation was done.
     """
     session = session or Session()
-    inputs = _inputs(job, content, styles)
+    inputs = _inputs(content, styles)
     begun = session.run(job, content=inputs.content, styles=inputs.styles, resources=resources, checkpoint=checkpoint)
     return begun.exhaust(observers)
 
@@ -234,7 +234,7 @@ def plan(
     resources: Resources | None = None,
 ) -> MemoryPlan:
     """Say what :func:`run` would do and need, from a few evaluations of small images; arguments as there."""
-    inputs = _inputs(job, content, styles)
+    inputs = _inputs(content, styles)
     return (session or Session()).plan(job, content=inputs.content, styles=inputs.styles, resources=resources)
 
 
@@ -253,7 +253,7 @@ def preview(
         styles: the style images, where the job has no paths for them.
         session: shared with other calls.
     """
-    return preview_of(job, max((session or Session()).pastiche_size(job, _inputs(job, content, styles))))
+    return preview_of(job, max((session or Session()).pastiche_size(job, _inputs(content, styles))))
 
 
 def _listed(styles: StyleInput) -> list[ImageInput]:
@@ -274,14 +274,6 @@ def _style_sources(images: Sequence[ImageInput], base: Job) -> tuple[Source, ...
     )
 
 
-def _inputs(job: Job, content: ImageInput | None, styles: StyleInput | None) -> Inputs:
-    """Return the images that were passed beside a job; a path that the job has itself need not travel twice."""
-    if job.content is not None and content is not None and _path_of(content) == job.content.path != "":
-        content = None
-    given: list[ImageInput | None] = [] if styles is None else list(_listed(styles))
-    if len(given) == len(job.styles):
-        given = [
-            None if image is not None and _path_of(image) == source.path != "" else image
-            for image, source in zip(given, job.styles, strict=True)
-        ]
-    return Inputs(content, given)
+def _inputs(content: ImageInput | None, styles: StyleInput | None) -> Inputs:
+    """Return the images that were passed beside a job."""
+    return Inputs(content, [] if styles is None else _listed(styles))

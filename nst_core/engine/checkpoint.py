@@ -30,7 +30,7 @@ from nst_core.job.serialization import flattened, from_plain, to_plain
 
 __all__ = ["Checkpoint", "Saved"]
 
-FORMAT = 3
+FORMAT = 4
 _DECIDING = ("nst", "torch")
 
 
@@ -42,7 +42,7 @@ class Saved:
         job: of the whole run, with everything pinned.
         levels: the resolution levels that are done.
         history: losses of their evaluations.
-        state: of the current level, see :meth:`Loop.state_dict`.
+        state: what the rest of the run depends on: its terms' weights, its tiles, and the current level.
         destination: where the result was to go.
         versions: of what made it.
         threads: that it was made with.
@@ -128,7 +128,7 @@ class Checkpoint:
             job: prepared.
             levels: the resolution levels that are done.
             history: losses of their evaluations.
-            state: of the current level; tensors, numbers and texts, nested.
+            state: what the rest of the run depends on; tensors, numbers and texts, nested.
 
         Raises:
             CheckpointError: it cannot be written; the old one is as it was.

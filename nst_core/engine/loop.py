@@ -23,6 +23,8 @@ __all__ = ["Best", "Loop", "Measured", "losses_by_term"]
 # After a non-finite value the engine goes back and takes shorter steps, this often and by this factor.
 MAX_ROLLBACKS = 4
 DAMPING = 0.1
+# How often an optimizer is asked to remember less at one level: halving comes to an end long before.
+MAX_REDUCTIONS = 64
 
 LESS_MEMORY = "out of memory; the optimizer remembers less from here on, and starts again at the best image"
 
@@ -57,6 +59,7 @@ class Loop:
         history: total loss of every evaluation.
         seconds: time of the evaluations and optimizer steps.
         weights: of the losses, in the objective's order.
+        converged: whether the optimizer has said that it is at its end.
         consistent: whether the state may be saved now: not in the middle of an optimizer's step.
     """
 
@@ -74,19 +77,20 @@ class Loop:
         self._tiling = problem.tiling
         self._variable = problem.variable
         self._gradient: Tensor | None = None
-        self._scale, self._damping, self._rollbacks = 0.0, 1.0, 0
+        self._scale, self._damping, self._rollbacks, self._reductions = 0.0, 1.0, 0, 0
         self._note = ""
         self.weights = tuple(problem.weights)
         self.best: Best | None = None
         self.history: list[float] = []
         self.seconds = 0.0
+        self.converged = False
         self.consistent = True
         self._start(lambda: self._optimizer.start(self._variable))
 
     @property
     def complete(self) -> bool:
         """Whether all evaluations of the level are made."""
-        return len(self.history) >= self.problem.steps
+        return self.converged or len(self.history) >= self.problem.steps
 
     def continue_from(self, smaller: Loop) -> None:
         """Begin with what the optimizer learned at a smaller level, where it can use that."""
@@ -105,6 +109,7 @@ class Loop:
             "damping": self._damping,
             "rollbacks": self._rollbacks,
             "seconds": self.seconds,
+            "converged": self.converged,
             "weights": list(self.weights),
             "max_pixels": self._tiling.max_pixels,
             "optimizer_params": dict(self._component.params),
@@ -119,7 +124,7 @@ class Loop:
         self.best = Best(best[0], best[1].to(place), best[2].to(place)) if best else None
         self.history = list(state["history"])
         self._scale, self._damping = state["scale"], state["damping"]
-        self._rollbacks, self.seconds = state["rollbacks"], state["seconds"]
+        self._rollbacks, self.seconds, self.converged = state["rollbacks"], state["seconds"], state["converged"]
         self.weights = tuple(state["weights"])
         self._tiling = replace(self._tiling, max_pixels=state["max_pixels"])
         if state["optimizer_params"] != dict(self._component.params):
@@ -166,11 +171,11 @@ class Loop:
         """Move to the next point; ``False`` if the optimizer has converged."""
         began = time.perf_counter()
         try:
-            moved = self._advance()
+            self.converged = not self._advance()
         finally:
             self.seconds += time.perf_counter() - began
-        self.consistent = moved
-        return moved
+        self.consistent = True
+        return not self.converged
 
     def _evaluate(self) -> tuple[Evaluation, Tensor]:
         """Evaluate once. Where memory runs out, tiles get smaller, and then the optimizer's memory."""
@@ -200,8 +205,9 @@ class Loop:
     def _give_up_memory(self, error: Exception) -> bool:
         """Have the optimizer remember less, if memory ran out; ``False`` where that is not so or not possible."""
         smaller = self._optimizer.with_less_memory() if is_out_of_memory(error) else None
-        if smaller is None:
+        if smaller is None or self._reductions == MAX_REDUCTIONS:
             return False
+        self._reductions += 1
         self._exchange_optimizer(smaller)
         self._note = LESS_MEMORY
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -81,7 +82,7 @@ def open_images(job: Job, inputs: Inputs, store: ImageStore) -> Images:
 
 
 def _opened(source: Source, given: ImageInput | None, role: str, store: ImageStore) -> Decoded:
-    if source.path and given is not None and given != source.path:
+    if source.path and given is not None and not _is_path(given, source.path):
         raise JobError(
             f"the job's {role} image is '{source.path}', but another one was passed; make a job for that image"
         )
@@ -95,7 +96,16 @@ def _opened(source: Source, given: ImageInput | None, role: str, store: ImageSto
     return decoded
 
 
+def _is_path(image: ImageInput, path: str) -> bool:
+    return isinstance(image, str | os.PathLike) and os.fspath(image) == path
+
+
 def _check_hash(source: Source, found: str, role: str) -> None:
+    if source.sha256 not in ("", found) and not source.path:
+        raise ImageError(
+            f"the {role} image that was passed is not the one the recipe was made with (its SHA-256 is {found[:12]}…, "
+            f"the recipe says {source.sha256[:12]}…); pass the right one, or make a job for this one"
+        )
     if source.sha256 not in ("", found):
         raise ImageError(
             f"{role} image '{source.path}' is not the one the recipe was made with (its SHA-256 is "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -74,6 +75,7 @@ class PreparedJob:
             variable = parametrization.encode(first)
         else:
             variable = parametrization.resize(start, (height, width))
+        _checked("parametrization", job.parametrization.name, parametrization.decode(variable), (1, 3, height, width))
 
         network = network_for(job, self.registry, self.cache, self.device, self.dtype)
         objective = network.objective(bind_terms(job, self.registry, network.extractor))
@@ -113,13 +115,7 @@ class PreparedJob:
             return picture.pixels
         transform: ImageTransform = self.registry.create("transform", source.transform)
         found = transform.transform(picture.pixels, content.pixels if content else None)
-        if found.shape != picture.pixels.shape or not torch.isfinite(found).all():
-            raise BrokenContractError(
-                "transform",
-                source.transform.name,
-                f"must give finite pixels of shape {tuple(picture.pixels.shape)}, but gave {tuple(found.shape)}",
-            )
-        return found
+        return _checked("transform", source.transform.name, found, picture.pixels.shape)
 
     def _style_key(self, source: Source, picture: Picture, content: Picture | None) -> tuple[object, ...]:
         seen = (content.sha256, content.pixels.shape) if source.transform is not None and content else None
@@ -135,15 +131,24 @@ class PreparedJob:
             files={name: decoded.at().pixels for name, decoded in self.files.items()},
         )
         initial = initializer.initial(size, sources, torch.Generator().manual_seed(job.seed))
-        finite = bool(torch.isfinite(initial).all())
-        if initial.shape != (1, 3, height, width) or not finite:
-            raise BrokenContractError(
-                "initializer",
-                job.initializer.name,
-                f"must give finite pixels of shape (1, 3, {height}, {width}), but gave {tuple(initial.shape)}"
-                + ("" if finite else ", not all finite"),
-            )
-        return initial
+        return _checked("initializer", job.initializer.name, initial, (1, 3, height, width))
+
+
+def _checked(kind: str, name: str, pixels: Any, shape: tuple[int, ...]) -> Tensor:
+    """Return the pixels that a component gave, if they are what its interface demands, to rounding."""
+    if not isinstance(pixels, Tensor):
+        given = f"a {type(pixels).__name__}"
+    elif pixels.shape != shape:
+        given = str(tuple(pixels.shape))
+    elif not torch.isfinite(pixels).all():
+        given = "some that are not finite"
+    elif pixels.min() < -1e-3 or pixels.max() > 1 + 1e-3:
+        given = f"values from {float(pixels.min()):.4g} to {float(pixels.max()):.4g}"
+    else:
+        return pixels.float()
+    raise BrokenContractError(
+        kind, name, f"must give finite pixels of shape {tuple(shape)} in [0, 1], but gave {given}"
+    )
 
 
 def _reference_noise(height: int, width: int) -> Tensor:

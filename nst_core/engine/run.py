@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from torch import Tensor
 
@@ -55,6 +56,8 @@ class Run(Iterator[Step]):
         self._previous: Loop | None = None  # of the level before, until the current one has an image
         self._remarks: list[str] = []
         self._terms: dict[str, Term] = dict(zip(_labels(prepared.job), prepared.job.terms, strict=True))
+        if saved:
+            self._set_weights(saved.state["term_weights"])
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._reweighted: dict[str, float] = {}
@@ -64,7 +67,8 @@ class Run(Iterator[Step]):
         return self
 
     def __next__(self) -> Step:
-        return next(self._steps)
+        with processor_threads(self._threads):  # for this step alone: whoever looks at it has threads of its own
+            return next(self._steps)
 
     def cancel(self) -> None:
         """End the run before its next evaluation. May be called from any thread, and more than once."""
@@ -101,6 +105,7 @@ class Run(Iterator[Step]):
         Raises:
             NonFiniteError: the objective is NaN or infinite, whatever the engine tries.
             CheckpointError: the checkpoint cannot be written.
+            CancelledError: the run was cancelled before its first evaluation.
             KeyboardInterrupt: Ctrl-C before the first evaluation was done.
         """
         watching = tuple(observers)
@@ -158,7 +163,7 @@ class Run(Iterator[Step]):
 
     def _iterate(self) -> Iterator[Step]:
         try:
-            with naming_plugins(self.prepared.registry), processor_threads(self._threads):
+            with naming_plugins(self.prepared.registry):
                 while self.stopped is None and len(self._levels) < len(self.prepared.levels):
                     yield from self._level()
         except KeyboardInterrupt:
@@ -173,19 +178,16 @@ class Run(Iterator[Step]):
             self._cancel()
             return
         loop = self._begin()
-        converged = False
-        while not loop.complete and not converged:
+        while not loop.complete:
             if self._cancelled.is_set():
                 self._cancel()
                 return
             self._apply_weights(loop)
             yield self._step(loop, loop.measure())
             self._previous = None
-            if not loop.complete:
-                converged = not loop.advance()
-                if not converged and self._checkpoint is not None and self._checkpoint.due:
-                    self._save(loop)
-        self._end(loop, "converged" if converged else "finished")
+            if not loop.complete and loop.advance() and self._checkpoint is not None and self._checkpoint.due:
+                self._save(loop)
+        self._end(loop, "converged" if loop.converged else "finished")
 
     def _begin(self) -> Loop:
         """Make the loop of the next level, from the one before or from what was saved."""
@@ -195,10 +197,9 @@ class Run(Iterator[Step]):
         loop = Loop(problem, self._make_optimizer)
         if before is not None:
             loop.continue_from(before)
-            if before.weights != tuple(before.problem.weights):
-                loop.weights = self._weights(loop)
+        loop.weights = self._weights(loop)
         if saved is not None:
-            loop.load_state_dict(saved.state)
+            loop.load_state_dict(saved.state["level"])
         self._loop = loop
         return loop
 
@@ -239,24 +240,37 @@ class Run(Iterator[Step]):
             changed, self._reweighted = self._reweighted, {}
         if not changed:
             return
-        for label, weight in changed.items():
-            self._terms[label] = replace(self._terms[label], weight=weight)
+        self._set_weights(changed)
         loop.reweight(self._weights(loop))
+
+    def _set_weights(self, weights: Mapping[str, float]) -> None:
+        """Note weights of terms by label, and that some are not those that the run began with."""
+        for label, weight in weights.items():
+            self._terms[label] = replace(self._terms[label], weight=weight)
         remark = "weights were changed during the run; its recipe begins with the new ones"
-        if remark not in self._remarks:
+        if self._job() != self.prepared.job and remark not in self._remarks:
             self._remarks.append(remark)
 
     def _weights(self, loop: Loop) -> tuple[float, ...]:
-        """Return the weights of a level's losses as the terms have them now."""
-        begun = dict(zip(_labels(self.prepared.job), self.prepared.job.terms, strict=True))
+        """Return the weights of a level's losses as the terms have them now; unchanged ones to the last bit."""
+        begun = zip(self._terms.items(), self.prepared.job.terms, strict=True)
+        factors = {label: term.weight / before.weight for (label, term), before in begun}
         return tuple(
-            weight * self._terms[label].weight / begun[label].weight
+            weight * factors[label]
             for (label, _), weight in zip(loop.problem.objective.labels, loop.problem.weights, strict=True)
         )
 
+    def _state(self, loop: Loop) -> dict[str, Any]:
+        """Return what the rest of the run depends on, from a level's loop on."""
+        return {
+            "level": loop.state_dict(),
+            "term_weights": {label: term.weight for label, term in self._terms.items()},
+            "max_pixels": self.prepared.max_pixels,
+        }
+
     def _save(self, loop: Loop) -> None:
         if self._checkpoint is not None and loop.consistent:
-            self._checkpoint.write(self.prepared.job, self._levels, self._history, loop.state_dict())
+            self._checkpoint.write(self.prepared.job, self._levels, self._history, self._state(loop))
 
     def _save_at_last(self) -> None:
         """Save a run that ends early; what goes wrong is a remark, as its result is not to be lost for that.
@@ -268,8 +282,7 @@ class Run(Iterator[Step]):
                 self._save(self._loop)
             elif self._previous is not None and self._checkpoint is not None:
                 history = self._history[: len(self._history) - len(self._previous.history)]
-                state = self._previous.state_dict()
-                self._checkpoint.write(self.prepared.job, self._levels[:-1], history, state)
+                self._checkpoint.write(self.prepared.job, self._levels[:-1], history, self._state(self._previous))
         except CheckpointError as error:
             self._remarks.append(str(error))
 

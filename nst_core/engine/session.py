@@ -22,6 +22,7 @@ from nst_core.plugins.attribution import naming_plugins
 from nst_core.plugins.discovery import default_registry
 from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_device, choose_dtype
+from nst_core.runtime.threads import processor_threads
 
 __all__ = ["Session"]
 
@@ -65,8 +66,9 @@ class Session:
         Raises:
             NstError: something that the job names cannot be had, or the job does not fit into memory.
         """
-        with naming_plugins(self.registry):
-            return self._prepare(job, Inputs(content, styles), resources or Resources())[0]
+        resources = resources or Resources()
+        with naming_plugins(self.registry), processor_threads(resources.threads):
+            return self._prepare(job, Inputs(content, styles), resources)[0]
 
     def run(
         self,
@@ -91,7 +93,7 @@ class Session:
             NstError: see :meth:`prepare`.
         """
         resources = resources or Resources()
-        with naming_plugins(self.registry):
+        with naming_plugins(self.registry), processor_threads(resources.threads):
             saved = checkpoint.read() if checkpoint else None
             prepared, resumed = self._prepare(job, Inputs(content, styles), resources, checkpoint, saved)
         return Run(prepared, checkpoint=checkpoint, saved=saved if resumed else None, threads=resources.threads)
@@ -105,11 +107,11 @@ class Session:
         resources: Resources | None = None,
     ) -> MemoryPlan:
         """Say what a run would do and need, from a few evaluations of small images; see :meth:`prepare`."""
-        with naming_plugins(self.registry):
+        resources = resources or Resources()
+        with naming_plugins(self.registry), processor_threads(resources.threads):
             images = pinning.open_images(job, Inputs(content, styles), self.images)
             size = self._size(job, images)
-            levels = levels_of(job, max(size))
-            return make_plan(job, levels, size, self.registry, self.cache, resources or Resources())
+            return make_plan(job, levels_of(job, max(size)), size, self.registry, self.cache, resources)
 
     def pastiche_size(self, job: Job, inputs: Inputs | None = None) -> tuple[int, int]:
         """Return height and width of a job's pastiche in pixels."""
@@ -127,14 +129,13 @@ class Session:
 
     def key(self, job: Job) -> str:
         """Return the hash of what decides a pinned job's pixels: images and weights by content, not by place."""
-        found = job
-        cls = self.registry.get("initializer", found.initializer.name).cls
-        params = {k: v for k, v in found.initializer.params.items() if k not in cls.file_parameters}
+        cls = self.registry.get("initializer", job.initializer.name).cls
+        params = {k: v for k, v in job.initializer.params.items() if k not in cls.file_parameters}
         return replace(
-            found,
-            content=replace(found.content, path="") if found.content else None,
-            styles=tuple(replace(style, path="") for style in found.styles),
-            initializer=replace(found.initializer, params=params),
+            job,
+            content=replace(job.content, path="") if job.content else None,
+            styles=tuple(replace(style, path="") for style in job.styles),
+            initializer=replace(job.initializer, params=params),
             device=choose_device(job.device).type,  # one GPU is as good as another
         ).digest()
 

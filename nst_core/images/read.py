@@ -88,22 +88,24 @@ def decode(source: ImageInput, role: str = "image") -> Decoded:
         digest = hashlib.sha256(repr(original).encode() + pixels.numpy().tobytes()).hexdigest()
         return Decoded(pixels, digest, "")
     if isinstance(source, Image.Image):
-        header = f"{source.mode} {source.size}".encode()
-        return _upright(source, hashlib.sha256(header + source.tobytes()).hexdigest(), "", role)
+        upright = _upright(source, role)  # what was seen, which the bytes alone do not say: palette, profile, rotation
+        header = f"{upright.mode} {upright.size}".encode()
+        return Decoded(upright, hashlib.sha256(header + upright.tobytes()).hexdigest(), "")
     if isinstance(source, str | os.PathLike):
-        return decode_bytes(read_bytes(source, role), os.fspath(source), role)
+        data = read_bytes(source, role)
+        return decode_bytes(data, hashlib.sha256(data).hexdigest(), os.fspath(source), role)
     raise ImageError(f"{role} must be a path, a Pillow image or a tensor, not {type(source).__name__}")
 
 
-def decode_bytes(data: bytes, path: str, role: str = "image") -> Decoded:
-    """Decode and hash the bytes of an image file; ``path`` is what to call it in messages."""
-    return _upright(decode_image(data, path, role), hashlib.sha256(data).hexdigest(), path, role)
+def decode_bytes(data: bytes, sha256: str, path: str, role: str = "image") -> Decoded:
+    """Decode the bytes of an image file with a known hash; ``path`` is what to call it in messages."""
+    return Decoded(_upright(decode_image(data, path, role), role), sha256, path)
 
 
-def _upright(image: Image.Image, sha256: str, path: str, role: str) -> Decoded:
+def _upright(image: Image.Image, role: str) -> Image.Image:
     if min(image.size) < 1:
         raise ImageError(f"{role} has no pixels: {image.size[0]}×{image.size[1]}")
-    return Decoded(to_srgb(ImageOps.exif_transpose(image)), sha256, path)
+    return to_srgb(ImageOps.exif_transpose(image))
 
 
 def _from_tensor(tensor: Tensor, role: str) -> Tensor:

@@ -25,12 +25,12 @@ class _File:
 
     state: tuple[int, int]
     sha256: str
-    data: bytes | None
+    data: bytes
     decoded: Decoded | None = None
 
     @property
     def nbytes(self) -> int:
-        return len(self.data or b"") + (self.decoded.nbytes if self.decoded else 0)
+        return len(self.data) + (self.decoded.nbytes if self.decoded else 0)
 
 
 class ImageStore:
@@ -79,8 +79,7 @@ class ImageStore:
         with self._lock:
             file = self._file(os.fspath(source), role)
             if file.decoded is None:
-                data = file.data if file.data is not None else read_bytes(source, role)
-                file.decoded, file.data = decode_bytes(data, os.fspath(source), role), None
+                file.decoded, file.data = decode_bytes(file.data, file.sha256, os.fspath(source), role), b""
                 self._make_room()
             return file.decoded
 

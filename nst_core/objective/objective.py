@@ -30,7 +30,8 @@ class Evaluation:
     Attributes:
         total: scalar, the weighted sum of the losses; differentiable if the objective was called, detached if it was
             evaluated.
-        losses: unweighted losses, one for each of the objective's ``labels``, detached float32.
+        losses: unweighted losses, one for each of the objective's ``labels``, detached; float32, or float64 where the
+            image is.
         gradient: of the total with respect to the image, in its shape; ``None`` if the objective was called.
     """
 
@@ -120,15 +121,16 @@ class Objective:
         """Return what every term collects from one image, by layer: from the cache, else in one pass of the network."""
         found: dict[str, dict[str, Any]] = {}
         missing: list[tuple[BoundTerm, Accumulator]] = []
+        tiles = self._tiles(image.pixels, tiling)
         for term in terms:
-            known = {layer: self._cached(term, layer, image, cache) for layer in term.term.layers}
+            known = {layer: self._cached(term, layer, image, tiles, cache) for layer in term.term.layers}
             found[term.label] = known
             lacking = [layer for layer, value in known.items() if value is None]
             if lacking:
                 missing.append((term, term.accumulator(lacking)))
         if missing:
             with torch.no_grad():
-                for tile in self._tiles(image.pixels, tiling):
+                for tile in tiles:
                     features = self._features(image.pixels, tile, tile.cut(image.pixels))
                     for _, accumulator in missing:
                         accumulator.add(features)
@@ -136,16 +138,19 @@ class Objective:
             for layer, value in accumulator.result().items():
                 found[term.label][layer] = value
                 if cache is not None and image.key is not None:
-                    cache.keep_target(self._cache_key(term, layer, image), value)
+                    cache.keep_target(self._cache_key(term, layer, image, tiles), value)
         return found
 
-    def _cached(self, term: BoundTerm, layer: str, image: TargetImage, cache: TargetCache | None) -> Any:
+    def _cached(
+        self, term: BoundTerm, layer: str, image: TargetImage, tiles: Sequence[Tile], cache: TargetCache | None
+    ) -> Any:
         if cache is None or image.key is None:
             return None
-        return cache.target(self._cache_key(term, layer, image))
+        return cache.target(self._cache_key(term, layer, image, tiles))
 
-    def _cache_key(self, term: BoundTerm, layer: str, image: TargetImage) -> tuple[Any, ...]:
-        return (image.key, term.target_key(layer, layer in self._projections))
+    def _cache_key(self, term: BoundTerm, layer: str, image: TargetImage, tiles: Sequence[Tile]) -> tuple[Any, ...]:
+        # Tiles decide how sums are rounded: what a run gives may not depend on what its session did before.
+        return (image.key, tuple(tiles), term.target_key(layer, layer in self._projections))
 
     def normalized_weights(
         self, reference: Tensor, targets: Targets, *, tiling: Tiling | None = None
@@ -178,7 +183,7 @@ class Objective:
             weights: in the order of the labels; the objective's own by default.
         """
         (whole,) = Tiling().tiles(*image.shape[-2:])
-        losses = self._losses(self._collect(image, whole, image, targets), targets)
+        losses = self._losses(self._collect(image, whole, image, targets), targets, image.dtype)
         return Evaluation(self._total(losses, weights), losses.detach())
 
     def evaluate(
@@ -208,7 +213,7 @@ class Objective:
                 collected = _sum(collected, self._collect(image, tile, tile.cut(image), targets))
         leaf, with_graph = self._with_graph(image, last, targets)
         detached = [[s.detach() for s in term] for term in with_graph]
-        losses, slopes = self._judge(_sum(collected, detached), targets, weights)
+        losses, slopes = self._judge(_sum(collected, detached), targets, weights, image.dtype)
         gradient = _send_back(with_graph, slopes, leaf)
         if others:
             parts, gradient = gradient, torch.zeros_like(image)
@@ -251,7 +256,7 @@ class Objective:
         return TileFeatures(tile, maps, self._taps, (height, width), self._projections)
 
     def _judge(
-        self, collected: Collected, targets: Targets, weights: Sequence[float] | None
+        self, collected: Collected, targets: Targets, weights: Sequence[float] | None, dtype: torch.dtype
     ) -> tuple[Tensor, list[Tensor | None]]:
         """Return the losses and the gradient of the total with respect to each sum, in order."""
         leaves = [
@@ -259,11 +264,12 @@ class Objective:
             for term in collected
         ]
         with torch.enable_grad():
-            losses = self._losses(leaves, targets)
+            losses = self._losses(leaves, targets, dtype)
             slopes = torch.autograd.grad(self._total(losses, weights), _sums(leaves), allow_unused=True)
         return losses.detach(), list(slopes)
 
-    def _losses(self, collected: Collected, targets: Targets) -> Tensor:
+    def _losses(self, collected: Collected, targets: Targets, dtype: torch.dtype) -> Tensor:
+        """Return one number for each label: float32, or float64 where the image is."""
         values = []
         for term, sums, target in zip(self._terms, collected, targets.by_term, strict=True):
             for value in term.judge(sums, target):
@@ -271,7 +277,7 @@ class Objective:
                     raise BrokenContractError(
                         "loss", term.term.loss, f"must give scalars, but gave a tensor of shape {tuple(value.shape)}"
                     )
-                values.append(value.float())
+                values.append(value.to(torch.promote_types(dtype, torch.float32)))
         return torch.stack(values)
 
     def _total(self, losses: Tensor, weights: Sequence[float] | None) -> Tensor:

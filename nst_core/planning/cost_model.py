@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -18,7 +17,7 @@ from nst_core.objective.objective import Objective
 from nst_core.objective.targets import TargetImage, Targets
 from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_dtype
-from nst_core.runtime.memory import PeakMemory, memory_in_use
+from nst_core.runtime.memory import PeakMemory, memory_in_use, tensor_bytes
 
 __all__ = ["CostModel"]
 
@@ -52,7 +51,7 @@ class CostModel:
         self.base = memory_in_use(device)
         peaks = [self._peak(height, width, device) for height, width in SAMPLE_SIZES]
         (small, large), objective, targets = (h * w for h, w in SAMPLE_SIZES), self._objective, self._targets
-        self._target_bytes = sum(map(_nbytes, targets.by_term)) / large
+        self._target_bytes = sum(map(tensor_bytes, targets.by_term)) / large
         growth = (peaks[1] - peaks[0]) / (large - small)
         self.tile_bytes = max(float(IMAGE_BYTES), growth - self._target_bytes - SAMPLE_IMAGES * IMAGE_BYTES)
         self._fixed = max(0.0, peaks[0] - self.base - growth * small)
@@ -113,22 +112,4 @@ def _optimizer_bytes(component: Component, registry: Registry) -> float:
     point = torch.zeros(1, 3, 128, 128)
     optimizer.start(point)
     optimizer.step(1.0, torch.ones_like(point))
-    return _nbytes(optimizer.state_dict()) / (128 * 128)
-
-
-def _nbytes(value: Any) -> int:
-    """Return the bytes of all tensors in nested data, each once."""
-    found: dict[int, int] = {}
-
-    def visit(inner: Any) -> None:
-        if isinstance(inner, Tensor):
-            found[inner.data_ptr()] = inner.nbytes
-        elif isinstance(inner, Mapping):
-            for each in inner.values():
-                visit(each)
-        elif isinstance(inner, list | tuple):
-            for each in inner:
-                visit(each)
-
-    visit(value)
-    return sum(found.values())
+    return tensor_bytes(optimizer.state_dict()) / (128 * 128)

@@ -30,6 +30,8 @@ PLENTY = 8000
 SHARE = 0.85
 # Tiles that cost more than this, for their overlaps, are a reason to shorten the optimizer's memory.
 COSTLY = 1.4
+# How often an optimizer is asked to remember less: halving comes to an end long before.
+MOST_REDUCTIONS = 64
 
 
 @dataclass(frozen=True)
@@ -254,16 +256,17 @@ def _advice(costs: CostModel, layout: _Layout, size: tuple[int, int], limit: int
 def less_memory(job: Job, registry: Registry) -> list[Component]:
     """Return the optimizer of a job, and after it what it becomes as it gives up memory again and again.
 
-    Parameters that somebody chose stay as they are.
+    Parameters that somebody chose stay as they are. An optimizer that never comes to an end is cut short.
     """
     component = job.optimizer
     found = [component]
-    while True:
+    while len(found) < MOST_REDUCTIONS:
         optimizer: Optimizer = registry.create("optimizer", component)
         smaller = optimizer.with_less_memory()
         if smaller is None or smaller.keys() & job.optimizer.params.keys():
-            return found
+            break
         component = registry.checked("optimizer", Component(component.name, {**component.params, **smaller}))
         if component in found:
-            return found
+            break
         found.append(component)
+    return found

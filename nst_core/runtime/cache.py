@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from nst_core.components import Extractor
 from nst_core.components.registry import Registry
 from nst_core.job.schema import Component
+from nst_core.runtime.memory import tensor_bytes
 
 __all__ = ["Cache"]
 
@@ -25,13 +26,20 @@ class Cache:
     """
 
     MAX_NETWORKS = 4
-    MAX_TARGETS = 320
+    MAX_TARGET_BYTES = 1 << 28
+    """Memory of targets: hundreds of statistics, but few of the feature maps of losses that compare whole ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_target_bytes: int = MAX_TARGET_BYTES) -> None:
+        """Make an empty cache.
+
+        Args:
+            max_target_bytes: memory of all targets; one that is larger is not kept.
+        """
+        self._max_target_bytes = max_target_bytes
         self._lock = threading.RLock()
         self._extractors: dict[Hashable, Extractor] = {}
         self._networks: OrderedDict[Hashable, Any] = OrderedDict()
-        self._targets: OrderedDict[Hashable, Any] = OrderedDict()
+        self._targets: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
     def extractor(self, registry: Registry, component: Component) -> Extractor:
         """Return the extractor of these parameters."""
@@ -45,7 +53,8 @@ class Cache:
         with self._lock:
             if key not in self._networks:
                 self._networks[key] = make()
-                _trim(self._networks, self.MAX_NETWORKS)
+                while len(self._networks) > self.MAX_NETWORKS:
+                    self._networks.popitem(last=False)
             self._networks.move_to_end(key)
             value: T = self._networks[key]
             return value
@@ -53,17 +62,18 @@ class Cache:
     def target(self, key: Hashable) -> Any:
         """Return the target kept for ``key``, or ``None``."""
         with self._lock:
-            if key in self._targets:
-                self._targets.move_to_end(key)
-            return self._targets.get(key)
+            if key not in self._targets:
+                return None
+            self._targets.move_to_end(key)
+            return self._targets[key][0]
 
     def keep_target(self, key: Hashable, value: Any) -> None:
-        """Keep a target."""
+        """Keep a target in place of those that were used least recently."""
+        size = tensor_bytes(value)
+        if size > self._max_target_bytes:
+            return
         with self._lock:
-            self._targets[key] = value
-            _trim(self._targets, self.MAX_TARGETS)
-
-
-def _trim(entries: OrderedDict[Hashable, Any], most: int) -> None:
-    while len(entries) > most:
-        entries.popitem(last=False)
+            self._targets[key] = (value, size)
+            self._targets.move_to_end(key)
+            while sum(size for _, size in self._targets.values()) > self._max_target_bytes:
+                self._targets.popitem(last=False)

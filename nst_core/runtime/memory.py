@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import re
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import psutil
 import torch
+from torch import Tensor
 
 from nst_core.errors import JobError
 from nst_core.ops import native
 
-__all__ = ["PeakMemory", "format_memory", "memory_available", "memory_in_use", "parse_memory"]
+__all__ = ["PeakMemory", "format_memory", "memory_available", "memory_in_use", "parse_memory", "tensor_bytes"]
 
 _UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
 _BINARY = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
@@ -38,6 +42,27 @@ def parse_memory(text: str) -> int:
 def format_memory(amount: float) -> str:
     """Write an amount for people."""
     return f"{amount / 1e9:.2f} GB" if amount >= 1e9 else f"{amount / 1e6:.0f} MB"
+
+
+def tensor_bytes(value: Any) -> int:
+    """Return the bytes of all tensors in nested mappings, lists, tuples and dataclasses, each once."""
+    found: dict[int, int] = {}
+
+    def visit(inner: Any) -> None:
+        if isinstance(inner, Tensor):
+            found[inner.data_ptr()] = inner.nbytes
+        elif isinstance(inner, Mapping):
+            for each in inner.values():
+                visit(each)
+        elif isinstance(inner, list | tuple):
+            for each in inner:
+                visit(each)
+        elif dataclasses.is_dataclass(inner):
+            for field in dataclasses.fields(inner):
+                visit(getattr(inner, field.name))
+
+    visit(value)
+    return sum(found.values())
 
 
 def memory_in_use(device: torch.device) -> int:

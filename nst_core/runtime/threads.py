@@ -14,7 +14,7 @@ __all__ = ["processor_threads"]
 def processor_threads(count: int | None) -> Iterator[None]:
     """Compute with ``count`` threads inside the block; ``None`` leaves things as they are.
 
-    The number is one for the whole process: runs in several threads of one process should ask for the same.
+    The number is that of the calling thread, and what threads begin with that are started meanwhile.
     """
     if count is None:
         yield

@@ -35,24 +35,29 @@ def quantiles(values: Tensor, count: int) -> Tensor:
 class Remembered:
     """The quantiles of targets, which stay the same all through a run, computed once."""
 
+    MOST = 16  # targets for each key: styles of a blend
+
     def __init__(self) -> None:
-        self._known: dict[object, tuple[Tensor, int, Tensor]] = {}
+        self._known: dict[object, list[tuple[Tensor, int, Tensor]]] = {}
 
     def __call__(self, key: object, target: Tensor, rows: Callable[[Tensor], Tensor], count: int) -> Tensor:
         """Return ``quantiles(rows(target), count)``, remembered for this very tensor.
 
         Args:
-            key: one target is remembered for each, the layer for example.
+            key: the last :attr:`MOST` targets are remembered for each, the layer for example.
             target: as the loss was given it.
             rows: makes the rows ``(K, M)`` of it.
             count: as of :func:`quantiles`.
         """
-        known = self._known.get(key)
-        if known is None or known[0] is not target or known[1] != count:
-            with torch.no_grad():
-                known = target, count, quantiles(rows(target), count)
-            self._known[key] = known
-        return known[2]
+        known = self._known.setdefault(key, [])
+        for before, length, found in known:
+            if before is target and length == count:
+                return found
+        with torch.no_grad():
+            found = quantiles(rows(target), count)
+        known.append((target, count, found))
+        del known[: -self.MOST]
+        return found
 
 
 def squared_transport(values: Tensor, target: Tensor) -> Tensor:

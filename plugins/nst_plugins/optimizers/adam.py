@@ -51,9 +51,11 @@ class Adam(Optimizer):
         self._steps = 0
 
     def continue_at(self, variable: Tensor, before: Optimizer) -> None:
-        """Begin with the moments of the smaller image, enlarged."""
+        """Begin with the moments of the smaller image, enlarged, if the variable is one."""
         self.start(variable)
-        if not isinstance(before, Adam) or variable.dim() != 4 or not before._adam.state:
+        if not isinstance(before, Adam) or not before._adam.state:
+            return
+        if variable.dim() != 4 or variable.shape[:2] != before._variable.shape[:2]:
             return
         learned = copy.deepcopy(before._adam.state_dict())
         for moments in learned["state"].values():

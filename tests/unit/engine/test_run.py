@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from problems import at, problem_of
 from tiny import plugin, tiny_registry
 
 from nst_core import (
+    CancelledError,
+    Checkpoint,
     FeatureLoss,
     ImageLoss,
     Initializer,
@@ -21,8 +26,12 @@ from nst_core import (
     NonFiniteError,
     Optimizer,
     PluginError,
+    Resources,
+    Result,
+    Run,
     Session,
     Step,
+    UnknownNameError,
     load_image,
     make_job,
     run,
@@ -333,3 +342,354 @@ def test_the_solution_of_an_optimizer_is_evaluated_last(registry):
     assert torch.equal(seen[-1].image, CONTENT)
     assert torch.equal(result.image, CONTENT)
     assert result.total == 0
+
+
+# The run as an iterator
+
+
+def begin(registry, *, session: Session | None = None, keep: Path | None = None, threads=None, **options) -> Run:
+    """Begin a run, saved after every step if a file is named."""
+    return (session or Session(registry)).run(
+        job(registry, **options),
+        content=CONTENT,
+        styles=[STYLE],
+        resources=Resources(threads=threads),
+        checkpoint=Checkpoint(keep, every=0.0) if keep else None,
+    )
+
+
+def with_actions(run: Run, actions: Mapping[int, Callable[[Run], object]]) -> Result:
+    """Make all steps that are left, and do something with the run after some of them, by number."""
+    for step in run:
+        if step.number in actions:
+            actions[step.number](run)
+    return run.result()
+
+
+LEVELS = {"levels": "16,24,32", "steps": 8}  # 8, 5 and 4 evaluations
+
+
+def test_a_run_is_an_iterator_of_its_steps(registry):
+    run = begin(registry, steps=3)
+    assert iter(run) is run
+    assert run.stopped is None
+    first = next(run)
+    assert (first.number, first.steps, first.total) == (1, 3, first.best)
+    assert [step.number for step in run] == [2, 3]
+    assert run.stopped == "finished"
+    with pytest.raises(StopIteration):
+        next(run)
+    assert torch.equal(run.result().image, carry_out(registry, steps=3).image)
+
+
+def test_best_and_result_may_be_asked_for_between_any_two_steps(registry):
+    run = begin(registry, **LEVELS)
+    level: list[float] = []  # totals of the current level
+    seen: list[float] = []
+    for step in run:
+        level = [] if len(seen) in (8, 13) else level
+        level.append(step.total)
+        seen.append(step.total)
+        result = run.result()
+        assert result.stopped == "cancelled"
+        assert result.history == tuple(seen)
+        assert result.total == step.best == min(level)
+        assert sum(part.evaluations for part in result.levels) == result.evaluations == step.number
+        assert torch.equal(result.image, run.best)
+        assert result.image.shape == step.image.shape
+        if step.total == step.best:
+            assert torch.equal(result.image, step.image)
+    assert run.result().stopped == "finished"
+    assert len(seen) == 17
+
+
+def test_before_the_first_step_there_is_nothing(registry):
+    run = begin(registry)
+    assert run.best is None
+    with pytest.raises(CancelledError, match="stopped before its first evaluation"):
+        run.result()
+    run.cancel()
+    with pytest.raises(CancelledError):
+        run.exhaust()
+    assert run.stopped == "cancelled"
+
+
+def test_another_thread_cancels_a_run(registry):
+    run = begin(registry, steps=10**6)
+    begun = threading.Event()
+
+    def cancel() -> None:
+        assert begun.wait(10)
+        run.cancel()
+        run.cancel()  # more than once is no harm
+
+    canceller = threading.Thread(target=cancel)
+    canceller.start()
+    totals = []
+    for step in run:
+        totals.append(step.total)
+        if step.number == 3:
+            begun.set()
+    canceller.join()
+    assert run.stopped == "cancelled"
+    assert 3 <= len(totals) < 10**6
+    assert run.result().total == min(totals)
+    assert torch.equal(run.best, run.result().image)
+
+
+def test_an_observer_cancels_by_false_alone(registry):
+    for answer, evaluations in ((None, 6), (0, 6), (True, 6), (False, 3)):
+        seen: list[int] = []
+
+        def watch(step: Step, answer: object = answer) -> object:
+            return answer if step.number == 3 else None
+
+        result = carry_out(registry, watch, lambda step, seen=seen: seen.append(step.number), steps=6)
+        assert result.evaluations == len(seen) == evaluations  # every observer sees the last step, too
+        assert result.stopped == ("cancelled" if answer is False else "finished")
+
+
+@pytest.mark.parametrize(("number", "longest"), [(8, 16), (13, 24), (9, 24)])
+def test_a_run_cancelled_between_two_levels_has_the_image_of_the_smaller_one(registry, number, longest):
+    result = with_actions(begin(registry, **LEVELS), {number: Run.cancel})
+    assert result.stopped == "cancelled"
+    assert max(result.image.shape) == longest
+    assert result.evaluations == number
+
+
+def test_a_run_cancelled_after_its_last_evaluation_has_finished(registry):
+    assert with_actions(begin(registry, steps=3), {3: Run.cancel}).stopped == "finished"
+
+
+def same(found: Result, expected: Result) -> None:
+    assert torch.equal(found.image, expected.image)
+    assert found.history == expected.history
+    assert found.total == expected.total
+    assert found.losses == expected.losses
+    assert found.job == expected.job
+    assert found.remarks == expected.remarks
+    assert found.stopped == expected.stopped
+    assert [(x.size, x.evaluations, x.total) for x in found.levels] == [
+        (x.size, x.evaluations, x.total) for x in expected.levels
+    ]
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam:averaging=0.9", "lbfgs:line_search=strong-wolfe"])
+@pytest.mark.parametrize("number", [4, 8, 9, 16])
+def test_a_cancelled_run_goes_on_to_the_same_pixels(registry, tmp_path, optimizer, number):
+    whole = carry_out(registry, optimizer=optimizer, **LEVELS)
+    kept = tmp_path / "run.ckpt"
+    stopped = with_actions(begin(registry, keep=kept, optimizer=optimizer, **LEVELS), {number: Run.cancel})
+    assert (stopped.stopped, stopped.evaluations) == ("cancelled", number)
+    resumed = begin(registry, keep=kept, optimizer=optimizer, **LEVELS)
+    assert next(resumed).number == number + 1
+    same(resumed.exhaust(), whole)
+
+
+@pytest.mark.parametrize("number", [3, 8])
+def test_ctrl_c_in_an_observer_is_a_cancellation_that_can_be_continued(registry, tmp_path, number):
+    def interrupt(step: Step) -> None:
+        if step.number == number:
+            raise KeyboardInterrupt
+
+    kept = tmp_path / "run.ckpt"
+    stopped = begin(registry, keep=kept, **LEVELS).exhaust([interrupt])
+    assert (stopped.stopped, stopped.evaluations) == ("cancelled", number)
+    same(begin(registry, keep=kept, **LEVELS).exhaust(), carry_out(registry, **LEVELS))
+
+
+def test_a_level_that_had_converged_is_not_begun_again(registry, tmp_path):
+    options = {**LEVELS, "optimizer": "lbfgs:tolerance=0.2"}
+    whole = carry_out(registry, **options)
+    first = whole.levels[0].evaluations
+    assert first < 8
+    kept = tmp_path / "run.ckpt"
+    run = begin(registry, keep=kept, **options)
+    problem, count = type(run.prepared).problem, []
+
+    def interrupted(*arguments):
+        count.append(1)
+        if len(count) == 2:  # between the levels
+            raise KeyboardInterrupt
+        return problem(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(run.prepared), "problem", interrupted)
+        assert run.exhaust().evaluations == first
+    same(begin(registry, keep=kept, **options).exhaust(), whole)
+
+
+def test_threads_are_those_of_a_step_alone(registry, tmp_path, monkeypatch):
+    from nst_core import Problem
+
+    evaluate, used = Problem.evaluate, []
+
+    def counted(*arguments, **more):
+        used.append(torch.get_num_threads())
+        return evaluate(*arguments, **more)
+
+    monkeypatch.setattr(Problem, "evaluate", counted)
+    before = torch.get_num_threads()
+    kept = tmp_path / "run.ckpt"
+    run = begin(registry, keep=kept, threads=before + 1, steps=4)
+    for step in run:
+        assert torch.get_num_threads() == before
+        if step.number == 2:
+            break
+    run.cancel()
+    run.exhaust()
+    said: list[str] = []
+    resumed = Session(registry).run(
+        job(registry, steps=4),
+        content=CONTENT,
+        styles=[STYLE],
+        resources=Resources(threads=before + 1),
+        checkpoint=Checkpoint(kept, say=said.append),
+    )
+    assert resumed.exhaust().evaluations == 4
+    assert used == [before + 1] * 4
+    assert said == []
+
+
+def test_two_runs_at_once_on_one_session_give_the_pixels_of_two_in_turn():
+    """With a network of the native kernels, whose memory all runs share."""
+    registry = tiny_registry()
+    content, style = picture(48, 64, 2), picture(40, 56, 3)
+    made = [
+        make_job(content, style, session=Session(registry), extractor="vgg19-lite", device="cpu", **options)
+        for options in (
+            {"size": 64, "levels": "32,64", "steps": 5, "precision": "fp32"},
+            {"size": 64, "levels": "off", "steps": 6, "precision": "fp32", "style_weight": 3e6, "optimizer": "adam"},
+        )
+    ]
+    in_turn = [run(one, content=content, styles=style, session=Session(registry)) for one in made]
+    shared = Session(registry)
+    together = threading.Barrier(2)
+
+    def carry_one(one: Job) -> Result:
+        begun = shared.run(one, content=content, styles=[style])
+        together.wait()
+        return begun.exhaust()
+
+    with ThreadPoolExecutor(2) as pool:
+        at_once = list(pool.map(carry_one, made))
+    for found, expected in zip(at_once, in_turn, strict=True):
+        same(found, expected)
+
+
+# Other weights during a run
+
+OPTIMIZERS = ["lbfgs", "adam", "lbfgs:line_search=strong-wolfe"]
+
+
+def heavier(weight: float = 1e9, term: str = "gram-style") -> Callable[[Run], None]:
+    return lambda run: run.reweight(term, weight)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_under_other_weights_the_loss_falls_on(registry, optimizer):
+    run = begin(registry, optimizer=optimizer, steps=40)
+    steps: list[Step] = []
+    for step in run:
+        steps.append(step)
+        if step.number == 15:
+            run.reweight("gram-style", 1e9)
+    for step in steps:
+        style, content = sum(step.losses["gram-style"].values()), sum(step.losses["mse-content"].values())
+        weight = 1e7 if step.number <= 15 else 1e9
+        assert step.weighted["gram-style"] == pytest.approx(weight * style, rel=1e-5)
+        assert step.total == pytest.approx(weight * style + 10 * content, rel=1e-5)
+    assert steps[15].best <= steps[15].total
+    after = [step.total for step in steps[15:]]
+    assert min(after) < 0.7 * after[0]
+    assert steps[-1].weighted["gram-style"] < steps[15].weighted["gram-style"]
+    result = run.result()
+    assert result.total == pytest.approx(steps[-1].best) == pytest.approx(min(after))
+    assert [term.weight for term in result.job.terms] == [10.0, 1e9]
+    assert Job.from_toml(result.recipe) == result.job
+    assert run.prepared.job.terms[1].weight == 1e7
+
+
+def test_the_best_image_is_the_best_under_the_weights_of_now(registry):
+    """What was best before is measured anew, so that a better image of the new kind takes its place."""
+    run = begin(registry, steps=20)
+    for step in run:
+        if step.number == 10:
+            before, image = run.result(), run.best
+            run.reweight("gram-style", 1e10)
+        if step.number == 11:
+            style, content = (sum(before.losses[name].values()) for name in ("gram-style", "mse-content"))
+            assert step.best == pytest.approx(min(1e10 * style + 10 * content, step.total), rel=1e-5)
+    assert not torch.equal(run.best, image)
+
+
+def test_one_term_alone_changes(registry):
+    """Also where one loss is there twice, and with factors of layers."""
+    plugins = ["gram-style:weight=3,layers=a+b=0.1", "gram-style:weight=7,layers=c"]
+    run = begin(registry, plugins=plugins, steps=6)
+    expected = {"mse-content": 10.0, "gram-style": 3.0, "gram-style#2": 7.0}
+    for step in run:
+        losses = step.losses["gram-style"]
+        assert step.weighted["gram-style"] == pytest.approx(3.0 * (losses["a"] + 0.1 * losses["b"]), rel=1e-5)
+        for term in ("mse-content", "gram-style#2"):
+            assert step.weighted[term] == pytest.approx(expected[term] * sum(step.losses[term].values()), rel=1e-5)
+        if step.number == 3:
+            expected["gram-style#2"] = 70.0
+            run.reweight("gram-style#2", 70.0)
+    assert [term.weight for term in run.result().job.terms] == [10.0, 3.0, 70.0]
+
+
+def test_weights_that_make_no_sense_are_refused_at_once(registry):
+    run = begin(registry, steps=2)
+    with pytest.raises(UnknownNameError, match="unknown term 'gram-stile'; did you mean 'gram-style'"):
+        run.reweight("gram-stile", 1.0)
+    for weight in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(JobError, match="weight of 'gram-style' must be positive and finite"):
+            run.reweight("gram-style", weight)
+    same(run.exhaust(), carry_out(registry, steps=2))
+    normalized = begin(registry, normalize_gradients=True)
+    with pytest.raises(JobError, match="gradients are normalised"):
+        normalized.reweight("gram-style", 1.0)
+
+
+def test_changed_weights_are_remarked_on_once(registry):
+    result = with_actions(begin(registry, steps=8), {2: heavier(), 3: heavier(2e9), 5: heavier(3.0, "mse-content")})
+    assert [remark for remark in result.remarks if "weights were changed" in remark] == [
+        "weights were changed during the run; its recipe begins with the new ones"
+    ]
+    assert [term.weight for term in result.job.terms] == [3.0, 2e9]
+    assert not any("weights" in remark for remark in carry_out(registry, steps=2).remarks)
+
+
+@pytest.mark.parametrize("number", [3, 8])
+def test_other_weights_stay_at_the_larger_levels(registry, number):
+    """Changed in the middle of a level, or with its last evaluation."""
+    run = begin(registry, **LEVELS)
+    for step in run:
+        weight = 1e9 if step.number > number else 1e7
+        assert step.weighted["gram-style"] == pytest.approx(weight * sum(step.losses["gram-style"].values()), rel=1e-5)
+        if step.number == number:
+            run.reweight("gram-style", 1e9)
+    assert run.result().job.terms[1].weight == 1e9
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("number", [6, 8, 11, 15])
+def test_a_run_with_other_weights_goes_on_with_them(registry, tmp_path, optimizer, number):
+    """Interrupted at the level where they were changed, between that and the next, and later."""
+    options = {**LEVELS, "optimizer": optimizer}
+    whole = with_actions(begin(registry, **options), {4: heavier()})
+    kept = tmp_path / "run.ckpt"
+    stopped = with_actions(begin(registry, keep=kept, **options), {4: heavier(), number: Run.cancel})
+    assert stopped.evaluations == number
+    resumed = begin(registry, keep=kept, **options)
+    assert next(resumed).number == number + 1
+    assert resumed.result().job.terms[1].weight == 1e9
+    same(resumed.exhaust(), whole)
+
+
+def test_weights_may_be_changed_again_after_a_resumption(registry, tmp_path):
+    whole = with_actions(begin(registry, **LEVELS), {4: heavier(), 10: heavier(5e8)})
+    kept = tmp_path / "run.ckpt"
+    with_actions(begin(registry, keep=kept, **LEVELS), {4: heavier(), 6: Run.cancel})
+    same(with_actions(begin(registry, keep=kept, **LEVELS), {10: heavier(5e8)}), whole)

@@ -3,64 +3,20 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 import torch
 from tiny import plugin, tiny_registry
 
-from nst_core import FeatureLoss, JobError, MemoryPlan, Resources, Session, make_job, plan, run
-from nst_core.ops import ConvStack, conv_stack, native
-from nst_core.runtime.memory import PeakMemory, format_memory, memory_available, memory_in_use, parse_memory
+from nst_core import FeatureLoss, JobError, MemoryPlan, Optimizer, Resources, Session, make_job, plan, run
+from nst_core.planning.memory_plan import less_memory
+from nst_core.runtime.memory import memory_in_use
 
 CPU = torch.device("cpu")
 OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu", "levels": "off"}
 STYLE = torch.rand(1, 3, 50, 40, generator=torch.Generator().manual_seed(1))
 CONTENT = torch.rand(1, 3, 1200, 1600, generator=torch.Generator().manual_seed(0))
 LARGE = {"size": 1600, **OPTIONS}
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("4GB", 4e9), ("1.5 gb", 1.5e9), ("800MB", 8e8), ("2GiB", 2**31), ("100k", 1e5), ("12345", 12345), ("3G", 3e9)],
-)
-def test_amounts_of_memory(text, expected):
-    assert parse_memory(text) == int(expected)
-
-
-@pytest.mark.parametrize("text", ["", "GB", "4 XB", "-1GB", "0GB", "four"])
-def test_what_is_no_amount_of_memory(text):
-    with pytest.raises(JobError, match="invalid amount of memory"):
-        parse_memory(text)
-
-
-def test_memory_is_what_it_should_be():
-    with PeakMemory(CPU) as before:
-        pass
-    with PeakMemory(CPU) as peak:
-        block = torch.ones(60_000_000)
-        time.sleep(0.05)  # for the thread that looks, on a busy machine
-        del block
-    assert 200e6 < peak.bytes - before.bytes < 400e6
-    assert 100e6 < memory_available(CPU) < 1e14
-    assert (format_memory(2_340_000_000), format_memory(56_000_000)) == ("2.34 GB", "56 MB")
-
-
-@pytest.mark.skipif(native().module is None, reason=f"native kernels needed: {native().reason}")
-def test_memory_that_is_kept_for_the_next_evaluation_counts():
-    layers = conv_stack(ConvStack(("conv", "relu"), (torch.zeros(64, 3, 3, 3),), (torch.zeros(64),), (1,)))
-
-    def needed(side: int) -> int:
-        with PeakMemory(CPU) as before:
-            pass
-        with PeakMemory(CPU) as peak:
-            layers(torch.zeros(1, 3, side, side, requires_grad=True))[0].sum().backward()
-        return peak.bytes - before.bytes
-
-    needed(64)  # threads start
-    alone = needed(512)
-    needed(1024)
-    assert needed(512) > 0.8 * alone > 50e6
 
 
 def planned(registry, limit: int | None = None, tile: str | int = "auto", **options) -> MemoryPlan:
@@ -166,3 +122,85 @@ def test_options_that_make_no_sense(options, message, nst):
     done = nst("run", "photo.jpg", "painting.png", "--extractor", "tiny", "--device", "cpu", *options)
     assert done.code == 2
     assert message in done.err
+
+
+class Endless(Optimizer):
+    """Can always give up more memory, or so it says."""
+
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
+
+    def start(self, variable, damping=1.0):
+        self.point = variable
+
+    def step(self, loss, gradient):
+        self.point = self.point - 0.001 * gradient.sign()
+        return self.point
+
+    def with_less_memory(self):
+        return {"number": self.number + 1}
+
+    def state_dict(self):
+        return {"point": self.point}
+
+    def load_state_dict(self, state):
+        self.point = state["point"]
+
+
+class Circular(Endless):
+    def with_less_memory(self):
+        return {"number": (self.number + 1) % 3}
+
+
+class Silent(Endless):
+    def with_less_memory(self):
+        return None
+
+
+ENDLESS = tiny_registry(("endless", plugin(optimizers={"endless": Endless, "circular": Circular, "silent": Silent})))
+
+
+@pytest.mark.parametrize(("name", "most"), [("endless", 100), ("circular", 4), ("silent", 1)])
+def test_giving_up_memory_comes_to_an_end(name, most):
+    job = make_job(CONTENT, STYLE, session=Session(ENDLESS), **{**LARGE, "optimizer": name})
+    found = less_memory(job, ENDLESS)
+    assert found[0] == job.optimizer
+    assert len(found) == len(set(found))
+    assert (len(found) == most) if most < 10 else (10 < len(found) <= most)
+    short = planned(ENDLESS, limit=300_000_000, optimizer=name)
+    assert not short.fits
+
+
+@pytest.mark.parametrize("name", ["endless", "circular"])
+def test_memory_that_runs_out_again_and_again_is_an_error(name, monkeypatch):
+    def full(self, *args):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Endless, "step", full)
+    image = STYLE[..., :24, :32]
+    job = make_job(image, image, session=Session(ENDLESS), optimizer=name, steps=10**6, size=32, **OPTIONS)
+    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+        run(job, content=image, styles=image, session=Session(ENDLESS))
+
+
+def test_a_plan_of_several_styles_and_no_content(registry):
+    job = make_job(
+        None,
+        [STYLE, STYLE.flip(2)],
+        session=Session(registry),
+        **{**OPTIONS, "preset": "noise", "without": ["mse-content"], "levels": "20,50", "size": 50, "steps": 10},
+    )
+    found = plan(job, styles=[STYLE, STYLE.flip(2)], session=Session(registry))
+    assert [(level.height, level.width, level.evaluations) for level in found.levels] == [(20, 16, 10), (50, 40, 4)]
+    assert found.fits
+    assert found.bytes == max(level.bytes for level in found.levels)
+    assert found.to_dict()["optimizer"]["name"] == job.optimizer.name
+
+
+def test_tiles_of_a_size_are_planned_as_asked_for(registry):
+    (level,) = planned(registry, tile=500).levels
+    assert level.rows * level.columns > 1
+    assert level.tile <= 500**2
+    assert level.overlap > 1
+    with pytest.raises(JobError, match="tiles of 100 pixels are too small"):
+        planned(registry, tile=10)

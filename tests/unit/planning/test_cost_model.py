@@ -1,0 +1,107 @@
+"""What an evaluation costs: memory and time for every pixel, measured, and what an optimizer remembers, counted."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny import LAYERS, plugin, tiny_registry
+
+from nst_core import Component, FeatureLoss, Job, Optimizer, Session, make_job
+from nst_core.objective.tiling import Tiling
+from nst_core.planning import cost_model
+from nst_core.planning.cost_model import CostModel
+from nst_core.runtime.cache import Cache
+
+CPU = torch.device("cpu")
+IMAGE = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+class Means(FeatureLoss):
+    def forward(self, features, targets):
+        return sum((features[k].mean((2, 3)) - targets[k].mean((2, 3))).square().sum() for k in features)
+
+
+class Hoarder(Optimizer):
+    """Remembers a number of points."""
+
+    def __init__(self, points: int = 5) -> None:
+        self.points = points
+
+    def start(self, variable, damping=1.0):
+        self.memory = [variable.clone() for _ in range(self.points)]
+
+    def step(self, loss, gradient):
+        return self.memory[0]
+
+    def state_dict(self):
+        return {"memory": self.memory, "again": self.memory[0]}
+
+    def load_state_dict(self, state):
+        self.memory = state["memory"]
+
+
+REGISTRY = tiny_registry(("more", plugin(losses={"means": Means}, optimizers={"hoarder": Hoarder})))
+
+
+def job(styles=IMAGE, **options) -> Job:
+    given = {"extractor": "tiny", "precision": "fp32", "device": "cpu", **options}
+    return make_job(IMAGE, styles, session=Session(REGISTRY), **given)
+
+
+@pytest.fixture(scope="module")
+def costs() -> CostModel:
+    return CostModel(job(), REGISTRY, Cache(), CPU)
+
+
+def test_an_evaluation_costs_something(costs):
+    assert costs.base > 50e6
+    # Its maps: 4 + 6/4 + 8/16 channels of float32, their gradients, and what convolutions need on the way.
+    assert 12 < costs.tile_bytes < 1000
+    assert 0 < costs.forward_seconds < 2 * costs.seconds
+
+
+def test_the_geometry_is_that_of_the_objective(costs):
+    assert costs.tiling == Tiling.of(LAYERS.values())
+    assert costs.untileable == ()
+    assert CostModel(job(plugins=["means"]), REGISTRY, Cache(), CPU).untileable == ("means",)
+
+
+@pytest.mark.parametrize("points", [1, 5, 40])
+def test_what_an_optimizer_remembers_is_counted(costs, points):
+    """Each tensor once, in proportion to the pixels."""
+    hoarder = Component("hoarder", {"points": points})
+    least = costs.pixel_bytes(Component("hoarder", {"points": 1})) - 12
+    assert costs.pixel_bytes(hoarder) == pytest.approx(least + 12 * points)
+    small, large = costs.floor(1000, hoarder), costs.floor(3000, hoarder)
+    assert large - small == pytest.approx(2000 * costs.pixel_bytes(hoarder))
+    assert costs.floor(0, hoarder) >= costs.base
+
+
+def test_lbfgs_costs_two_images_for_every_pair(costs):
+    short, long = (costs.pixel_bytes(Component("lbfgs", {"history": history})) for history in (3, 13))
+    assert long - short == pytest.approx(10 * 2 * 12, rel=1e-2)
+
+
+def test_a_model_is_made_without_images_and_for_several_styles(monkeypatch):
+    seen = []
+    targets = cost_model.Objective.targets
+    monkeypatch.setattr(
+        cost_model.Objective,
+        "targets",
+        lambda self, images, **more: (
+            seen.append([one.share for one in images["style"]]) or targets(self, images, **more)
+        ),
+    )
+    assert CostModel(job([IMAGE, IMAGE], blend=[3, 1]), REGISTRY, Cache(), CPU).seconds > 0
+    assert {tuple(shares) for shares in seen} == {(0.75, 0.25)}
+
+
+def test_whole_maps_of_a_style_count_as_targets():
+    statistics, maps = (
+        CostModel(job(plugins=[loss], without=["mse-content"]), REGISTRY, Cache(), CPU)
+        for loss in ("gram-style", "means")
+    )
+    optimizer = Component("adam")
+    # Channels of the three layers, divided by the squares of their strides.
+    expected = 4 * sum(tap.channels / tap.stride**2 for tap in LAYERS.values())
+    assert maps.pixel_bytes(optimizer) - statistics.pixel_bytes(optimizer) == pytest.approx(expected, rel=0.01)

@@ -1,0 +1,104 @@
+"""Amounts of memory: how they are written, what is there, and what a computation needs at its peak."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+
+from nst_core import JobError, Statistic, WeightedMaps
+from nst_core.ops import ConvStack, conv_stack, native
+from nst_core.runtime import memory
+from nst_core.runtime.memory import (
+    PeakMemory,
+    format_memory,
+    memory_available,
+    memory_in_use,
+    parse_memory,
+    tensor_bytes,
+)
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("4GB", 4e9), ("1.5 gb", 1.5e9), ("800MB", 8e8), ("2GiB", 2**31), ("100k", 1e5), ("12345", 12345), ("3G", 3e9)],
+)
+def test_amounts_of_memory(text, expected):
+    assert parse_memory(text) == int(expected)
+
+
+@pytest.mark.parametrize("text", ["", "GB", "4 XB", "-1GB", "0GB", "four"])
+def test_what_is_no_amount_of_memory(text):
+    with pytest.raises(JobError, match="invalid amount of memory"):
+        parse_memory(text)
+
+
+def test_memory_is_what_it_should_be():
+    with PeakMemory(CPU) as before:
+        pass
+    with PeakMemory(CPU) as peak:
+        block = torch.ones(60_000_000)
+        time.sleep(0.05)  # for the thread that looks, on a busy machine
+        del block
+    assert 200e6 < peak.bytes - before.bytes < 400e6
+    assert 100e6 < memory_available(CPU) < 1e14
+    assert (format_memory(2_340_000_000), format_memory(56_000_000)) == ("2.34 GB", "56 MB")
+
+
+@pytest.mark.skipif(native().module is None, reason=f"native kernels needed: {native().reason}")
+def test_memory_that_is_kept_for_the_next_evaluation_counts():
+    layers = conv_stack(ConvStack(("conv", "relu"), (torch.zeros(64, 3, 3, 3),), (torch.zeros(64),), (1,)))
+
+    def needed(side: int) -> int:
+        with PeakMemory(CPU) as before:
+            pass
+        with PeakMemory(CPU) as peak:
+            layers(torch.zeros(1, 3, side, side, requires_grad=True))[0].sum().backward()
+        return peak.bytes - before.bytes
+
+    needed(64)  # threads start
+    alone = needed(512)
+    needed(1024)
+    assert needed(512) > 0.8 * alone > 50e6
+
+
+def test_what_is_in_use_counts_a_block_that_is_held():
+    before = memory_in_use(CPU)
+    block = torch.ones(50_000_000)
+    assert 150e6 < memory_in_use(CPU) - before < 300e6
+    del block
+
+
+def test_bytes_of_nested_tensors_count_each_tensor_once():
+    one, other = torch.zeros(2, 3), torch.zeros(5, dtype=torch.float64)
+    assert tensor_bytes(one) == 24
+    assert tensor_bytes({"a": one, "b": [other, (one, None, 3, "text")]}) == 64
+    assert tensor_bytes(Statistic((one,), other)) == 64
+    assert tensor_bytes((WeightedMaps({"a": one}, 0.5), WeightedMaps({"a": other}, 0.5))) == 64
+    assert tensor_bytes([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "files"),
+    [
+        ("0::/job", "job", {"memory.max": "5000000", "memory.current": "3000000"}),
+        ("4:cpu,memory:/job", "memory/job", {"memory.limit_in_bytes": "5000000", "memory.usage_in_bytes": "3000000"}),
+    ],
+)
+def test_the_limit_of_a_container_counts(line, folder, files, tmp_path, monkeypatch):
+    """Of either version of control groups, without what is only cached files."""
+    place = tmp_path / folder
+    place.mkdir(parents=True)
+    for name, text in files.items():
+        (place / name).write_text(text)
+    (place / "memory.stat").write_text("inactive_file 1000000\ntotal_inactive_file 1000000\n")
+    (tmp_path / "cgroup").write_text(f"{line}\n")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    path = memory.Path
+    monkeypatch.setattr(memory, "Path", lambda text: tmp_path / "cgroup" if text == "/proc/self/cgroup" else path(text))
+    assert memory_available(CPU) == 3_000_000
+    (place / next(iter(files))).write_text("max")
+    assert memory_available(CPU) > 50e6
