@@ -18,7 +18,7 @@ from installed import install
 
 import nst_plugins
 from nst_cli import main
-from nst_core import make_job
+from nst_core import make_job, save_image
 from nst_core.components import KINDS, LOSS_KINDS, Loss, PretrainedExtractor
 from nst_core.components.registry import Registry
 from nst_core.options import table
@@ -135,6 +135,26 @@ def test_the_extractor_of_the_reference_finds_its_weights(tmp_path):
     torch.save({"weight": weight}, tmp_path / "mine.pth")
     import_file(tmp_path / "mine.pth", names["Edges"].architecture)
     assert torch.equal(names["Edges"]("mine").build(["edges"]), weight)
+
+
+PROGRAMS = [
+    (page, number)
+    for page in ("README.md", "docs/large.md")
+    for number in range(len(re.findall(r"^```python$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)))
+]
+
+
+@pytest.mark.parametrize(("page", "number"), PROGRAMS)
+def test_the_python_programs_run(page, number, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    generator = torch.Generator().manual_seed(0)
+    for name in ("photo.jpg", "painting.jpg", "a.jpg", "b.jpg"):
+        save_image(torch.rand(1, 3, 40, 48, generator=generator), name)
+    names = {}
+    exec(blocks(page, "python")[number], names)  # noqa: S102
+    result = names.get("result") or names["run"].result()
+    assert result.total < result.first_total
+    assert Path("pastiche.png").exists() or page != "README.md"
 
 
 ARCHITECTURE = "docs/architecture.md"
