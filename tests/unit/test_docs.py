@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -12,13 +13,18 @@ from pathlib import Path
 
 import pytest
 import torch
+import typer
 from installed import install
 
 import nst_plugins
 from nst_cli import main
-from nst_core import load_image
+from nst_core import load_image, make_job, save_image
 from nst_core.components import KINDS, LOSS_KINDS, Loss, PretrainedExtractor
+from nst_core.components.registry import Registry
+from nst_core.options import table
 from nst_core.plugins import hookspecs
+from nst_core.provenance import Origin
+from nst_core.testing import conformance, run_checks
 from nst_core.weights import import_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -161,6 +167,71 @@ def test_the_extractor_of_the_reference_finds_its_weights(tmp_path):
     torch.save({"weight": weight}, tmp_path / "mine.pth")
     import_file(tmp_path / "mine.pth", names["Edges"].architecture)
     assert torch.equal(names["Edges"]("mine").build(["edges"]), weight)
+
+
+PROGRAMS = [
+    (page, number)
+    for page in ("README.md", "docs/large.md")
+    for number in range(len(re.findall(r"^```python$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)))
+]
+
+
+@pytest.mark.parametrize(("page", "number"), PROGRAMS)
+def test_the_python_programs_run(page, number, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    generator = torch.Generator().manual_seed(0)
+    for name in ("photo.jpg", "painting.jpg", "a.jpg", "b.jpg"):
+        save_image(torch.rand(1, 3, 40, 48, generator=generator), name)
+    names = {}
+    exec(blocks(page, "python")[number], names)  # noqa: S102
+    result = names.get("result") or names["run"].result()
+    assert result.total < result.first_total
+    assert Path("pastiche.png").exists() or page != "README.md"
+
+
+ARCHITECTURE = "docs/architecture.md"
+
+
+def rooms():
+    """Rows of packages of nst_core, from the bottom up, as the architecture page lists them."""
+    text = (ROOT / ARCHITECTURE).read_text(encoding="utf-8")
+    part = text.partition("<!-- rooms -->")[2].partition("<!-- end of rooms -->")[0]
+    rows = [line.split("|")[1] for line in part.strip().splitlines()[2:]]
+    return [re.findall(r"`(\w+)`", row) for row in rows]
+
+
+def test_the_rooms_are_those_of_the_code_and_import_one_way():
+    core = ROOT / "nst_core"
+    found = {path.stem for path in core.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    height = {name: number for number, names in enumerate(rooms()) for name in names}
+    assert {*height} == found - {"__init__"}
+    for path in core.rglob("*.py"):
+        own = path.relative_to(core).parts[0].removesuffix(".py")
+        if own == "__init__":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("nst_core"):
+                continue
+            _, _, inner = node.module.partition(".")
+            for name in [inner.partition(".")[0]] if inner else [alias.name for alias in node.names]:
+                assert name == own or height[name] < height[own], f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_the_code_of_the_architecture_page_works(monkeypatch, capsys):
+    loss, option, command = ({} for _ in range(3))
+    for source, names in zip(blocks(ARCHITECTURE, "python"), (loss, option, command), strict=True):
+        exec(source, names)  # noqa: S102
+    registry = Registry()
+    loss["nst_register_losses"](lambda name, cls: registry.add("loss", name, cls, Origin("page", "page", "0")))
+    outcomes = run_checks(conformance(registry.get("loss", "energy-style").cls))
+    assert [o for o in outcomes if o.verdict == "failed"] == []
+    monkeypatch.setattr(table, "OPTIONS", (*table.OPTIONS, option["STYLE_SIZE"]))
+    job = make_job("sample:landscape", "sample:brushwork", size=512, style_size=128)
+    assert job.styles[0].scale == 0.25
+    app = typer.Typer()
+    command["nst_register_commands"](app)
+    app(["sample:landscape"], standalone_mode=False)
+    assert all(0 < float(number) < 1 for number in capsys.readouterr().out.split())
 
 
 KIND_OF_HOOK = {kind.hook: kind for kind in KINDS.values()}

@@ -34,21 +34,21 @@ def bench(
         Mode,
         typer.Argument(
             help="speed: seconds of an evaluation and peak memory; convergence: time to the loss that a textbook "
-            "implementation reaches; kernels: Gram products and optimizer by themselves."
+            "implementation reaches; kernels: Gram matrices and optimizer alone."
         ),
     ] = Mode.speed,
     sizes: Annotated[
         str, typer.Option("--size", metavar="W[,W…]", help="Widths in pixels; heights are three quarters.")
     ] = "256,512,1024",
-    content: Annotated[str, typer.Option(help="Photograph of the convergence.")] = "sample:landscape",
-    style: Annotated[str, typer.Option(help="Painting of the convergence.")] = "sample:brushwork",
-    steps: Annotated[int, typer.Option(min=2, help="Evaluations of the textbook in the convergence.")] = 200,
-    rounds: Annotated[int, typer.Option(min=1, help="Runs that a median is of.")] = 7,
+    content: Annotated[str, typer.Option(help="Photograph for convergence.")] = "sample:landscape",
+    style: Annotated[str, typer.Option(help="Painting for convergence.")] = "sample:brushwork",
+    steps: Annotated[int, typer.Option(min=2, help="Steps of the textbook for convergence.")] = 200,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of runs; the median is reported.")] = 7,
     weights: Annotated[str, typer.Option(metavar="PATH", help="Weights of VGG-19, as for nst run.")] = "",
-    plot: Annotated[Path | None, typer.Option(help="Draw the speeds into this file (needs matplotlib).")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Plot the speeds to this file (needs matplotlib).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure the speed of this machine, side by side with a textbook implementation. Leave it alone meanwhile.
+    """Measure the speed of this machine against a textbook implementation. Run nothing else meanwhile.
 
     The textbook is float32, NCHW, autograd and torch's L-BFGS; the floor is nothing but torch's convolutions and
     their input gradients, in the same precision. Runs alternate and medians are reported.

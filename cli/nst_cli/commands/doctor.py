@@ -13,7 +13,7 @@ __all__ = ["doctor"]
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show versions, device, precision, kernels, weights, and whether everything works. Exit code 1 if not."""
+    """Show versions, device, kernels and weights, and check that everything works. Exit code 1 if not."""
     from nst_core.diagnostics import diagnose
 
     report = diagnose()

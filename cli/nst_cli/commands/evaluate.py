@@ -15,7 +15,7 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="The picture to measure.")],
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="Picture to measure.")],
     options: NetworkOptions,
     content: Annotated[str | None, typer.Option(metavar="FILE", help="Content image to compare with.")] = None,
     style: Annotated[str | None, typer.Option(metavar="FILE", help="Style image to compare with.")] = None,
@@ -29,9 +29,10 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure IMAGE: relative distance of its feature maps to CONTENT, of its Gram matrices to STYLE; total variation.
+    """Measure the distance of IMAGE to a content and a style image, and its total variation.
 
-    Always in float32; 0 is the same. CONTENT is brought to IMAGE's size.
+    Content distance compares feature maps, style distance Gram matrices; 0 means equal. Always in float32. The content
+    image is resized to IMAGE.
 
     Examples:
 

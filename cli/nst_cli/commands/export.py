@@ -15,34 +15,34 @@ __all__ = ["export"]
 def export(
     extractor: Annotated[str, typer.Argument(metavar="EXTRACTOR[:k=v,…]", help="Extractor, for example vgg19.")],
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Where to: .ts or .pt for TorchScript, .pt2 for torch.export.")
+        Path, typer.Option("-o", "--output", help="File to write: .ts or .pt for TorchScript, .pt2 for torch.export.")
     ],
     layers: Annotated[
         str | None,
         typer.Option(
             metavar="A,B,…",
-            help="What the network returns, in this order.",
-            show_default="the layers of the content and style loss",
+            help="Layers that the network returns, in this order.",
+            show_default="those of the content and style loss",
         ),
     ] = None,
-    weights: Annotated[str | None, typer.Option(metavar="PATH", help="Weights: a file or a set's name.")] = None,
-    format: Annotated[  # noqa: A002 - the option's name
-        str | None, typer.Option(help="torchscript or pt2.", show_default="by the suffix of the output")
+    weights: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Weights: a file, or the name of a weight set.")
     ] = None,
-    dtype: Annotated[str, typer.Option(help="Of parameters and feature maps: fp32 or bf16.")] = "fp32",
+    format: Annotated[  # noqa: A002 - the option's name
+        str | None, typer.Option(help="Format: torchscript or pt2.", show_default="by the suffix of the output")
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="Data type of parameters and feature maps: fp32 or bf16.")] = "fp32",
 ) -> None:
     """Write EXTRACTOR as a file for C++ and other programs, and check that it gives the same numbers.
 
-    torchscript: choose this to optimise images in C++. It is the only format whose networks give gradients with
-    respect to the image outside Python. TorchScript is deprecated by PyTorch (since 2.14 every call of it warns) and
-    will be removed in a later release; torch.export, which succeeds it, makes graphs for inference only. So the
-    file belongs to the torch releases that nst supports, and everything nst calls of it is in one module.
+    torchscript: to optimize images in C++. It is the only format that gives gradients with respect to the image outside
+    Python. PyTorch has deprecated TorchScript, so the file works with the torch releases that nst supports.
 
-    pt2: choose this to compute features only (comparing, indexing, AOTInductor), with what PyTorch will go on
-    supporting. Height, width and batch are free, each image at least twice the stride of the deepest layer.
+    pt2: to compute features only (comparing, indexing, AOTInductor), in the format that PyTorch continues to support.
+    Batch, height and width are free; an image needs at least twice the stride of the deepest layer.
 
-    The file is loaded again and compared with the live extractor on three sizes; one that differs is not kept. Its
-    extra entry nst.json says layers, scale, source and licence of the weights, versions, and how images go in.
+    The file is loaded again and compared with the live extractor at three sizes; if it differs, it is deleted. Its
+    entry nst.json describes layers, input, versions, and the source and licence of the weights.
 
     Example:
 

@@ -22,7 +22,7 @@ def grid(
     recipe: RecipeOptions,
     report: ReportOptions,
 ) -> None:
-    """Paint every content in the manner of every style, and lay them out in a report.
+    """Paint every content in the manner of every style, and compare them in a report.
 
     Examples:
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "component"]
 
 app = typer.Typer(
-    help="List, show, check and make plugins.",
+    help="List, show, check and create plugins.",
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

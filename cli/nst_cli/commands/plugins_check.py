@@ -18,11 +18,13 @@ __all__ = ["check"]
 def check(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME[:k=v,…]", help="As in 'nst plugins', with parameters.", show_default=False),
+        typer.Argument(
+            metavar="NAME[:k=v,…]", help="Component as listed by 'nst plugins', with parameters.", show_default=False
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check that a component keeps what its interface promises; exit code 1 if it does not.
+    """Check that a component behaves as its interface requires; exit code 1 if it does not.
 
     Examples:
 

@@ -18,13 +18,11 @@ def new(
     ],
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="Where to write the package.", show_default="nst-NAME"),
+        typer.Argument(metavar="[DIR]", help="Folder to write to.", show_default="nst-NAME"),
     ] = None,
-    kind: Annotated[
-        str, typer.Option(metavar="KIND", help="Kind of the component; an unknown one lists all.")
-    ] = "loss",
+    kind: Annotated[str, typer.Option(metavar="KIND", help="Kind of component; an unknown one lists all.")] = "loss",
 ) -> None:
-    """Write a pip package with a small working component, its tests and a README.
+    """Create a pip package with a small working component, its tests and a README.
 
     Example:
 
@@ -39,5 +37,5 @@ def new(
 
     target = folder or Path(f"nst-{name}")
     write_package(name, kind, target, default_registry())
-    console.say(f"Now: pip install --no-build-isolation -e '{target}', and then: pytest '{target}'")
+    console.say(f"next: pip install --no-build-isolation -e '{target}', then: pytest '{target}'")
     console.out(str(target))

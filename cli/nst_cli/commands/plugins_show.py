@@ -16,9 +16,11 @@ __all__ = ["show"]
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As in 'nst plugins'.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Component as listed by 'nst plugins'.", show_default=False)
+    ],
 ) -> None:
-    """Print a component's description, parameters, role, whether it can be tiled, and its package.
+    """Print a component's description, parameters, role, tileability and package.
 
     Example:
 

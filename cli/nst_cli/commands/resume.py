@@ -1,4 +1,4 @@
-"""``nst resume``: go on with a run that was saved."""
+"""``nst resume``: continue a run that was saved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ __all__ = ["resume"]
 
 
 def resume(
-    checkpoint: Annotated[Path, typer.Argument(metavar="FILE", help="Checkpoint of nst run --checkpoint FILE.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Checkpoint written by nst run --checkpoint FILE.")
+    ],
     resources: ResourceOptions,
     report: ReportOptions,
     output: Annotated[
@@ -25,7 +27,7 @@ def resume(
             "-o",
             "--output",
             help="File to write.",
-            show_default="where the run was to save",
+            show_default="where the run would have written",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -41,7 +43,7 @@ def resume(
         str, typer.Option(metavar="30s|5m", help="Interval between checkpoints.", rich_help_panel=RESOURCES)
     ] = "30s",
 ) -> None:
-    """Go on with a run that was interrupted; picture and recipe are what they would have been.
+    """Continue a run that was interrupted; the picture is the same as without the interruption.
 
     Example:
 

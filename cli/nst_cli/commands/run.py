@@ -40,22 +40,22 @@ def run(
     ] = None,
     from_image: Annotated[
         Path | None,
-        typer.Option(help="Start from the recipe that an earlier result contains.", rich_help_panel=RECIPE),
+        typer.Option(help="Start from the recipe inside an earlier result.", rich_help_panel=RECIPE),
     ] = None,
     save_recipe: Annotated[
-        Path | None, typer.Option(help="Write the recipe to this TOML file too.", rich_help_panel=RECIPE)
+        Path | None, typer.Option(help="Write the recipe to this TOML file as well.", rich_help_panel=RECIPE)
     ] = None,
     preview_every: Annotated[
         int, typer.Option(metavar="K", help="Save a preview every K steps; 0 for none.", rich_help_panel=OUTPUT)
     ] = 0,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Make the smallest level only.", rich_help_panel=OUTPUT)
+        bool, typer.Option("--preview", help="Make only the smallest level.", rich_help_panel=OUTPUT)
     ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
             "--dry-run",
-            help="Show what would be done, how long it takes and how much memory it needs.",
+            help="Show levels, tiles, memory and time without running.",
             rich_help_panel=RESOURCES,
         ),
     ] = False,

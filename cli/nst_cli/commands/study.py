@@ -26,7 +26,7 @@ def study(
         list[str] | None,
         typer.Option(
             metavar="A B C",
-            help="Photographs; the first serves all parts, all of them the grids.",
+            help="Photographs: the first for all parts, all of them for the grids.",
             show_default="the bundled samples",
             rich_help_panel=IMAGES,
         ),
@@ -35,7 +35,7 @@ def study(
         list[str] | None,
         typer.Option(
             metavar="X Y Z",
-            help="Paintings; the first serves all parts, all of them the grids.",
+            help="Paintings: the first for all parts, all of them for the grids.",
             show_default="the bundled samples",
             rich_help_panel=IMAGES,
         ),
@@ -44,16 +44,16 @@ def study(
         bool,
         typer.Option(
             "--quick",
-            help=f"Make pictures of {QUICK['size']} px in {QUICK['steps']} steps, not of {FULL['size']} in "
-            f"{FULL['steps']}, where --size and --steps do not say otherwise.",
+            help=f"Default to {QUICK['size']} px and {QUICK['steps']} steps per picture, not {FULL['size']} px and "
+            f"{FULL['steps']} steps.",
             rich_help_panel="Method",
         ),
     ] = False,
 ) -> None:
     """Reconstruct from each block, make textures from each block, vary layers and weights, and paint grids.
 
-    Some 60 cells, ending in one report. It says beforehand how long it will take. Stop it whenever you like: the
-    same command goes on where it was, and loses at most the picture it was at.
+    Makes about 60 pictures and one report. The expected time is shown first. Stop it at any time: the same command
+    continues where it was and loses at most the picture in progress.
 
     Examples:
 

@@ -25,14 +25,14 @@ def sweep(
         list[str] | None,
         typer.Option(
             metavar="KEY=v1,v2,…",
-            help="What to vary; repeatable. An unknown key lists all. Join layers, levels and blend weights by +.",
+            help="What to vary; repeatable. An unknown key lists all. Join layers, levels and shares with +.",
             rich_help_panel="Method",
         ),
     ] = None,
 ) -> None:
     """Make every combination of the values given, and a report that compares them.
 
-    The last key runs across the sheet, the one before down. Finished pictures are never made twice.
+    The last key varies across the sheet, the one before it down the sheet. Finished pictures are never made twice.
 
     Examples:
 

@@ -45,7 +45,7 @@ def texture(
         str | None,
         typer.Option(
             metavar="N|HxW",
-            help="Longest side of sample and texture; or height and width of the texture, larger than the sample too.",
+            help="Longest side of sample and texture, or height and width of the texture alone, of any size.",
             show_default=f"{Job.size}",
             rich_help_panel=IMAGES,
         ),
@@ -54,7 +54,7 @@ def texture(
         int | None,
         typer.Option(
             metavar="PIXELS",
-            help="Longest side of the sample where --size is HxW; a smaller sample is not enlarged.",
+            help="Longest side of the sample if --size is HxW; smaller samples are not enlarged.",
             show_default=f"{Job.size}",
             rich_help_panel=IMAGES,
         ),

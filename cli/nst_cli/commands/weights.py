@@ -43,15 +43,15 @@ def list_(as_json: Json = False) -> None:
     for weight_set in sets:
         console.out(f"{weight_set.name}\t{weight_set.architecture}\t{weight_set.source}")
     if not sets:
-        console.say("there are no weight sets yet; see 'nst weights fetch --help' and 'nst weights import --help'")
+        console.say("no weight sets; install one with 'nst weights fetch vgg19' or 'nst weights import FILE'")
 
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Architecture, for example vgg19.")],
-    overwrite: Annotated[bool, typer.Option(help="Get the weights again and replace those that are there.")] = False,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Architecture, such as vgg19.")],
+    overwrite: Annotated[bool, typer.Option(help="Fetch again and replace the existing weight set.")] = False,
 ) -> None:
-    """Get the official weights of an architecture: from torch's own cache, else by download."""
+    """Install the official weights of an architecture, from torch's cache or by download."""
     from nst_core import weights
 
     console.out(str(weights.fetch(_architecture(name), overwrite=overwrite, notify=console.say).path))
@@ -60,28 +60,26 @@ def fetch(
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="PyTorch state dict (.pth) or safetensors file.")],
-    name: Annotated[str | None, typer.Option(help="Name of the new set; by default the file's.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the new weight set; by default that of the file.")] = None,
     preprocessing: Annotated[
         Preprocessing,
-        typer.Option(help="Preprocessing the network expects; caffe: BGR in 0–255, as with neural-style-pt."),
+        typer.Option(help="Preprocessing that the network expects; caffe: BGR in 0–255, as in neural-style-pt."),
     ] = Preprocessing.auto,
-    architecture: Annotated[
-        str, typer.Option(help="What the file holds; needed only where its tensors do not tell.")
-    ] = "",
-    overwrite: Annotated[bool, typer.Option(help="Replace a set of the same name.")] = False,
+    architecture: Annotated[str, typer.Option(help="Architecture of the file; needed only if it is ambiguous.")] = "",
+    overwrite: Annotated[bool, typer.Option(help="Replace a weight set of the same name.")] = False,
 ) -> None:
-    """Take a weight file into the store."""
+    """Import a weight file into the store."""
     from nst_core.weights import detect_architecture, import_file
 
     chosen = _architecture(architecture) if architecture else detect_architecture(file.expanduser(), _architectures())
-    console.say(f"importing {file} as {chosen.name}; without a stated scale its layers are measured (some seconds)")
+    console.say(f"importing {file} as {chosen.name}; measuring its layers may take some seconds")
     imported = import_file(file, chosen, name, preprocessing.value, overwrite=overwrite)
     console.out(str(imported.path))
 
 
 @app.command()
 def verify(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Set or file; all sets without it.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Weight set or file; all weight sets if omitted.")] = "",
     as_json: Json = False,
 ) -> None:
     """Check weight sets in full: header, shapes, values and content."""
@@ -105,16 +103,16 @@ def verify(
             if line["ok"]:
                 console.out(f"{line['name']}\tok\t{line['sha256']}")
     if not names:
-        console.say("there are no weight sets to verify")
+        console.say("no weight sets to verify")
     if failures:
         raise WeightsError("\n".join(map(str, failures)))
 
 
 @app.command()
 def path(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Set; without it, the folder of all.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Weight set; the folder of all if omitted.")] = "",
 ) -> None:
-    """Print where the weight sets, or one of them, lie."""
+    """Print the path of a weight set, or of the folder of all."""
     from nst_core.weights import resolve_path, store_folder
 
     console.out(str(resolve_path(name) if name else store_folder()))

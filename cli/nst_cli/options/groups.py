@@ -129,21 +129,24 @@ class ResourceOptions(OptionGroup):
         str,
         typer.Option(
             metavar="auto|off|PIXELS",
-            help="Compute in tiles, with the same result: where memory is short, never, or with this side.",
+            help="Compute in tiles, with the same result: if memory is short, never, or with this side.",
             rich_help_panel=RESOURCES,
         ),
     ] = "auto"
     memory_limit: Annotated[
         str | None,
         typer.Option(
-            metavar="4GB", help="Memory budget.", show_default="most of what is free", rich_help_panel=RESOURCES
+            metavar="4GB",
+            help="Memory that may be used.",
+            show_default="most of what is available",
+            rich_help_panel=RESOURCES,
         ),
     ] = None
     threads: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Threads to compute with; another number rounds differently.",
+            help="Number of threads; another number rounds differently.",
             show_default="torch's choice",
             rich_help_panel=RESOURCES,
         ),

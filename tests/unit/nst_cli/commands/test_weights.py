@@ -28,7 +28,7 @@ def vgg19(nst):
 
 
 def test_import_list_verify_path(nst, vgg19):
-    assert "there are no weight sets yet" in nst("weights", "list").err
+    assert "no weight sets; install one" in nst("weights", "list").err
     folder = Path(nst("weights", "path").out.strip())
     done = nst("weights", "import", str(vgg19), "--name", "mine")
     assert (done.code, done.out) == (0, f"{folder / 'mine.safetensors'}\n")
