@@ -56,9 +56,9 @@ def make_job(
         options: what differs from ``base``, by name; see below.
 
     Raises:
-        JobError: an option is unknown or makes no sense.
+        JobError: an option is unknown, of the wrong type, or makes no sense.
     """
-    check_options(options)
+    options = check_options(options)
     registry = session.registry if session else default_registry()
     if base is None:
         base = default_job(registry, options.get("preset", ""), options.get("extractor", ""))

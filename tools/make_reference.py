@@ -29,13 +29,13 @@ NOTE = "<!-- Written by tools/make_reference.py; do not edit. -->"
 TYPES = {
     "integer": ("`int`", "`300`", "`100,300`"),
     "number": ("`float`", "`1e6`", "`1e5,1e6`"),
-    "text": ("`str`", "`fp32`", "`fp32,bf16`"),
+    "text": ("`str`, or a path for a file", "`fp32`", "`fp32,bf16`"),
     "flag": ("`bool`", "one of the two flags", "`true,false`"),
     "numbers": ("list of `float`", "`0.7,0.3`", "`0.7+0.3,0.5+0.5`"),
-    "sizes": ("`str`, as on the command line", "`256,512`", "`256+512,512`"),
+    "sizes": ("list of `int`, or `str` as on the command line", "`256,512`", "`256+512,512`"),
     "layers": ("list of `str`", "`conv1_2,conv2_2=0.5`", "`conv1_2,conv1_2+conv2_2=0.5`"),
     "names": ("list of `str`", "`tv`; repeat the flag", "not in sweeps"),
-    "component": ("`str`, as on the command line", "`adam:learning_rate=0.1`", "`lbfgs,adam:learning_rate=0.1`"),
+    "component": ("`str` as on the command line", "`adam:learning_rate=0.1`", "`lbfgs,adam:learning_rate=0.1`"),
     "components": ("list of `str`", "`tv:weight=5`; repeat the flag", "`tv:weight=5,tv:weight=50`"),
 }
 OPTIONS_HEAD = """# Options

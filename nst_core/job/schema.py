@@ -117,7 +117,7 @@ class Term:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", Params(self.params))
-        object.__setattr__(self, "layer_weights", tuple(map(float, self.layer_weights)))
+        object.__setattr__(self, "layer_weights", tuple(map(_as_float, self.layer_weights)))
         _set_floats(self, weight=self.weight)
         if not (math.isfinite(self.weight) and self.weight > 0):
             raise JobError(f"the weight of '{self.loss}' must be positive and finite, not {self.weight}")
@@ -236,9 +236,10 @@ class Job:
     def from_json(cls, text: str) -> Job:
         """Read what :meth:`to_json` wrote."""
         try:
-            return cls.from_dict(json.loads(text))
-        except json.JSONDecodeError as error:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
             raise JobError(f"the recipe is not valid JSON: {error}") from error
+        return cls.from_dict(data)
 
     def to_toml(self) -> str:
         """Return the job as a recipe in TOML, exact for every number, that UTF-8 can hold."""
@@ -248,9 +249,10 @@ class Job:
     def from_toml(cls, text: str) -> Job:
         """Read what :meth:`to_toml` wrote."""
         try:
-            return cls.from_dict(_from_toml(text))
-        except tomllib.TOMLDecodeError as error:
+            data = _from_toml(text)
+        except (ValueError, RecursionError) as error:
             raise JobError(f"the recipe is not valid TOML: {error}") from error
+        return cls.from_dict(data)
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON form without neutral defaults, in hex: equal for equal jobs."""
@@ -277,7 +279,14 @@ def _from_toml(text: str) -> dict[str, Any]:
 def _set_floats(owner: Source | Term, **values: float) -> None:
     """Let a whole number be the same number, and so have the same digest, as the one that a recipe gives back."""
     for name, value in values.items():
-        object.__setattr__(owner, name, float(value))
+        object.__setattr__(owner, name, _as_float(value))
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf  # which is refused like any other
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -133,7 +134,7 @@ def _tuple(items: tuple[Any, ...], data: Any, path: str) -> tuple[Any, ...]:
 
 
 def _scalar(hint: Any, data: Any, path: str) -> Any:
-    if hint is float and type(data) is int:
+    if hint is float and type(data) is int and abs(data) <= sys.float_info.max:
         return float(data)
     if type(data) is not hint or (hint is float and not math.isfinite(data)):
         raise JobError(f"'{path}' must be {_WORDS[hint]}, not {_shown(data)}")

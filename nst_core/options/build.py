@@ -108,13 +108,12 @@ def with_normalization(job: Job, wanted: bool, context: Context) -> Job:
     """Turn the normalisation of gradients on or off; every loss keeps its emphasis."""
     if wanted == job.normalize_gradients:
         return job
-    registry = context.registry
-    terms = tuple(
-        replace(
-            t, weight=t.weight * usual_weight(registry, t.loss, wanted) / usual_weight(registry, t.loss, not wanted)
-        )
-        for t in job.terms
-    )
+    preset = context.given.get("preset", "")
+
+    def usual(loss: str, normalized: bool) -> float:
+        return usual_weight(context.registry, loss, normalized, preset)
+
+    terms = tuple(replace(t, weight=t.weight * usual(t.loss, wanted) / usual(t.loss, not wanted)) for t in job.terms)
     return replace(job, terms=terms, normalize_gradients=wanted)
 
 

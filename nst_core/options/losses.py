@@ -87,16 +87,22 @@ def without_losses(job: Job, names: Sequence[str], context: Context) -> Job:  # 
 def usual_weight(registry: Registry, loss: str, normalized: bool, preset: str = "") -> float:
     """Return the weight at which a loss suits a preset.
 
-    That is the preset's own for its own losses. Another loss has its usual weight, times the emphasis that the preset
-    puts on its role.
+    That is the preset's own for its own losses, and for all losses of a role where gradients are normalised and the
+    preset says so. Otherwise it is the usual weight, times the emphasis that the preset puts on the role.
     """
+    from nst_core.components import Preset
+
     chosen = registry.preset(preset)
     if loss in chosen.losses and not normalized:
         return chosen.losses[loss]
     role = registry.get("loss", loss).role
+    if normalized and chosen.normalized is not Preset.normalized and role in chosen.normalized:
+        return chosen.normalized[role]
     own = next((name for name in chosen.losses if registry.get("loss", name).role == role), None)
     emphasis = 1.0 if own is None else chosen.losses[own] / _default_weight(registry, own)
-    return emphasis * (registry.preset().normalized[role] if normalized else _default_weight(registry, loss))
+    if not normalized:
+        return emphasis * _default_weight(registry, loss)
+    return emphasis * {**Preset.normalized, **registry.preset().normalized}[role]
 
 
 def _default_weight(registry: Registry, loss: str) -> float:

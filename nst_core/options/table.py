@@ -6,7 +6,7 @@ from these rows; a new option is one row. Imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nst_core.errors import unknown_name
@@ -257,16 +257,24 @@ def options_table() -> dict[str, Option]:
     return {option.name: option for option in OPTIONS}
 
 
-def check_options(given: Iterable[str]) -> None:
-    """Check that options exist.
+def check_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check names and types of options.
+
+    Args:
+        given: values by name of the option.
+
+    Returns:
+        The values as :func:`apply_options` takes them.
 
     Raises:
-        UnknownNameError: one does not; lists the nearest matches.
+        UnknownNameError: there is no such option.
+        JobError: a value is of another type; says which.
     """
-    known = options_table()
+    rows = options_table()
     for name in given:
-        if name not in known:
-            raise unknown_name("option", name, known)
+        if name not in rows:
+            raise unknown_name("option", name, rows)
+    return {name: rows[name].type.taken(value, name) for name, value in given.items()}
 
 
 def apply_options(job: Job, registry: Registry, given: Mapping[str, Any]) -> Job:
@@ -281,11 +289,11 @@ def apply_options(job: Job, registry: Registry, given: Mapping[str, Any]) -> Job
         UnknownNameError: there is no such option.
         JobError: a value makes no sense; says which.
     """
-    check_options(given)
-    context = Context(registry, given)
+    checked = check_options(given)
+    context = Context(registry, checked)
     for option in OPTIONS:
-        if option.name in given:
-            job = option.apply(job, given[option.name], context)
+        if option.name in checked:
+            job = option.apply(job, checked[option.name], context)
     return job
 
 

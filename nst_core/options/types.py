@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+import os
+import reprlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,19 +32,34 @@ class OptionType:
 
     Attributes:
         name: for the reference.
+        take: turns what the API was given into the value; raises TypeError, ValueError or OverflowError.
+        python: what the API must be given, for messages.
         cli: type that the command line parses to.
-        from_cli: turns what the command line parsed into what the API takes.
         parse: turns one value of a sweep, a text, into what the API takes; raises ValueError.
-        word: what a value must be, for messages.
+        word: what a value of a sweep must be, for messages.
+        from_cli: turns what the command line parsed into what the API takes.
         has_params: whether a value is a component, with parameters that a comma separates.
     """
 
     name: str
+    take: Callable[[Any], Any]
+    python: str
     cli: Any
     parse: Callable[[str], Any]
     word: str
     from_cli: Callable[[Any], Any] = lambda value: value
     has_params: bool = False
+
+    def taken(self, value: Any, option: str) -> Any:
+        """Check what the API was given.
+
+        Raises:
+            JobError: it is not of this type; ``option`` names it in the message.
+        """
+        try:
+            return self.take(value)
+        except (TypeError, ValueError, OverflowError):
+            raise JobError(f"the option '{option}' must be {self.python}, not {reprlib.repr(value)}") from None
 
     def parsed(self, text: str, key: str) -> Any:
         """Read one value of a sweep.
@@ -53,6 +71,48 @@ class OptionType:
             return self.parse(text)
         except ValueError:
             raise JobError(f"'{key}' must be {self.word}, not '{text}'") from None
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    return operator.index(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool | str):
+        raise TypeError
+    return float(value)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _path_or_text(value: Any) -> str:
+    return _text(os.fspath(value))
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise TypeError
+    return value
+
+
+def _texts(value: Any) -> list[str]:
+    return [_text(item) for item in _listed(value)]
+
+
+def _sizes(value: Any) -> str:
+    return value if isinstance(value, str) else ",".join(str(_integer(item)) for item in _listed(value))
 
 
 def _truth(text: str) -> bool:
@@ -72,13 +132,44 @@ def _numbers_from_cli(text: str) -> list[float]:
         raise JobError(f"a list of numbers is written 0.7,0.3, not '{text}'") from None
 
 
-INTEGER = OptionType("integer", int, int, "a whole number")
-NUMBER = OptionType("number", float, float, "a number")
-TEXT = OptionType("text", str, str, "a text")
-SIZES = OptionType("sizes", str, lambda text: text.replace("+", ","), "sizes joined by +")
-FLAG = OptionType("flag", bool, _truth, "true or false")
-NUMBERS = OptionType("numbers", str, lambda text: _numbers(text, "+"), "numbers joined by +", _numbers_from_cli)
-LAYERS = OptionType("layers", str, lambda text: text.split("+"), "layers joined by +", lambda text: text.split(","))
-NAMES = OptionType("names", list[str], lambda text: text.split("+"), "names joined by +")
-COMPONENT = OptionType("component", str, str, "NAME or NAME:key=value", has_params=True)
-COMPONENTS = OptionType("components", list[str], lambda text: [text], "NAME or NAME:key=value", has_params=True)
+INTEGER = OptionType("integer", _integer, "a whole number", int, int, "a whole number")
+NUMBER = OptionType("number", _number, "a number", float, float, "a number")
+TEXT = OptionType("text", _path_or_text, "a text", str, str, "a text")
+FLAG = OptionType("flag", _flag, "True or False", bool, _truth, "true or false")
+SIZES = OptionType(
+    "sizes",
+    _sizes,
+    "a text or a list of whole numbers",
+    str,
+    lambda text: text.replace("+", ","),
+    "sizes joined by +",
+)
+NUMBERS = OptionType(
+    "numbers",
+    lambda value: [_number(item) for item in _listed(value)],
+    "a list of numbers",
+    str,
+    lambda text: _numbers(text, "+"),
+    "numbers joined by +",
+    _numbers_from_cli,
+)
+LAYERS = OptionType(
+    "layers",
+    _texts,
+    "a list of texts",
+    str,
+    lambda text: text.split("+"),
+    "layers joined by +",
+    lambda text: text.split(","),
+)
+NAMES = OptionType("names", _texts, "a list of texts", list[str], lambda text: text.split("+"), "names joined by +")
+COMPONENT = OptionType("component", _text, "a text", str, str, "NAME or NAME:key=value", has_params=True)
+COMPONENTS = OptionType(
+    "components",
+    _texts,
+    "a list of texts",
+    list[str],
+    lambda text: [text],
+    "NAME or NAME:key=value",
+    has_params=True,
+)

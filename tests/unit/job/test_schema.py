@@ -109,11 +109,14 @@ def changed(**changes) -> str:
         (changed(terms=[{"loss": "x", "weight": 1e400}]), r"'terms\[0\].weight' must be a number"),
         (changed(terms=[{"loss": "x", "weight": 1, "layers": ["a"], "layer_weights": [1, 2]}]), r"1 layers but 2"),
         (changed(terms=[{"loss": "x", "weight": 1, "layers": ["a", "a"]}]), r"names a layer twice"),
+        (changed(terms=[{"loss": "x", "weight": 10**400}]), r"'terms\[0\].weight' must be a number, not 1000"),
         (changed(shape=[3]), r"'shape' must have 2 entries"),
         (changed(precision="fp8"), r"precision.*fp8"),
         (changed(extractor={"name": "v", "params": {"a": [1]}}), r"'extractor.params.a' must be"),
         ("[]", r"must be a table"),
         ("{", r"not valid JSON"),
+        ("[" * 100_000, r"not valid JSON"),
+        ("9" * 5000, r"not valid JSON"),
     ],
 )
 def test_bad_recipes_name_the_key(recipe, message):
@@ -124,6 +127,12 @@ def test_bad_recipes_name_the_key(recipe, message):
 def test_bad_toml_says_where():
     with pytest.raises(JobError, match=r"not valid TOML.*line 2"):
         Job.from_toml("size = 3\nsteps == 4\n")
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 10_000, "schema = " + "9" * 5000])
+def test_toml_that_no_parser_takes_is_explained(text):
+    with pytest.raises(JobError, match="not valid TOML"):
+        Job.from_toml(text)
 
 
 def test_whole_numbers_do_for_numbers():
@@ -298,7 +307,7 @@ def test_values_that_make_no_sense_are_refused(change, message):
         replace(JOB, **change)
 
 
-@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf"), -(10**400), 10**400], ids=range(5))
 def test_weights_and_scales_of_images_must_be_usable(weight):
     with pytest.raises(JobError, match="weight of an image must be finite and not negative"):
         Source("a.jpg", weight=weight)

@@ -170,6 +170,19 @@ def test_normalized_weights_have_the_emphasis_of_the_preset(registry):
     assert weights(back) == {"mse-content": pytest.approx(2.0), "means": pytest.approx(21.0)}
 
 
+def test_a_preset_may_say_its_normalized_weights():
+    class Steady(Mine):
+        normalized = {"style": 4.0}  # noqa: RUF012
+
+    registry = tiny_registry(("mine", plugin(losses={"means": Means}, presets={"steady": Steady})))
+    chosen = {"session": Session(registry), "preset": "steady"}
+    job = make_job("a.jpg", "b.jpg", **chosen, normalize_gradients=True)
+    assert weights(job) == {"mse-content": pytest.approx(0.2), "means": pytest.approx(4.0)}
+    normalized = make_job("a.jpg", "b.jpg", session=Session(registry), extractor="tiny", normalize_gradients=True)
+    job = make_job(base=normalized, **chosen)
+    assert weights(job) == {"mse-content": pytest.approx(0.2), "gram-style": pytest.approx(4.0)}
+
+
 def test_a_preset_that_names_what_is_not_there_is_explained():
     class Broken(Mine):
         losses = {"no-such-loss": 1.0}  # noqa: RUF012

@@ -153,7 +153,8 @@ def test_options_are_laid_over_a_job_in_the_order_of_the_table(registry):
 def test_nothing_given_changes_nothing(registry):
     base = make_job("a.jpg", "b.jpg", session=Session(registry))
     assert apply_options(base, registry, {}) is base
-    check_options(options_table())
+    assert check_options({}) == {}
+    assert check_options({"levels": [1, 2], "style_weight": 3}) == {"levels": "1,2", "style_weight": 3.0}
     with pytest.raises(JobError, match="unknown option 'colour'"):
         apply_options(base, registry, {"colour": 1})
 

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+import torch
 
 from nst_core import JobError
 from nst_core.options import types
-from nst_core.options.types import COMPONENTS, FLAG, INTEGER, LAYERS, NAMES, NUMBER, NUMBERS, SIZES, TEXT, OptionType
+from nst_core.options.types import (
+    COMPONENT,
+    COMPONENTS,
+    FLAG,
+    INTEGER,
+    LAYERS,
+    NAMES,
+    NUMBER,
+    NUMBERS,
+    SIZES,
+    TEXT,
+    OptionType,
+)
 
 ALL = [value for value in vars(types).values() if isinstance(value, OptionType)]
 
@@ -60,3 +76,71 @@ def test_types_have_names_of_their_own():
     names = [option.name for option in ALL]
     assert len(names) == len({*names}) == 10
     assert all(option.word for option in ALL)
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "value"),
+    [
+        (INTEGER, 3, 3),
+        (INTEGER, np.int64(3), 3),
+        (NUMBER, 3, 3.0),
+        (NUMBER, np.float32(0.5), 0.5),
+        (TEXT, "fp32", "fp32"),
+        (TEXT, Path("a"), "a"),
+        (FLAG, False, False),
+        (SIZES, "auto", "auto"),
+        (SIZES, [128, 256], "128,256"),
+        (NUMBERS, (1, 0.5), [1.0, 0.5]),
+        (LAYERS, ("a", "b=2"), ["a", "b=2"]),
+        (NAMES, ["tv"], ["tv"]),
+        (COMPONENT, "adam", "adam"),
+        (COMPONENTS, [], []),
+    ],
+)
+def test_values_of_the_api(option, given, value):
+    taken = option.taken(given, "key")
+    assert taken == value
+    assert type(taken) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "message"),
+    [
+        (INTEGER, "3", "the option 'key' must be a whole number, not '3'"),
+        (INTEGER, 3.0, "the option 'key' must be a whole number, not 3.0"),
+        (INTEGER, True, "the option 'key' must be a whole number, not True"),
+        (NUMBER, "1e6", "the option 'key' must be a number, not '1e6'"),
+        (NUMBER, None, "the option 'key' must be a number, not None"),
+        (NUMBER, 10**400, "the option 'key' must be a number, not 1000"),
+        (TEXT, 16, "the option 'key' must be a text, not 16"),
+        (TEXT, b"x", "the option 'key' must be a text, not b'x'"),
+        (FLAG, "no", "the option 'key' must be True or False, not 'no'"),
+        (SIZES, 256, "the option 'key' must be a text or a list of whole numbers, not 256"),
+        (SIZES, [1.5], "the option 'key' must be a text or a list of whole numbers"),
+        (NUMBERS, 1.0, "the option 'key' must be a list of numbers, not 1.0"),
+        (NUMBERS, ["1"], "the option 'key' must be a list of numbers"),
+        (LAYERS, "conv1_2", "the option 'key' must be a list of texts, not 'conv1_2'"),
+        (NAMES, {"tv"}, "the option 'key' must be a list of texts"),
+        (COMPONENTS, "tv", "the option 'key' must be a list of texts, not 'tv'"),
+        (COMPONENT, 3, "the option 'key' must be a text, not 3"),
+    ],
+)
+def test_values_of_another_type_are_named(option, given, message):
+    with pytest.raises(JobError, match=message):
+        option.taken(given, "key")
+
+
+def test_large_values_are_cut_in_messages():
+    with pytest.raises(JobError) as error:
+        COMPONENT.taken(torch.zeros(1, 3, 100, 100), "init")
+    assert len(str(error.value)) < 120
+
+
+def test_what_the_command_line_and_a_sweep_give_is_what_the_api_takes():
+    texts = {INTEGER: "3", NUMBER: "1.5", TEXT: "x", FLAG: "true", NUMBERS: "1+2", SIZES: "1+2"}
+    for option in ALL:
+        value = option.parsed(texts.get(option, "a+b"), "key")
+        assert option.taken(value, "key") == value
+    for option in (NUMBERS, LAYERS, SIZES):
+        value = option.from_cli("1,2")
+        assert option.taken(value, "key") == value
