@@ -181,10 +181,22 @@ def test_statistics_of_a_transformed_style_are_cached_for_every_content(calls, l
         calls["statistic"] = before
 
 
-def test_a_transformed_style_and_the_style_itself_are_told_apart():
+def test_a_style_without_a_transform_is_the_same_for_every_content(calls):
     session = Session(TRANSFORMS)
-    plain, turned = job_of(TRANSFORMS), job_of(TRANSFORMS, style_transform="inverted")
-    assert not torch.equal(losses_of(plain, session), losses_of(turned, session))
+    for content in (CONTENT, CONTENT.flip(3), picture(30, 32, 7)):
+        job = job_of(TRANSFORMS, content, plugins=["counting"])
+        session.prepare(job, content=content, styles=[STYLE]).problem()
+    assert calls == {"statistic": 3}
+
+
+def test_transforms_of_one_style_are_told_apart():
+    session = Session(TRANSFORMS)
+    found = []
+    for transform in ("none", "inverted", "inverted:like_content=yes"):
+        job = job_of(TRANSFORMS, style_transform=transform)
+        found.append(losses_of(job, session))
+        assert torch.equal(found[-1], losses_of(job, Session(TRANSFORMS)))
+    assert len({float(losses[1]) for losses in found}) == 3
 
 
 @pytest.mark.parametrize(

@@ -519,6 +519,32 @@ def test_a_level_that_had_converged_is_not_begun_again(registry, tmp_path):
     same(begin(registry, keep=kept, **options).exhaust(), whole)
 
 
+@pytest.mark.parametrize("number", [2, 5])
+def test_a_run_that_ran_out_of_memory_goes_on_to_the_same_pixels(registry, tmp_path, monkeypatch, number):
+    """Every level begins with the tiles that the run was prepared with, as if it had not been interrupted."""
+    from nst_core.objective.objective import Objective
+
+    content, evaluate = picture(90, 100, 2), Objective.evaluate
+
+    def full(self, image, targets, *, weights=None, tiling=None):
+        if image.shape[-1] < 100 and tiling.max_pixels is None:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return evaluate(self, image, targets, weights=weights, tiling=tiling)
+
+    monkeypatch.setattr(Objective, "evaluate", full)
+    options = {"extractor": "tiny", "precision": "fp32", "size": 100, "levels": "80,100", "steps": 4}
+    made = make_job(content, STYLE, session=Session(registry), **options)
+
+    def begun() -> Run:
+        return Session(registry).run(
+            made, content=content, styles=[STYLE], checkpoint=Checkpoint(tmp_path / "run.ckpt", every=0.0)
+        )
+
+    whole = run(made, content=content, styles=STYLE, session=Session(registry))
+    with_actions(begun(), {number: Run.cancel})
+    same(begun().exhaust(), whole)
+
+
 def test_threads_are_those_of_a_step_alone(registry, tmp_path, monkeypatch):
     from nst_core import Problem
 
