@@ -19,7 +19,7 @@ def plugin_commands() -> dict[str, Any]:
 
     app = typer.Typer()
     for failure in load_commands(app):
-        console.say(f"note: {failure.origin} adds no commands: {failure.error}")
+        console.say(f"note: skipped the commands of {failure.origin}: {failure.error}")
     if not app.registered_commands and not app.registered_groups:
         return {}
     app.callback()(lambda: None)  # so that a single command stays a command of its own

@@ -69,12 +69,12 @@ def _numbers_from_cli(text: str) -> list[float]:
     try:
         return _numbers(text, ",")
     except ValueError:
-        raise JobError(f"a list of numbers is written 0.7,0.3, not '{text}'") from None
+        raise JobError(f"invalid list of numbers '{text}': write numbers separated by commas, as in 0.7,0.3") from None
 
 
 INTEGER = OptionType("integer", int, int, "a whole number")
 NUMBER = OptionType("number", float, float, "a number")
-TEXT = OptionType("text", str, str, "a text")
+TEXT = OptionType("text", str, str, "a string")
 SIZES = OptionType("sizes", str, lambda text: text.replace("+", ","), "sizes joined by +")
 FLAG = OptionType("flag", bool, _truth, "true or false")
 NUMBERS = OptionType("numbers", str, lambda text: _numbers(text, "+"), "numbers joined by +", _numbers_from_cli)
