@@ -27,12 +27,12 @@ class ConvStack:
     Attributes:
         kinds: of the layers: convolutions 3×3 with a border of one zero, ReLUs, poolings 2×2 with stride 2.
         weights: of the convolutions, in order, ``(K, C, 3, 3)``.
-        biases: likewise, ``(K,)``.
+        biases: of the convolutions, each ``(K,)``.
         taps: indices of the layers whose outputs are wanted, ascending.
         projections: what every position of each tap is mapped by before it is returned, weight ``(K, C, 1, 1)`` and
             bias ``(K,)``; ``None`` for a tap that is returned itself, empty where all are.
         mean: of every channel; the first layer sees ``(input - mean) / std``, computed in float32.
-        std: likewise; both empty leave the input as it is.
+        std: of every channel; if both are empty, the input stays as it is.
     """
 
     kinds: tuple[LayerKind, ...]

@@ -1,4 +1,4 @@
-"""The table of options: one row for everything that a person can choose of a job.
+"""The table of options: one row for everything that a person can choose for a job.
 
 The keywords of the Python API, the options of the command line, the keys of sweeps and their documentation are made
 from these rows; a new option is one row. Imports no torch.
@@ -39,20 +39,20 @@ SPEC = "NAME[:k=v,…]"
 
 @dataclass(frozen=True)
 class Option:
-    """Something that a person can choose of a job.
+    """Something that a person can choose for a job.
 
     Attributes:
         name: keyword of the API.
         type: how values are written.
-        apply: lays the value over a job.
+        apply: applies the value to a job.
         help: what it sets, in one sentence.
         panel: heading under which the command line shows it.
         flag: on the command line; ``--`` and the name with hyphens by default. A flag of two words, ``--a/--b``, is
             true or false.
         metavar: what help shows in place of a value.
         default: what help shows as the default, "" for none.
-        key: in a sweep, "" where it cannot be varied.
-        source: "content" or "style" where only jobs with such a loss can use it; "both" where both are needed.
+        key: in a sweep, "" if it cannot be varied.
+        source: "content" or "style" if only jobs with such a loss can use it; "both" if both are needed.
     """
 
     name: str
@@ -281,7 +281,7 @@ def options_table() -> dict[str, Option]:
 
 
 def apply_options(job: Job, registry: Registry, given: Mapping[str, Any]) -> Job:
-    """Lay options over a job.
+    """Apply options to a job.
 
     Args:
         job: the job.
@@ -290,7 +290,7 @@ def apply_options(job: Job, registry: Registry, given: Mapping[str, Any]) -> Job
 
     Raises:
         UnknownNameError: there is no such option.
-        JobError: a value makes no sense; says which.
+        JobError: a value is invalid; the message says which.
     """
     for name in given:
         if name not in options_table():
