@@ -48,15 +48,15 @@ def make_job(
     """Make the job that :func:`stylize` carries out.
 
     Args:
-        content: content image; a path is noted in the job, an image in memory only as such.
-        styles: style image, or several that are blended; noted like the content image.
-        base: a job to start from, a recipe for instance; else the default preset's. Images given here take the place
-            of its images.
+        content: content image; the job records its path, or that it is only in memory.
+        styles: style image, or several that are blended; recorded like the content image.
+        base: a job to start from, such as a recipe; by default, that of the preset. Images given here replace its
+            images.
         session: where names of components are looked up; everything installed by default.
-        options: what differs from ``base``, by name; see below.
+        options: what differs from ``base``, by name, see below.
 
     Raises:
-        JobError: an option is unknown, of the wrong type, or makes no sense.
+        JobError: an option is unknown or has an invalid value.
     """
     options = check_options(options)
     registry = session.registry if session else default_registry()
@@ -84,7 +84,7 @@ def stylize(
     Args:
         content: a path, a Pillow image, or a tensor ``(3, H, W)`` or ``(1, 3, H, W)`` in [0, 1].
         styles: one such image, or several; of any size.
-        observers: called with every :class:`Step`; one that returns ``False`` cancels the run.
+        observers: called with every :class:`Step`; returning ``False`` cancels the run.
         session: shared with other calls, so that images, networks and style statistics are made once.
         options: see below.
 
@@ -163,13 +163,13 @@ def synthesize(
 def single_loss_job(
     role: str, images: StyleInput, *, base: Job | None = None, session: Session | None = None, **options: Any
 ) -> Job:
-    """Make a job with losses of one role and of the regularizers alone, from a start that needs no image.
+    """Make a job with the losses of one role and the regularizers only, from an initial image that needs no source.
 
     Args:
         role: "content" for a reconstruction, "style" for a texture.
         images: content image, or style images.
-        base: a recipe to start from; its own start is kept, but for one that is the photograph or needs what is not
-            there.
+        base: a recipe to start from; its initial image is kept unless that is the photograph or needs an image that
+            is missing.
         session: where names of components are looked up.
         options: see :func:`make_job`.
     """
@@ -201,23 +201,23 @@ def run(
 
     Args:
         job: the job.
-        content: the content image, where the job has no path for it.
-        styles: the style images, where the job has no paths for them.
+        content: the content image, if the job has no path for it.
+        styles: the style images, if the job has no paths for them.
         observers: each is called with every :class:`Step`, in order; ``False`` cancels the run.
         session: shared with other jobs, so that images, networks and style statistics are made once.
-        resources: what the run may use.
-        checkpoint: where the run is saved and continued from; once the result is saved, call its ``finished``.
+        resources: memory, tiles and threads that the run may use.
+        checkpoint: file that the run is saved to and continued from; call its ``finished`` after saving the result.
 
     Returns:
         The best image found. A run that is cancelled, by Ctrl-C or an observer, returns the best image so far, of the
         last level that has one.
 
     Raises:
-        NonFiniteError: the objective is NaN or infinite, whatever the engine tries.
-        CheckpointError: the checkpoint is of another job or version, or cannot be written.
+        NonFiniteError: the objective remains NaN or infinite.
+        CheckpointError: the checkpoint belongs to another job or version, or cannot be written.
         CancelledError: the run was cancelled before its first evaluation.
-        NstError: something that the job names cannot be had.
-        KeyboardInterrupt: Ctrl-C before the first evaluation was done.
+        NstError: an image, component or weight set that the job names is missing or unusable.
+        KeyboardInterrupt: Ctrl-C before the end of the first evaluation.
     """
     session = session or Session()
     inputs = _inputs(content, styles)
@@ -233,7 +233,7 @@ def plan(
     session: Session | None = None,
     resources: Resources | None = None,
 ) -> MemoryPlan:
-    """Say what :func:`run` would do and need, from a few evaluations of small images; arguments as there."""
+    """Estimate what :func:`run` needs, from a few evaluations of small images; the arguments are the same."""
     inputs = _inputs(content, styles)
     return (session or Session()).plan(job, content=inputs.content, styles=inputs.styles, resources=resources)
 
@@ -245,12 +245,12 @@ def preview(
     styles: StyleInput | None = None,
     session: Session | None = None,
 ) -> Job:
-    """Return the job of the smallest level of ``job`` alone: its large forms in a fraction of the time.
+    """Return a job for the smallest level of ``job`` only: it shows the large forms in a fraction of the time.
 
     Args:
         job: the job.
-        content: the content image, where the job has no path for it.
-        styles: the style images, where the job has no paths for them.
+        content: the content image, if the job has no path for it.
+        styles: the style images, if the job has no paths for them.
         session: shared with other calls.
     """
     return preview_of(job, max((session or Session()).pastiche_size(job, _inputs(content, styles))))

@@ -1,7 +1,7 @@
 """Every error a user can meet.
 
-All derive from :class:`NstError`. The command prints the message and exits with code 2, so a message says what
-was given, what is allowed and what to do.
+All derive from :class:`NstError`. The command prints the message and exits with code 2, so a message says what is
+wrong, and then what to do.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ class WeightsError(NstError):
 
 
 class JobError(NstError):
-    """A job or recipe asks for something that makes no sense: a bad key, type, value or combination."""
+    """A job or recipe has an invalid key, type, value or combination."""
 
 
 class PluginError(NstError):
-    """A plugin or one of its components does not keep its side of the contract."""
+    """A plugin or one of its components violates its interface."""
 
 
 class BrokenContractError(PluginError):
-    """A component gave something that its interface does not allow.
+    """A component returned something that its interface does not allow.
 
     Attributes:
         kind: "loss", "extractor", "initializer" or "optimizer".
@@ -67,7 +67,7 @@ class BrokenContractError(PluginError):
 
 
 class CheckpointError(NstError):
-    """A checkpoint is damaged, of another job or version, or cannot be written."""
+    """A checkpoint is damaged, belongs to another job or version, or cannot be written."""
 
 
 class CancelledError(NstError):
@@ -79,11 +79,11 @@ class DeviceError(NstError):
 
 
 class ExportError(NstError):
-    """An extractor cannot be written as a file for other languages, or the file came out wrong."""
+    """An extractor cannot be exported, or the exported file is wrong."""
 
 
 class NonFiniteError(NstError):
-    """The objective gave NaN or infinity again and again, whatever the engine tried."""
+    """The objective is NaN or infinite even after restarts with shorter steps."""
 
 
 class UnknownNameError(JobError):

@@ -120,7 +120,7 @@ def options(
 
 
 def main() -> None:
-    """Run the command: 0 done, 1 a defect of ours, 2 bad input, 130 interrupted."""
+    """Run the command. Exit codes: 0 done, 1 a bug in nst, 2 bad input, 130 interrupted."""
     # --debug is accepted anywhere, since people notice only afterwards that they want it.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv[1:]) or os.environ.get("NST_DEBUG", "") not in ("", "0")
@@ -153,9 +153,9 @@ def _report(error: Exception, debug: bool) -> int:
         return 2
     if is_out_of_memory(error):
         console.say(
-            "error: out of memory; set --memory-limit to compute in tiles that fit (nst run --dry-run shows them)"
+            "error: out of memory; compute in smaller tiles with --memory-limit ('nst run --dry-run' shows what fits)"
         )
         return 2
     text = textwrap.shorten(str(error), LONGEST, placeholder=" …")
-    console.say(f"internal error: {type(error).__name__}: {text}\nThis is a defect of nst; --debug shows where it is.")
+    console.say(f"internal error: {type(error).__name__}: {text}\nThis is a bug in nst; --debug shows the traceback.")
     return 1

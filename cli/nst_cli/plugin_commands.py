@@ -29,7 +29,7 @@ def plugin_commands(own: frozenset[str]) -> dict[str, Any]:
 
     found, failures = load_commands(_collected, own)
     for failure in failures:
-        console.say(f"note: {failure.origin} adds no commands: {failure.error}")
+        console.say(f"note: skipped the commands of {failure.origin}: {failure.error}")
     return {name: _attributed(command, str(origin)) for name, (origin, command) in found.items()}
 
 

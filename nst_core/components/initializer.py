@@ -36,8 +36,8 @@ class Initializer(ABC):
         file_parameters: names of the parameters that are paths of image files, "" for none. The framework reads these
             files once, passes them to :meth:`initial`, and notes their SHA-256 in a parameter named after each:
             ``path`` in ``path_sha256``, which the constructor must have too.
-        needs: which of the images "content" and "style" it cannot do without; one that needs none, such as noise, can
-            start a reconstruction or a texture.
+        needs: which of the images "content" and "style" it requires; one that needs none, such as noise, can start a
+            reconstruction or a texture.
     """
 
     file_parameters: ClassVar[tuple[str, ...]] = ()
@@ -56,5 +56,5 @@ class Initializer(ABC):
             ``(1, 3, H, W)`` on the CPU, float32, in [0, 1].
 
         Raises:
-            JobError: an image that it needs is not there; says what to use instead.
+            JobError: an image that it needs is missing; the message says what to use instead.
         """

@@ -15,7 +15,7 @@ __all__ = ["Parameter", "convert_all", "parameters_of", "parse_spec"]
 
 # Key of a value that was given without one.
 BARE = ""
-_WORDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+_WORDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _parameter(cls: type, argument: inspect.Parameter, hint: Any, reserved: tupl
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     kind = str if choices else hint
     if kind not in _WORDS or any(not isinstance(c, str) for c in choices):
-        raise PluginError(f"{what} must be annotated as bool, int, float, str or a Literal of texts")
+        raise PluginError(f"{what} must be annotated as bool, int, float, str or a Literal of strings")
     default = float(argument.default) if kind is float and type(argument.default) is int else argument.default
     if type(default) is not kind or (choices and default not in choices):
         raise PluginError(f"{what} has the default {argument.default!r}, which is not of its annotated type")

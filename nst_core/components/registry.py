@@ -84,7 +84,7 @@ class Registry:
         if not is_name(name):
             raise PluginError("invalid name: use lower-case letters, digits and single hyphens")
         if not inspect.isclass(cls):
-            raise PluginError(f"register a class, not {cls!r}; the framework makes the instances")
+            raise PluginError(f"register a class, not {cls!r}; the framework creates the instances")
         base = KINDS[kind].base
         if not issubclass(cls, base):
             raise PluginError(f"{cls.__name__} is not a subclass of nst_core.{base.__name__}")
@@ -181,7 +181,7 @@ class Registry:
         except ValueError as error:
             raise JobError(f"{kind} '{entry.name}': {error}") from error
         except Exception as error:
-            raise PluginError(f"{entry} failed to start: {type(error).__name__}: {error}") from error
+            raise PluginError(f"{entry} could not be created: {type(error).__name__}: {error}") from error
 
 
 def _check_loss(cls: type[Any]) -> None:

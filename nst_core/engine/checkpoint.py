@@ -157,7 +157,7 @@ class Checkpoint:
         except (OSError, SafetensorError) as error:
             raise CheckpointError(
                 f"the checkpoint '{self.path}' cannot be written: {error}; "
-                "the last good one is left; 'nst resume' goes on from it once there is room"
+                "the previous one is intact: free some space, then continue with 'nst resume'"
             ) from error
         self._written = time.monotonic()
 
@@ -177,7 +177,7 @@ class Checkpoint:
                 problems.append(str(error))
                 continue
             if problems:
-                self._say(f"{problems[0]}; going on from the one before, '{path}'")
+                self._say(f"{problems[0]}; continuing from the previous one, '{path}'")
             return self._usable(saved, path)
         if problems and not self._disposable:
             raise CheckpointError(f"{'; '.join(problems)}. Delete it to start over")
@@ -193,7 +193,7 @@ class Checkpoint:
         if changed:
             raise CheckpointError(
                 f"the checkpoint '{path}' was made by another version: {'; '.join(changed)}. "
-                "Install that version to go on, or delete the file to start over"
+                "Install that version to continue, or delete the file to start over"
             )
         if saved.threads != torch.get_num_threads():
             self._say(
@@ -211,8 +211,8 @@ class Checkpoint:
         changed = saved.differences(job)
         if changed and not self._disposable:
             raise CheckpointError(
-                f"the checkpoint '{self.path}' is of another job: {'; '.join(changed)}. Go on with that one by "
-                f"'nst resume {self.path}', or name another file"
+                f"the checkpoint '{self.path}' belongs to another job: {'; '.join(changed)}. Continue that job "
+                f"with 'nst resume {self.path}', or choose another file"
             )
         return not changed
 
@@ -231,7 +231,7 @@ def _read(path: Path) -> Saved:
         if document["format"] != FORMAT:
             raise CheckpointError(f"the checkpoint '{path}' has the format {document['format']}, not {FORMAT}")
         if _digest(tensors) != document["sha256"]:
-            raise CheckpointError(f"the checkpoint '{path}' is damaged: its tensors are not those that were written")
+            raise CheckpointError(f"the checkpoint '{path}' is damaged: its tensors do not match their digest")
         return Saved(
             job=Job.from_dict(document["job"]),
             levels=[from_plain(LevelResult, level) for level in document["levels"]],
@@ -272,7 +272,7 @@ def _flattened(value: Any, tensors: dict[str, Tensor]) -> Any:
         return value
     raise CheckpointError(
         f"a checkpoint cannot hold a {type(value).__name__}; an optimizer's state may have tensors, "
-        "numbers, texts, lists, tuples and dicts"
+        "numbers, strings, lists, tuples and dicts"
     )
 
 

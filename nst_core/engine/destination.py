@@ -9,14 +9,14 @@ __all__ = ["Destination"]
 
 @dataclass(frozen=True)
 class Destination:
-    """What somebody who goes on with a run needs to know to leave what it would have left.
+    """What is needed to continue a run and write what it would have written.
 
     Attributes:
-        picture: where the result is to be saved, "" if nobody said.
-        numbered: whether another name is to be taken where a file of that name is there by then.
+        picture: where the result is saved, "" if unknown.
+        numbered: whether to choose another name if a file of that name exists by then.
         bits: of the picture.
-        recipe: where the recipe is to be written too, "" for nowhere.
-        folder: that relative paths of the job start from, "" if nobody said.
+        recipe: where the recipe is written as well, "" for nowhere.
+        folder: that relative paths of the job start from, "" if unknown.
     """
 
     picture: str = ""

@@ -26,7 +26,7 @@ DAMPING = 0.1
 # How often an optimizer is asked to remember less at one level: halving comes to an end long before.
 MAX_REDUCTIONS = 64
 
-LESS_MEMORY = "out of memory; the optimizer remembers less from here on, and starts again at the best image"
+LESS_MEMORY = "out of memory; the optimizer remembers less from here on and restarts at the best image"
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class Loop:
         if not finite:
             self._rollbacks += 1
             if self._rollbacks == 1:
-                self._note = "the objective is not finite; going back to the best image, with shorter steps"
+                self._note = "the objective is not finite; returning to the best image, with shorter steps"
             self._give_up_if_hopeless(found.losses)
         self._gradient = found.gradient if finite else None
         if self.complete:  # nothing will be asked of the optimizer any more
@@ -189,7 +189,7 @@ class Loop:
             # Only here is nothing held any more that the error's traceback refers to.
             torch.accelerator.empty_cache()
             if smaller:
-                self._note = f"out of memory; going on in tiles of {self._tiling.max_pixels} pixels"
+                self._note = f"out of memory; continuing in tiles of {self._tiling.max_pixels} pixels"
             else:
                 self._start_again()
 

@@ -72,9 +72,9 @@ def open_images(job: Job, inputs: Inputs, store: ImageStore) -> Images:
     """
     given = list(inputs.styles) or [None] * len(job.styles)
     if len(given) != len(job.styles):
-        raise JobError(f"the job has {len(job.styles)} style images, but {len(given)} were passed")
+        raise JobError(f"the job has {len(job.styles)} style images, but {len(given)} were passed; pass one for each")
     if job.content is None and inputs.content is not None:
-        raise JobError("a content image was passed, but the job has none")
+        raise JobError("a content image was passed, but the job has none; omit it, or make a job with one")
     return Images(
         content=_opened(job.content, inputs.content, "content", store) if job.content else None,
         styles=tuple(_opened(s, image, "style", store) for s, image in zip(job.styles, given, strict=True)),
@@ -89,7 +89,7 @@ def _opened(source: Source, given: ImageInput | None, role: str, store: ImageSto
     image = source.path or given
     if image is None:
         raise JobError(
-            f"the {role} image of this recipe was only in memory when it was made; give the {role} image again"
+            f"the recipe has no path for the {role} image, which was only in memory; pass the {role} image again"
         )
     decoded = store.open(image, f"{role} image")
     _check_hash(source, decoded.sha256, role)
@@ -109,7 +109,7 @@ def _check_hash(source: Source, found: str, role: str) -> None:
     if source.sha256 not in ("", found):
         raise ImageError(
             f"{role} image '{source.path}' is not the one the recipe was made with (its SHA-256 is "
-            f"{found[:12]}…, the recipe says {source.sha256[:12]}…). Put the right file there, or name "
+            f"{found[:12]}…, the recipe says {source.sha256[:12]}…). Restore that file, or name "
             "all images on the command line to use the recipe with other images."
         )
 
@@ -132,7 +132,7 @@ def pinned(job: Job, registry: Registry, cache: Cache, store: ImageStore, images
     if job.weights_sha256 not in ("", fingerprint):
         raise WeightsError(
             f"the recipe was made with other weights (SHA-256 {job.weights_sha256[:12]}…) than those found here "
-            f"({fingerprint[:12]}…). Name the right file with --weights PATH; naming any file accepts its weights."
+            f"({fingerprint[:12]}…). Give the original file with --weights PATH; any file you give there is accepted."
         )
     dtype = choose_dtype(job.precision, choose_device(job.device))
     if images is None:
@@ -154,7 +154,7 @@ def pinned(job: Job, registry: Registry, cache: Cache, store: ImageStore, images
 
 def _hashed(source: Source, role: str, store: ImageStore) -> str:
     if not source.path:
-        raise JobError(f"the {role} image of this job is only in memory; a run of many jobs needs files")
+        raise JobError(f"the {role} image of this job is only in memory; save it to a file, which a batch needs")
     found = store.sha256(source.path, f"{role} image")
     _check_hash(source, found, role)
     return found
@@ -197,7 +197,7 @@ def check_terms(job: Job, registry: Registry, cache: Cache) -> None:
     for term in job.terms:
         source = ROLES[registry.get("loss", term.loss).role].source
         if not there[source]:
-            raise JobError(f"'{term.loss}' compares with a {source} image, but none is given")
+            raise JobError(f"'{term.loss}' needs a {source} image, but none is given")
 
 
 def style_size(job: Job, style: Source) -> int:
@@ -216,7 +216,7 @@ def shape_of(job: Job, content: Picture | None, styles: Sequence[Picture]) -> tu
     if job.shape is not None:
         return job.shape
     if not styles:
-        raise JobError("without content and style image a job needs a shape (height, width)")
+        raise JobError("a job without content and style images needs a shape (height, width)")
     return styles[0].pixels.shape[-2], styles[0].pixels.shape[-1]
 
 

@@ -1,4 +1,4 @@
-"""What a run reports while it goes, and what it leaves behind."""
+"""The steps that a run reports, and its result."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Step:
 
     Attributes:
         number: of the evaluation, from 1, over all levels.
-        steps: how many there will be at most.
-        total: weighted sum of the losses; may be NaN or infinite where ``note`` says so.
+        steps: the most there will be.
+        total: weighted sum of the losses; may be NaN or infinite, which ``note`` says then.
         losses: unweighted loss by term and layer.
         weighted: what each term adds to the total.
         seconds: time of the evaluations and optimizer steps so far.
         best: lowest total so far, at this level.
         image: evaluated image, ``(1, 3, H, W)`` on the device, in [0, 1]. Copy it if you keep it.
-        note: something out of the ordinary that happened here, else "".
+        note: anything unusual that happened at this step, else "".
     """
 
     number: int
@@ -59,12 +59,12 @@ class Step:
 
 @dataclass(frozen=True)
 class LevelResult:
-    """A resolution level that was done.
+    """A finished resolution level.
 
     Attributes:
         size: longest side of the pastiche in pixels.
-        evaluations: made at this size.
-        seconds: that they took, with the optimizer's steps.
+        evaluations: number of evaluations at this level.
+        seconds: time of the evaluations and optimizer steps.
         total: lowest total loss.
     """
 
@@ -76,19 +76,19 @@ class LevelResult:
 
 @dataclass(frozen=True)
 class Result:
-    """The pastiche and how it came about.
+    """The pastiche, and how it was made.
 
     Attributes:
-        image: the best one found, ``(1, 3, H, W)`` float32 on the CPU, in [0, 1].
+        image: best image found, ``(1, 3, H, W)`` float32 on the CPU, in [0, 1].
         total: its total loss.
         losses: its unweighted losses by term and layer.
         history: total loss of every evaluation, in order, over all levels; not finite where the engine rolled back.
         seconds: time of the evaluations and optimizer steps, without loading.
         stopped: why it ended.
         levels: what was done at every resolution level, from small to large.
-        job: the job with hashes and weights filled in: what repeats this result.
-        device: what it ran on.
-        remarks: what the user should know about it.
+        job: the job with hashes and weights filled in; repeats this result.
+        device: where it was computed.
+        remarks: notes for the user.
     """
 
     image: Tensor = field(repr=False)
@@ -113,7 +113,7 @@ class Result:
         return self.history[-self.levels[-1].evaluations]
 
     def figures(self) -> dict[str, Any]:
-        """Return what is known without the pixels, as JSON can hold it: ``None`` for what is not finite."""
+        """Return everything but the pixels as plain data for JSON, with ``None`` for values that are not finite."""
         return {
             "total": self.total,
             "first_total": self.first_total,
@@ -131,7 +131,7 @@ class Result:
 
     @property
     def recipe(self) -> str:
-        """The job as TOML, under comments that say how it was run."""
+        """The job as TOML, with comments that say how it was run."""
         made_with = ", ".join(f"{name} {number}" for name, number in versions().items())
         return (
             f"# Made with {made_with} on {self.device}.\n"
@@ -140,7 +140,7 @@ class Result:
         )
 
     def save(self, path: str | os.PathLike[str], *, bits: int = 8, quality: int = 95) -> None:
-        """Write the image with its recipe; the suffix says the format.
+        """Write the image with its recipe; the suffix decides the format.
 
         Args:
             path: .png, .jpg, .webp or .tif; an existing file is replaced only once the new one is complete.

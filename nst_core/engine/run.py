@@ -22,18 +22,18 @@ from nst_core.runtime.threads import processor_threads
 __all__ = ["Observer", "Run"]
 
 Observer = Callable[[Step], object]
-"""Is called with every step; ``False`` cancels the run."""
+"""Called with every step; returning ``False`` cancels the run."""
 
 
 class Run(Iterator[Step]):
-    """A run that is under way. Iterate it for its steps; take the result whenever you like.
+    """A run in progress. Iterate over it for its steps; take the result at any time.
 
-    Ctrl-C, :meth:`cancel` and an observer that returns ``False`` are the same thing: the iteration ends, ``stopped`` is
-    "cancelled", and the result is the best image so far, of the last level that has one.
+    Ctrl-C, :meth:`cancel` and an observer that returns ``False`` have the same effect: the iteration ends, ``stopped``
+    is "cancelled", and the result is the best image so far, of the last level that has one.
 
     Attributes:
-        prepared: what is run.
-        stopped: why the run ended, ``None`` while it goes on.
+        prepared: the prepared job.
+        stopped: why the run ended; ``None`` while it continues.
     """
 
     def __init__(
@@ -77,36 +77,38 @@ class Run(Iterator[Step]):
     def reweight(self, term: str, weight: float) -> None:
         """Change the weight of a term from the next evaluation on. May be called from any thread.
 
-        The optimizer is told, and goes on from where it is. The result's job has the new weight; it does not say that
-        the run began with another one, so repeating it gives a similar picture and not the same.
+        The optimizer is told and continues from where it is. The result's job has the new weight and does not record
+        that the run began with another one, so repeating it gives a similar picture, not the same.
 
         Args:
-            term: label of the term: the name of its loss, with ``#2``, ``#3``, … where one loss is there several times.
+            term: label of the term: the name of its loss, with ``#2``, ``#3``, … if the job has the loss several times.
             weight: positive and finite.
 
         Raises:
             UnknownNameError: the job has no such term.
-            JobError: the weight makes no sense, or weights are strengths of gradients (``normalize_gradients``).
+            JobError: the weight is invalid, or the job normalizes gradients (``normalize_gradients``).
         """
         if term not in self._terms:
             raise unknown_name("term", term, self._terms)
         if self.prepared.job.normalize_gradients:
-            raise JobError("weights cannot be changed during a run whose gradients are normalised")
+            raise JobError(
+                "weights cannot be changed while gradients are normalized; make the job without normalize_gradients"
+            )
         replace(self._terms[term], weight=weight)  # checks it
         with self._lock:
             self._reweighted[term] = weight
 
     def exhaust(self, observers: Iterable[Observer] = ()) -> Result:
-        """Make all steps that are left and return the result.
+        """Make all remaining steps and return the result.
 
         Args:
             observers: each is called with every :class:`Step`, in order.
 
         Raises:
-            NonFiniteError: the objective is NaN or infinite, whatever the engine tries.
+            NonFiniteError: the objective remains NaN or infinite.
             CheckpointError: the checkpoint cannot be written.
             CancelledError: the run was cancelled before its first evaluation.
-            KeyboardInterrupt: Ctrl-C before the first evaluation was done.
+            KeyboardInterrupt: Ctrl-C before the end of the first evaluation.
         """
         watching = tuple(observers)
         try:
@@ -136,7 +138,7 @@ class Run(Iterator[Step]):
         """
         loop = self._latest()
         if loop is None or loop.best is None:
-            raise CancelledError("the run was stopped before its first evaluation; there is no image")
+            raise CancelledError("the run was cancelled before its first evaluation, so there is no image")
         levels, history = self._levels, self._history
         if loop is self._loop:
             levels, history = [*levels, loop.result()], [*history, *loop.history]
@@ -247,7 +249,7 @@ class Run(Iterator[Step]):
         """Note weights of terms by label, and that some are not those that the run began with."""
         for label, weight in weights.items():
             self._terms[label] = replace(self._terms[label], weight=weight)
-        remark = "weights were changed during the run; its recipe begins with the new ones"
+        remark = "weights were changed during the run; the recipe has only the new ones"
         if self._job() != self.prepared.job and remark not in self._remarks:
             self._remarks.append(remark)
 

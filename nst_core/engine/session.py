@@ -1,4 +1,4 @@
-"""A session: what several jobs share, and the way from a job to a run."""
+"""A session: what several jobs share, and the path from a job to a run."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ __all__ = ["Session"]
 
 
 class Session:
-    """Components, images and networks that jobs have in common. Safe to share between threads.
+    """Components, images and networks that jobs share. Safe to share between threads.
 
     Attributes:
-        registry: where names of components are looked up.
+        registry: components by kind and name.
         images: reads, hashes and decodes every image file once.
         cache: extractors, networks, and the statistics of style images.
     """
@@ -40,7 +40,7 @@ class Session:
         """Open a session.
 
         Args:
-            registry: everything installed by default.
+            registry: by default, everything that is installed.
         """
         native()  # the kernels tell the allocator to give large blocks back, and the weights are some
         self.registry = registry or default_registry()
@@ -55,16 +55,16 @@ class Session:
         styles: Sequence[ImageInput | None] = (),
         resources: Resources | None = None,
     ) -> PreparedJob:
-        """Pin everything that a job leaves open, and decide how it is computed. Nothing is optimised yet.
+        """Fix everything that a job leaves open, and decide how it is computed. Nothing is optimized yet.
 
         Args:
             job: the job.
-            content: the content image, where the job has no path for it.
-            styles: the style images, where the job has no paths for them.
-            resources: what the run may use.
+            content: the content image, if the job has no path for it.
+            styles: the style images, if the job has no paths for them.
+            resources: memory, tiles and threads that the run may use.
 
         Raises:
-            NstError: something that the job names cannot be had, or the job does not fit into memory.
+            NstError: an image, component or weight set is missing or unusable, or the job does not fit into memory.
         """
         resources = resources or Resources()
         with naming_plugins(self.registry), processor_threads(resources.threads):
@@ -79,17 +79,17 @@ class Session:
         resources: Resources | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Run:
-        """Begin a run, or go on with the one that a checkpoint holds: an iterator of :class:`Step`.
+        """Begin a run, or continue the one in a checkpoint. The run is an iterator of :class:`Step`.
 
         Args:
             job: the job.
             content: see :meth:`prepare`.
             styles: see :meth:`prepare`.
-            resources: what the run may use.
-            checkpoint: where the run is saved and continued from; once the result is saved, call its ``finished``.
+            resources: memory, tiles and threads that the run may use.
+            checkpoint: file that the run is saved to and continued from; call its ``finished`` after saving the result.
 
         Raises:
-            CheckpointError: the checkpoint is of another job or version, or is damaged.
+            CheckpointError: the checkpoint belongs to another job or version, or is damaged.
             NstError: see :meth:`prepare`.
         """
         resources = resources or Resources()
@@ -106,7 +106,7 @@ class Session:
         styles: Sequence[ImageInput | None] = (),
         resources: Resources | None = None,
     ) -> MemoryPlan:
-        """Say what a run would do and need, from a few evaluations of small images; see :meth:`prepare`."""
+        """Estimate what a run needs, from a few evaluations of small images; see :meth:`prepare`."""
         resources = resources or Resources()
         with naming_plugins(self.registry), processor_threads(resources.threads):
             images = pinning.open_images(job, Inputs(content, styles), self.images)
@@ -118,17 +118,17 @@ class Session:
         return self._size(job, pinning.open_images(job, inputs or Inputs(), self.images))
 
     def pin(self, job: Job) -> Job:
-        """Return a job with everything filled in that decides its pixels on this machine, without decoding an image.
+        """Return the job with everything fixed that decides its pixels on this machine, without decoding an image.
 
         Raises:
-            NstError: an image file or the weights cannot be had, or an image was only in memory.
+            NstError: an image file or the weights are missing or unusable, or an image is only in memory.
         """
         with naming_plugins(self.registry):
             found = pinning.pinned(job, self.registry, self.cache, self.images)
         return replace(found, device=str(choose_device(job.device)))
 
     def key(self, job: Job) -> str:
-        """Return the hash of what decides a pinned job's pixels: images and weights by content, not by place."""
+        """Return the hash of what decides a pinned job's pixels: images and weights count by content, not by path."""
         cls = self.registry.get("initializer", job.initializer.name).cls
         params = {k: v for k, v in job.initializer.params.items() if k not in cls.file_parameters}
         return replace(

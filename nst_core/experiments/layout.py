@@ -61,7 +61,7 @@ def sweep_sheets(variations: Sequence[Variation], make: Callable[[dict[str, str]
         JobError: nothing varies, or a choice makes no sense.
     """
     if not variations:
-        raise JobError("nothing varies; give at least one --vary KEY=v1,v2,…")
+        raise JobError("nothing to vary; give at least one --vary KEY=v1,v2,…")
     *others, last = [variation.key for variation in variations]
     down = others.pop() if others else ""
     sheets: dict[str, list[Cell]] = {}

@@ -84,7 +84,7 @@ def metric_layers(registry: Registry, extractor: Component, layers: Sequence[str
     wanted = set(layers or (*cls.content_layers, *cls.style_layers))
     if not wanted:
         raise JobError(
-            f"the extractor '{extractor.name}' has no layers of its own choice; name some with --layers; "
+            f"the extractor '{extractor.name}' has no default layers; name some with --layers; "
             f"there are: {', '.join(taps)}"
         )
     for layer in wanted - set(taps):
@@ -206,7 +206,7 @@ def _matching(picture: Picture, size: tuple[int, int]) -> Tensor:
     stretch = (size[1] / size[0]) / (width / height)
     if abs(stretch - 1) > MOST_STRETCH:
         raise ImageError(
-            f"the image has {size[1]}×{size[0]} pixels and the content image the shape {width}×{height}: they do not "
-            "show the same places, so their features cannot be compared; leave --content out or crop one of them"
+            f"the image has {size[1]}×{size[0]} pixels and the content image the shape {width}×{height}: their "
+            "proportions differ, so their features cannot be compared; omit --content, or crop one of them"
         )
     return F.interpolate(picture.pixels, size=size, mode="bicubic", antialias=True).clamp(0.0, 1.0)

@@ -72,8 +72,8 @@ def study_sheets(
     network: type[Extractor] = session.registry.get("extractor", example.extractor.name).cls
     if not network.content_layers or not network.style_layers:
         raise JobError(
-            f"the study goes through the layers of an extractor's own choice, and '{example.extractor.name}' has none; "
-            "choose layers yourself with nst reconstruct --layer, nst texture --layers, "
+            f"the study uses an extractor's default layers, and '{example.extractor.name}' has none; "
+            "choose layers with nst reconstruct --layer, nst texture --layers, "
             "or nst sweep --vary content.layers=A,B --vary style.layers=A,B"
         )
     blocks, middle = network.style_layers, network.content_layers[0]

@@ -136,7 +136,7 @@ def varied_job(
         choice: values of this cell, by key.
 
     Raises:
-        JobError: a value makes no sense for its key.
+        JobError: a value is invalid for its key.
     """
     options = _option_keys()
     merged: dict[str, Any] = dict(given)

@@ -109,7 +109,7 @@ def _chosen(extractor: Extractor, layers: Sequence[str]) -> tuple[str, ...]:
         if chosen.count(layer) > 1:
             raise ExportError(f"layer '{layer}' is named twice")
     if not chosen:
-        raise ExportError("this extractor has no layers of its own choice; name some with --layers")
+        raise ExportError("this extractor has no default layers; name some with --layers")
     return chosen
 
 

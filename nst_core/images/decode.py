@@ -105,7 +105,7 @@ def decode_image(data: bytes, path: str, role: str) -> Image.Image:
             image.load()
     except Image.DecompressionBombError:
         raise ImageError(
-            f"{role} '{path}' is larger than the limit of {MAX_PIXELS // 10**6} megapixels; scale it down first"
+            f"{role} '{path}' is larger than the limit of {MAX_PIXELS // 10**6} megapixels; reduce it first"
         ) from None
     except UnidentifiedImageError:
         raise ImageError(

@@ -47,11 +47,11 @@ def read_recipe(path: str | os.PathLike[str]) -> str:
     try:
         recipe = _carried(image)
     except UnicodeDecodeError as error:
-        raise ImageError(f"the recipe that '{name}' carries is damaged: {error}; use the original file") from None
+        raise ImageError(f"the recipe in '{name}' is damaged: {error}; use the original file") from None
     if recipe is None:
         raise ImageError(
-            f"'{name}' carries no recipe; use the file that nst saved, since many programs remove the recipe when they "
-            "edit or send an image"
+            f"'{name}' contains no recipe; use the file that nst saved, since many programs remove the recipe when "
+            "they edit or send an image"
         )
     return recipe
 

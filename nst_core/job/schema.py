@@ -142,19 +142,20 @@ class Job:
     Attributes:
         terms: the weighted losses whose sum is minimised.
         extractor: the network.
-        initializer: what the optimisation starts from.
-        optimizer: what improves it.
+        initializer: what the optimization starts from.
+        optimizer: what improves the image.
         parametrization: what the optimizer changes.
         content: content image; ``None`` for texture synthesis.
         styles: style images; empty for content reconstruction.
-        size: longest side of content image and pastiche, in pixels. Smaller images are never enlarged.
+        size: longest side of content image and pastiche in pixels; smaller images are not enlarged.
         shape: height and width of the pastiche where there is no content image.
         levels: longest sides at which the pastiche is made before ``size``, from small to large; ``None`` halves
             ``size`` until it is below 768 pixels, and empty is ``size`` alone.
         steps: number of evaluations of the objective, at least 1; of the smallest level, where there are several.
-        seed: of every random number drawn, 0 to 2⁶³ - 1.
-        normalize_gradients: whether the weights are strengths of gradients, see :meth:`Objective.normalized_weights`.
-        weights_sha256: the weights the job was made with, "" for whichever the extractor finds.
+        seed: random seed, 0 to 2⁶³ - 1.
+        normalize_gradients: whether each loss is divided by its gradient at an image of noise, see
+            :meth:`Objective.normalized_weights`.
+        weights_sha256: the weights that the job was made with; "" for any that the extractor finds.
         precision: of the network; the image, the statistics and the optimizer are float32 whatever it is.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         schema: version of these fields, :data:`SCHEMA`.
@@ -180,7 +181,7 @@ class Job:
 
     def __post_init__(self) -> None:
         if self.schema != SCHEMA:
-            raise JobError(f"this is a job of schema {self.schema}; this version of nst reads schema {SCHEMA}")
+            raise JobError(f"unsupported job schema {self.schema}; this version of nst reads schema {SCHEMA}")
         if not self.terms:
             raise JobError("a job needs at least one loss; all of them have been removed")
         _at_least("size", self.size, 1)
@@ -196,9 +197,9 @@ class Job:
             _at_least("height", self.shape[0], 1)
             _at_least("width", self.shape[1], 1)
         if self.levels and (self.levels[0] < 1 or list(self.levels) != sorted({*self.levels})):
-            raise JobError(f"levels must grow, like 256,512,1024, not {','.join(map(str, self.levels))}")
+            raise JobError(f"levels must increase, as in 256,512,1024, not {','.join(map(str, self.levels))}")
         if self.levels and self.levels[-1] >= self.size:
-            raise JobError(f"the level {self.levels[-1]} comes before the size {self.size}, so it must be smaller")
+            raise JobError(f"levels below the last must be smaller than the size {self.size}, not {self.levels[-1]}")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise JobError(f"precision must be auto, fp32 or bf16, not '{self.precision}'")
 
@@ -223,8 +224,8 @@ class Job:
         if isinstance(data, Mapping) and data.get("schema") != SCHEMA:
             found = f"schema {data['schema']!r}" if "schema" in data else "no schema"
             raise JobError(
-                f"this is no recipe that can be read here: it has {found}, and this version of nst reads "
-                f"schema = {SCHEMA}"
+                f"unsupported recipe: it has {found}, but this version of nst reads schema = {SCHEMA}; make the recipe "
+                "again, or use the version of nst that wrote it"
             )
         return from_plain(cls, data)
 

@@ -18,7 +18,7 @@ NEUTRAL = {"neutral": True}
 
 T = TypeVar("T")
 
-_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
 
 
 def to_plain(value: Any, *, without_neutral: bool = False) -> Any:

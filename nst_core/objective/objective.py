@@ -108,7 +108,7 @@ class Objective:
                 continue
             chosen = [image for image in images.get(source, ()) if image.share > 0]
             if not chosen:
-                raise JobError(f"'{terms[0].label}' compares with a {source} image, but none is given")
+                raise JobError(f"'{terms[0].label}' needs a {source} image, but none is given")
             found = [self._observed(terms, image, tiling, cache) for image in chosen]
             shares = [image.share for image in chosen]
             for term in terms:
@@ -230,7 +230,7 @@ class Objective:
         tiles = (tiling or self.geometry).tiles(height, width)
         if len(tiles) > 1 and self.untileable:
             raise JobError(
-                f"'{self.untileable[0]}' sees whole feature maps and cannot be computed in tiles; use a loss on "
+                f"'{self.untileable[0]}' needs whole feature maps and cannot be computed in tiles; use a loss on "
                 "statistics or positions ('nst plugins' lists their kinds), or a smaller size with --tile off"
             )
         return tiles

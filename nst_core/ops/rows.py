@@ -23,7 +23,7 @@ def row_products(rows: Tensor, chosen: Sequence[int]) -> Tensor:
         ``(height, len(chosen))``, float64, on the CPU. Not differentiable.
 
     Raises:
-        RuntimeError: ``rows`` is no matrix of floating point, or a chosen row does not exist.
+        RuntimeError: ``rows`` is not a floating-point matrix, or a chosen row does not exist.
     """
     if rows.device.type == "cpu" and native().module is not None:
         result: Tensor = torch.ops.nst.row_products(rows, list(chosen))
@@ -51,7 +51,7 @@ def combine_rows(rows: Tensor, factors: Tensor) -> Tensor:
         ``(width,)``, of the dtype and on the device of the rows. Not differentiable.
 
     Raises:
-        RuntimeError: ``rows`` is no matrix of floating point, or there is not one factor for each row.
+        RuntimeError: ``rows`` is not a floating-point matrix, or there is not one factor for each row.
     """
     if rows.device.type == "cpu" and native().module is not None:
         result: Tensor = torch.ops.nst.combine_rows(rows, factors)

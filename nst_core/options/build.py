@@ -139,10 +139,10 @@ def with_levels(job: Job, text: str, context: Context) -> Job:
     except ValueError:
         raise JobError(f"levels must be auto, off, or sizes like 256,512,1024, not '{text}'") from None
     if sizes[0] < 1 or list(sizes) != sorted({*sizes}):
-        raise JobError(f"levels must grow, like 256,512,1024, not {text}")
+        raise JobError(f"levels must increase, as in 256,512,1024, not {text}")
     size = context.given.get("size")
     if size is not None and sizes[-1] != size:
-        raise JobError(f"the last level is the size of the picture, but levels are {text} and the size is {size}")
+        raise JobError(f"the last level must be the size of the picture, but levels are {text} and the size is {size}")
     return replace(job, size=sizes[-1], levels=sizes[:-1])
 
 

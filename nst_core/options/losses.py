@@ -190,7 +190,7 @@ def parse_layers(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[float, ..
         names.append(name)
         factors.append(_number(factor, f"the factor of layer '{name}'") if equals else 1.0)
     if not names or "" in names:
-        raise JobError("a list of layers has an empty name; write conv1_2,conv2_2")
+        raise JobError("empty layer name; write layers as in conv1_2,conv2_2")
     return tuple(names), tuple(factors) if any(f != 1.0 for f in factors) else ()
 
 

@@ -1,4 +1,4 @@
-"""The table of options: one row for everything that a person can choose of a job.
+"""The table of options: one row for everything that a person can choose for a job.
 
 The keywords of the Python API, the options of the command line, the keys of sweeps and their documentation are made
 from these rows; a new option is one row. Imports no torch.
@@ -278,7 +278,7 @@ def check_options(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def apply_options(job: Job, registry: Registry, given: Mapping[str, Any]) -> Job:
-    """Lay options over a job.
+    """Apply options to a job.
 
     Args:
         job: the job.
@@ -287,7 +287,7 @@ def apply_options(job: Job, registry: Registry, given: Mapping[str, Any]) -> Job
 
     Raises:
         UnknownNameError: there is no such option.
-        JobError: a value makes no sense; says which.
+        JobError: a value is invalid; the message says which.
     """
     checked = check_options(given)
     context = Context(registry, checked)

@@ -129,7 +129,7 @@ def _numbers_from_cli(text: str) -> list[float]:
     try:
         return _numbers(text, ",")
     except ValueError:
-        raise JobError(f"a list of numbers is written 0.7,0.3, not '{text}'") from None
+        raise JobError(f"invalid list of numbers '{text}': write numbers separated by commas, as in 0.7,0.3") from None
 
 
 INTEGER = OptionType("integer", _integer, "a whole number", int, int, "a whole number")

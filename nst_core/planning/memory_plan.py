@@ -147,7 +147,7 @@ def allocate(
     plan = make_plan(job, levels, size, registry, cache, resources)
     if not plan.fits:
         needed, allowed = format_memory(plan.bytes), format_memory(plan.limit)
-        raise JobError(f"{size[1]}×{size[0]} pixels need {needed}, and {allowed} may be used. {plan.advice}")
+        raise JobError(f"{size[1]}×{size[0]} pixels need {needed}, but only {allowed} may be used. {plan.advice}")
     last = plan.levels[-1]
     remarks = []
     if plan.optimizer_reduced:

@@ -1,4 +1,4 @@
-"""What a run may use. It decides how a picture is computed, not which one, beyond rounding. Imports no torch."""
+"""What a run may use. Decides how a picture is computed and, apart from rounding, not which one. Imports no torch."""
 
 from __future__ import annotations
 

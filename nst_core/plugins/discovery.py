@@ -57,7 +57,7 @@ def _load(manager: pluggy.PluginManager, registry: Registry, origin: Origin, plu
     try:
         manager.check_pending()
         if not manager.get_hookcallers(module):
-            raise PluginError("it implements no hook; is @nst_core.hookimpl missing?")
+            raise PluginError("no hook is implemented; is @nst_core.hookimpl missing?")
         for kind in KINDS:
             _ask(manager, registry, origin, module, kind)
     except Exception:

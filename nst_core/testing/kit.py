@@ -42,12 +42,12 @@ def conformance(component: Callable[..., Any], **params: ParamValue) -> list[Che
         Checks to be called in any order; their texts are names fit for the ids of a parametrized test.
 
     Raises:
-        PluginError: it is no component.
+        PluginError: it is not a component.
     """
     instance = component(**params)
     kind = next((kind for kind in _laws() if isinstance(instance, kind)), None)
     if kind is None:
-        raise PluginError(f"{type(instance).__name__} is no component; see the classes in nst_core")
+        raise PluginError(f"{type(instance).__name__} is not a component; derive it from an interface in nst_core")
     variants = _variants(component, params) if isinstance(instance, Loss | Initializer) else [dict(params)]
     return [
         Check(_name(law, variant, params), law, functools.partial(component, **variant))

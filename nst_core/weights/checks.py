@@ -61,7 +61,7 @@ def check_finite(tensors: Mapping[str, Tensor], source: str) -> None:
             dtype = str(tensor.dtype).removeprefix("torch.")
             raise WeightsError(f"{source}: tensor {key} is {dtype}; weights must be floating-point numbers")
         if not torch.isfinite(tensor).all():
-            raise WeightsError(f"{source}: tensor {key} holds NaN or infinity; the file is damaged")
+            raise WeightsError(f"{source}: tensor {key} contains NaN or infinity; the file is damaged")
 
 
 def check_layer_rms(layer_rms: Mapping[str, float], architecture: Architecture, source: str) -> None:

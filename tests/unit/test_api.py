@@ -95,7 +95,7 @@ def test_weights_layers_and_removal(registry):
         ({"optimizer": "lbfgs:history=many"}, r"'history' of 'lbfgs' must be a whole number, not 'many'"),
         ({"style_weight": -3}, r"must be positive"),
         ({"style_layers": ["a=x"]}, r"factor of layer 'a' must be a number"),
-        ({"style_layers": ["a", ""]}, r"empty name"),
+        ({"style_layers": ["a", ""]}, r"empty layer name"),
         ({"without": ["tv"]}, r"unknown loss of this job 'tv'"),
         ({"without": ["gram-style", "mse-content"]}, r"at least one loss"),
         ({"sizes": 3}, r"unknown option 'sizes'; did you mean 'size'"),

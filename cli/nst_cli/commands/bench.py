@@ -63,7 +63,7 @@ def bench(
     """
     widths = _widths(sizes)
     if plot is not None and mode is not Mode.speed:
-        raise JobError("--plot draws speeds; leave it out, or use: nst bench speed")
+        raise JobError("--plot works with 'nst bench speed' only; omit it")
     if mode is Mode.speed:
         _speed(widths, weights, rounds, plot, as_json)
     elif mode is Mode.kernels:
@@ -78,7 +78,7 @@ def _widths(text: str) -> list[int]:
     try:
         widths = [int(part) for part in text.split(",")]
     except ValueError:
-        raise JobError(f"--size takes whole numbers with commas between, as in 256,512, not '{text}'") from None
+        raise JobError(f"--size must be whole numbers separated by commas, as in 256,512, not '{text}'") from None
     if min(widths) < 64:
         raise JobError(f"--size must be at least 64, not {min(widths)}")
     return widths

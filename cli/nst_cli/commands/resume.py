@@ -55,7 +55,9 @@ def resume(
 
     saved = Checkpoint(checkpoint).read()
     if saved is None:
-        raise CheckpointError(f"there is no checkpoint '{checkpoint}'; 'nst run --checkpoint FILE' makes one")
+        raise CheckpointError(
+            f"checkpoint '{checkpoint}' does not exist; create it first, with 'nst run --checkpoint FILE'"
+        )
     job, to = saved.job, saved.destination
     del saved  # it is as large as the optimizer's memory, and will be read again
     target = output.absolute() if output else Path(to.picture) if to.picture else None

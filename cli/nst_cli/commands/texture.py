@@ -75,7 +75,7 @@ def texture(
 
     shape, longest = _sizes(size)
     if longest is not None and sample_size is not None:
-        raise JobError("--sample-size goes with --size HxW; with one number --size is the sample's size too")
+        raise JobError("--sample-size needs --size HxW; a single number is the size of the sample as well")
     chosen = dict(options.given)
     if longest is not None or sample_size is not None:
         chosen["size"] = longest if longest is not None else sample_size

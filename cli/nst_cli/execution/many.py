@@ -43,7 +43,9 @@ def carry_out_all(title: str, sheets: Sequence[Sheet], session: Session, folder:
         with FileLock(folder / ".lock", blocking=False):
             _carry_out(title, sheets, session, folder, report)
     except Timeout:
-        raise JobError(f"another nst is writing to '{folder}'; wait for it to end, or name another folder") from None
+        raise JobError(
+            f"another nst process is writing to '{folder}'; wait for it to finish, or choose another folder"
+        ) from None
 
 
 def _carry_out(title: str, sheets: Sequence[Sheet], session: Session, folder: Path, options: ReportOptions) -> None:
@@ -60,7 +62,7 @@ def _carry_out(title: str, sheets: Sequence[Sheet], session: Session, folder: Pa
             say(f"{label}: {result.error}")
     missing = len({result.key for result in prepared if result.status == "missing"})
     cached = len({result.key for result in prepared if result.status == "cached"})
-    say(f"{missing + cached} different cells, {cached} of them finished before")
+    say(f"{missing + cached} different cells, {cached} already finished")
     if missing:
         say(f"the others will take about {minutes(estimate(prepared, session))}")
     with batch_progress(labels, missing, options.quiet) as watcher:
@@ -75,7 +77,7 @@ def _carry_out(title: str, sheets: Sequence[Sheet], session: Session, folder: Pa
             say(f"note: {label}: {remark}")
     console.out(json.dumps(_summary(batch, labels, html, markdown), indent=2) if options.as_json else str(html))
     if batch.interrupted:
-        say("interrupted; the finished cells are kept, and the same command goes on")
+        say("interrupted; finished cells are kept, and the same command continues")
         raise typer.Exit(130)
     if batch.failed:
         say(f"{len(batch.failed)} of {len(batch.results)} cells failed; the others are in the report")
@@ -87,7 +89,7 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "cells").mkdir(exist_ok=True)
     except OSError as error:
-        raise JobError(f"the folder '{folder}' cannot be made or written to: {error}") from None
+        raise JobError(f"the folder '{folder}' cannot be created or written to: {error}") from None
 
 
 def _summary(batch: Batch, labels: Sequence[str], html: Path, markdown: Path) -> dict[str, Any]:

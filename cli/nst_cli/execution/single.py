@@ -100,7 +100,7 @@ def carry_out(
     if result.stopped != "finished":
         say(f"{result.stopped} after {result.evaluations} evaluations; this is the best image so far")
     if opened and result.stopped == "cancelled":
-        say(f"to go on: nst resume {opened.path}")
+        say(f"to continue: nst resume {opened.path}")
     done = {"output": str(target), **result.figures()}
     console.out(json.dumps(done, indent=2) if report.as_json else str(target))
     if result.stopped == "cancelled":
@@ -169,4 +169,4 @@ def _save(result: Result, target: Path, bits: int, *, claimed: bool) -> None:
                 target.unlink()
         rescued = Path(tempfile.mkdtemp(prefix="nst-")) / f"{target.stem}.png"
         result.save(rescued)
-        raise ImageError(f"{error}. The result is not lost: it is in '{rescued}'") from error
+        raise ImageError(f"{error}. The result was saved to '{rescued}'") from error

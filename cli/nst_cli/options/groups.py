@@ -73,7 +73,7 @@ class ReportOptions(OptionGroup):
     ] = False
 
     def say(self, text: str) -> None:
-        """Tell the user something that is not a result, unless it is to be quiet."""
+        """Tell the user something that is not a result, unless ``--quiet`` is given."""
         if not self.quiet:
             console.say(text)
 
@@ -156,7 +156,7 @@ class ResourceOptions(OptionGroup):
         """Return them as the API takes them.
 
         Raises:
-            JobError: one of them makes no sense.
+            JobError: one of them is invalid.
         """
         from nst_core.runtime.memory import parse_memory
 
@@ -171,7 +171,7 @@ class ResourceOptions(OptionGroup):
 
 @dataclass
 class CheckpointOptions(OptionGroup):
-    """Where a run is saved, so that it can go on."""
+    """Where a run is saved, so that it can be continued."""
 
     checkpoint: Annotated[
         Path | None,
@@ -190,7 +190,7 @@ class CheckpointOptions(OptionGroup):
 
         Raises:
             CheckpointError: the file cannot be written.
-            JobError: the interval makes no sense.
+            JobError: the interval is invalid.
         """
         from nst_core import Checkpoint
 

@@ -55,7 +55,7 @@ def _nearby(reference: Source, folder: Path) -> Source:
 def check_recipe_target(path: Path) -> None:
     """Check that a recipe could be written, before any work starts."""
     if path.suffix.lower() != ".toml":
-        raise JobError(f"a recipe is written as TOML; name a file that ends in .toml, not '{path}'")
+        raise JobError(f"recipes are written as TOML; choose a file name that ends in .toml, not '{path}'")
     if path.is_dir() or not path.parent.is_dir():
         raise JobError(f"a recipe cannot be written to '{path}': it is a folder, or its folder does not exist")
 

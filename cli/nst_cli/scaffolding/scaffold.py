@@ -38,7 +38,7 @@ def write_package(name: str, kind: str, folder: Path, registry: Registry) -> Non
         registry: what is installed already.
 
     Raises:
-        JobError: the name is no name or is taken, or the folder is not empty or cannot be written.
+        JobError: the name is invalid or taken, or the folder is not empty or cannot be written to.
         UnknownNameError: there is no such kind.
     """
     if kind not in scaffold_kinds():
@@ -48,7 +48,7 @@ def write_package(name: str, kind: str, folder: Path, registry: Registry) -> Non
     if taken:
         raise JobError(f"{taken[0]} has that name already; choose another")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise JobError(f"'{folder}' exists and is not an empty folder; name another place after the name")
+        raise JobError(f"'{folder}' exists and is not an empty folder; give another folder after the name")
     values = _values(name, kind)
     try:
         with tempfile.TemporaryDirectory() as scratch:

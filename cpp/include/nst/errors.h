@@ -31,7 +31,7 @@ class NST_API ImageError : public Error {
   using Error::Error;
 };
 
-/// An option makes no sense, or names a layer that the extractor does not have.
+/// An option has an invalid value, or names a layer that the extractor does not have.
 class NST_API OptionError : public Error {
  public:
   using Error::Error;

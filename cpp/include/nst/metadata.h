@@ -24,7 +24,7 @@ struct Metadata {
   int64_t smallest = 1;                     ///< least height and width of an image, in pixels
   std::vector<Layer> layers;                ///< in the order of the network's outputs
   std::vector<std::string> content_layers;  ///< those that the content loss looks at by default
-  std::vector<std::string> style_layers;    ///< likewise the style loss
+  std::vector<std::string> style_layers;    ///< those that the style loss looks at by default
   std::map<std::string, double> layer_rms;  ///< scale of the original weights, see docs/embedding.md
   std::string source, license, sha256;      ///< of the weights; empty where unknown
   std::string nst_version, torch_version;   ///< of the Python that wrote the file

@@ -29,7 +29,7 @@ struct Step {
   double best;                 ///< the lowest so far
   std::vector<double> losses;  ///< unweighted, in the order of Stylizer::labels()
   double seconds;              ///< since the start of the run
-  at::Tensor image;            ///< (1, 3, H, W) in [0, 1]; not to be changed
+  at::Tensor image;            ///< (1, 3, H, W) in [0, 1]; do not change it
   std::string note;            ///< what the user should know, mostly empty
 };
 

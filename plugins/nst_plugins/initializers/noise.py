@@ -58,6 +58,6 @@ class NoiseStart(Initializer):
             noise = torch.randn(1, 3, *size, generator=generator)
         if self.kind == "matched":
             if not sources.styles:
-                raise JobError("there is no style image whose colours the noise could have; use --init noise")
+                raise JobError("noise in the colours of the style needs a style image; use --init noise")
             return like_colours(sources.styles[0], noise).clamp(0.0, 1.0)
         return (0.5 + self.amplitude * noise).clamp(0.0, 1.0)

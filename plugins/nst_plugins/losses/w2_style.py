@@ -23,7 +23,7 @@ def squared_w2(mean: Tensor, cov: Tensor, mean_aim: Tensor, cov_aim: Tensor, *, 
         mean: ``(B, N)``.
         cov: ``(B, N, N)``, positive semidefinite up to rounding.
         mean_aim: ``(B, N)`` or ``(1, N)``.
-        cov_aim: covariances of the style images, ``(B, N, N)`` or ``(1, N, N)``.
+        cov_aim: covariances of the target, ``(B, N, N)`` or ``(1, N, N)``.
         blur: positive; both matrices may be singular without it.
         root: how the square root is found.
 

@@ -128,7 +128,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(crashed, images):
         checkpoint=always(crashed, say=said.append),
     )
     assert seen[0] == 8  # one more than without the damage
-    assert re.search(r"run.ckpt' is damaged.*going on from the one before", said[0])
+    assert re.search(r"run.ckpt' is damaged.*continuing from the previous one", said[0])
     assert torch.equal(resumed.image, run(job, session=Session(REGISTRY)).image)
 
 
@@ -150,7 +150,7 @@ def test_two_damaged_checkpoints_are_an_error(spoil, crashed, images):
 def test_a_checkpoint_of_another_job_is_refused_with_the_difference(crashed, images):
     other = make_job(*images, session=Session(REGISTRY), **OPTIONS, style_weight=3e6, optimizer="adam")
     with pytest.raises(
-        CheckpointError, match=r"of another job: .*optimizer.name was lbfgs and is adam; .*weight was 1"
+        CheckpointError, match=r"belongs to another job: .*optimizer.name was lbfgs and is adam; .*weight was 1"
     ):
         run(other, session=Session(REGISTRY), checkpoint=always(crashed))
     assert crashed.exists()
@@ -162,7 +162,7 @@ def test_a_checkpoint_of_other_levels_is_refused(images, tmp_path):
     with pytest.raises(PowerCutError):
         run(job, session=Session(REGISTRY), observers=[at(23)], checkpoint=always(kept))
     other = make_job(*images, session=Session(REGISTRY), **OPTIONS, size=56, levels="off")
-    with pytest.raises(CheckpointError, match=r"of another job: levels\[0\] was 20 and is not set"):
+    with pytest.raises(CheckpointError, match=r"belongs to another job: levels\[0\] was 20 and is not set"):
         run(other, session=Session(REGISTRY), checkpoint=always(kept))
     # One that may be thrown away is no error: the run begins anew.
     thrown = run(other, session=Session(REGISTRY), checkpoint=always(kept, disposable=True))
@@ -206,7 +206,7 @@ def test_a_full_disk_is_an_error_that_leaves_the_old_file(crashed, images, monke
     monkeypatch.setattr("nst_core.engine.checkpoint.save_file", full)
     job = make_job(*images, session=Session(REGISTRY), **OPTIONS)
     with pytest.raises(
-        CheckpointError, match=r"cannot be written: .*No space left on device; the last good one is left"
+        CheckpointError, match=r"cannot be written: .*No space left on device; the previous one is intact"
     ):
         run(job, session=Session(REGISTRY), checkpoint=always(crashed))
     assert crashed.read_bytes() == before
@@ -346,4 +346,4 @@ def test_a_resumed_run_overwrites_no_picture_but_its_own(nst, stopped):
 def test_what_cannot_be_resumed(nst, tmp_path):
     result = nst("resume", str(tmp_path / "nothing.ckpt"))
     assert result.code == 2
-    assert "there is no checkpoint" in result.err
+    assert "does not exist; create it first" in result.err

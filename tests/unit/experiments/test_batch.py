@@ -286,5 +286,5 @@ def test_the_content_image_is_brought_to_the_size_of_the_picture(registry, job):
     small = load_image(path, size=20).pixels
     found = evaluate_image(small, Component("tiny"), session=Session(registry), content=path)
     assert found.content_mean == pytest.approx(0, abs=1e-5)
-    with pytest.raises(Exception, match="do not show the same places"):
+    with pytest.raises(Exception, match="their proportions differ"):
         evaluate_image(torch.rand(1, 3, 20, 40), Component("tiny"), session=Session(registry), content=path)

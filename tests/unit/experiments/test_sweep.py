@@ -106,7 +106,7 @@ def test_the_product_varies_the_last_key_fastest_and_lays_it_across(registry):
     ] * 2
     with pytest.raises(JobError, match="twice"):
         product([Variation("seed", ("0",)), Variation("seed", ("1",))])
-    with pytest.raises(JobError, match="nothing varies"):
+    with pytest.raises(JobError, match="nothing to vary"):
         sweep_sheets([], lambda _: one(registry))
 
 

@@ -28,7 +28,7 @@ def test_recipes_survive(tmp_path, suffix, bits):
 def test_an_image_without_recipe_says_so(tmp_path):
     for suffix in SUFFIXES:
         save_image(NOISE, tmp_path / f"a.{suffix}")
-        with pytest.raises(ImageError, match="carries no recipe"):
+        with pytest.raises(ImageError, match="contains no recipe"):
             read_recipe(tmp_path / f"a.{suffix}")
 
 
@@ -37,7 +37,7 @@ def test_a_camera_s_comment_is_no_recipe(tmp_path, comment):
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9286] = comment
     to_pil(NOISE).save(tmp_path / "camera.jpg", exif=exif)
-    with pytest.raises(ImageError, match="carries no recipe"):
+    with pytest.raises(ImageError, match="contains no recipe"):
         read_recipe(tmp_path / "camera.jpg")
 
 
@@ -45,5 +45,5 @@ def test_a_recipe_that_was_damaged_is_an_error_of_ours(tmp_path):
     save_image(NOISE, tmp_path / "a.jpg", recipe="caf\u00e9 = 1")
     data = (tmp_path / "a.jpg").read_bytes()
     (tmp_path / "a.jpg").write_bytes(data.replace("\u00e9".encode(), b"\xff\xff", 1))
-    with pytest.raises(ImageError, match=r"the recipe that '.*a.jpg' carries is damaged"):
+    with pytest.raises(ImageError, match=r"the recipe in '.*a.jpg' is damaged"):
         read_recipe(tmp_path / "a.jpg")

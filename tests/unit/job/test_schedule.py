@@ -108,11 +108,11 @@ def test_a_preview_is_the_smallest_level(registry, tmp_path):
 @pytest.mark.parametrize(
     ("levels", "more", "message"),
     [
-        ("64,32", {}, "levels must grow"),
-        ("32,32,64", {}, "levels must grow"),
+        ("64,32", {}, "levels must increase"),
+        ("32,32,64", {}, "levels must increase"),
         ("big", {}, "levels must be auto, off, or sizes like 256,512,1024, not 'big'"),
-        ("0,64", {}, "levels must grow"),
-        ("32,64", {"size": 80}, "the last level is the size of the picture"),
+        ("0,64", {}, "levels must increase"),
+        ("32,64", {"size": 80}, "the last level must be the size of the picture"),
     ],
 )
 def test_levels_that_make_no_sense(levels, more, message, registry):
@@ -149,4 +149,4 @@ def test_the_command_makes_levels_and_previews(nst):
     assert [s["size"] for s in json.loads(done.out)["levels"]] == [20]
     done = nst("run", *pair, "--levels", "40,20")
     assert done.code == 2
-    assert "levels must grow" in done.err
+    assert "levels must increase" in done.err

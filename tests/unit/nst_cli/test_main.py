@@ -58,7 +58,7 @@ def test_a_defect_of_ours_ends_with_1_and_says_how_to_see_where(nst, monkeypatch
     monkeypatch.setattr("nst_core.diagnostics.diagnose", broken)
     done = nst("doctor")
     assert done.code == 1
-    assert "internal error: ZeroDivisionError: no good\nThis is a defect of nst; --debug shows where it is." in done.err
+    assert "internal error: ZeroDivisionError: no good\nThis is a bug in nst; --debug shows the traceback." in done.err
     assert ("Traceback" in done.err) is (variable == "1")
 
 

@@ -139,7 +139,7 @@ def test_a_loss_on_whole_maps_cannot_be_computed_in_tiles():
     registry = tiny_registry(("means", plugin(losses={"means": Means})))
     content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
     job = make_job(content, style, session=Session(registry), **OPTIONS, plugins=["means"], size=256, steps=2)
-    with pytest.raises(JobError, match=r"'means' sees whole feature maps .* use a loss on statistics"):
+    with pytest.raises(JobError, match=r"'means' needs whole feature maps .* use a loss on statistics"):
         run(job, content=content, styles=style, session=Session(registry), resources=Resources(tile=50))
     assert (
         run(job, content=content, styles=style, session=Session(registry), resources=Resources(tile=200)).evaluations
@@ -166,7 +166,7 @@ def test_a_gpu_that_is_full_gets_smaller_tiles(monkeypatch):
     tiled = run(
         job, content=content, styles=style, session=Session(BUILTIN), observers=[lambda step: notes.append(step.note)]
     )
-    assert notes[0].startswith("out of memory; going on in tiles of")
+    assert notes[0].startswith("out of memory; continuing in tiles of")
     assert notes[1:] == [""] * 5
     torch.testing.assert_close(tiled.image, whole.image, atol=1e-3, rtol=0)
 

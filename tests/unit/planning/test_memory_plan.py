@@ -74,7 +74,7 @@ def test_a_loss_on_whole_maps_does_not_fit_where_it_does_not():
 def test_a_run_that_cannot_fit_ends_before_it_begins(registry):
     job = make_job(CONTENT, STYLE, session=Session(registry), **LARGE)
     with pytest.raises(
-        JobError, match=r"1600×1200 pixels need .* GB, and .* may be used\. The pastiche and the memory"
+        JobError, match=r"1600×1200 pixels need .* GB, but only .* may be used\. The pastiche and the memory"
     ):
         run(
             job, content=CONTENT, styles=STYLE, session=Session(registry), resources=Resources(memory_limit=300_000_000)

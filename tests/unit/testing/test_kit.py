@@ -269,7 +269,7 @@ def test_every_choice_of_a_loss_is_checked_unless_it_is_given():
 
 
 def test_what_is_no_component_and_a_missing_hypothesis_are_explained(monkeypatch):
-    with pytest.raises(PluginError, match="dict is no component"):
+    with pytest.raises(PluginError, match="dict is not a component"):
         conformance(dict)
     for name in list(sys.modules):
         if name.startswith("nst_core.testing.") and name.rpartition(".")[2] not in ("check", "kit"):

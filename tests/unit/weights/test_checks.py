@@ -36,7 +36,7 @@ def test_few_missing_tensors_make_a_file_incomplete():
     ("value", "message"),
     [
         (torch.tensor([1, 2]), "tensor b is int64; weights must be floating-point"),
-        (torch.tensor([1.0, torch.inf]), "tensor b holds NaN or infinity"),
+        (torch.tensor([1.0, torch.inf]), "tensor b contains NaN or infinity"),
     ],
 )
 def test_values_that_are_no_weights_are_named(value, message):

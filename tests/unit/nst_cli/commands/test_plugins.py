@@ -97,11 +97,11 @@ WHO = "(plugin 'moods' of package nst-sulky 1.0)"
     [
         (("--plugin", "sulky"), f"error: loss 'sulky' {WHO} failed: KeyError: 'no such layer'"),
         (("--plugin", "sulky:backward"), "error: plugin 'moods' of package nst-sulky 1.0 failed: ArithmeticError"),
-        (("--plugin", "sulky:constructor"), f"error: loss 'sulky' {WHO} failed to start: RuntimeError: not today"),
+        (("--plugin", "sulky:constructor"), f"error: loss 'sulky' {WHO} could not be created: RuntimeError: not today"),
         (("--plugin", "sulky:shape"), f"error: loss 'sulky' {WHO} must give scalars, but gave a tensor of shape"),
         (("--init", "small"), f"error: initializer 'small' {WHO} must give finite pixels of shape (1, 3, 30, 40)"),
         (("--optimizer", "leap"), f"error: optimizer 'leap' {WHO} was at a point of shape (1, 3, 30, 40) and gave"),
-        (("--plugin", "sulky:memory"), "error: out of memory; set --memory-limit"),
+        (("--plugin", "sulky:memory"), "error: out of memory; compute in smaller tiles with --memory-limit"),
     ],
 )
 def test_errors_inside_a_plugin_name_it_and_its_package(arguments, message, sulky):

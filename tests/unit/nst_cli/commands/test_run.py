@@ -92,7 +92,7 @@ def test_a_result_that_cannot_be_written_is_not_lost(nst, monkeypatch, tmp_path)
     done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "out.jpg")
     assert done.code == 2
     assert "No space left" in done.err
-    (rescued,) = re.findall(r"it is in '(.*)'", done.err)
+    (rescued,) = re.findall(r"was saved to '(.*)'", done.err)
     assert load_image(rescued).pixels.shape == (1, 3, 24, 32)
     assert not Path("out.jpg").exists()
 
@@ -181,7 +181,7 @@ def test_sixteen_bits(nst):
         (("photo.jpg", "painting.png", "--save-recipe", "photo.jpg"), "ends in .toml"),
         (("--recipe", "none.toml"), "the recipe 'none.toml' cannot be read"),
         (("--recipe", "photo.jpg"), "the recipe 'photo.jpg' cannot be read"),
-        (("--from-image", "photo.jpg"), "carries no recipe"),
+        (("--from-image", "photo.jpg"), "contains no recipe"),
         (("--from-image", "photo.jpg", "--recipe", "r.toml"), "not both"),
         (("photo.jpg", "painting.png", "--style-weight", "1e300"), "not finite at the first image"),
     ],

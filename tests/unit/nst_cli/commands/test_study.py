@@ -50,11 +50,11 @@ def test_texture_has_the_style_loss_alone_and_any_size(nst):
 def test_a_sweep_makes_the_product_and_a_report(nst):
     done = nst("sweep", "--vary", "style.weight=1e5,1e6", "--vary", "seed=0,1,2", *PAIR, *SMALL, "--preset", "noise")
     assert (done.code, done.out) == (0, f"{Path('nst-sweep/report.html')}\n")
-    assert "6 different cells, 0 of them finished before" in done.err
+    assert "6 different cells, 0 already finished" in done.err
     assert re.search(r"will take about \d+ (s|min)", done.err)
     assert len(list(Path("nst-sweep/cells").glob("*/image.png"))) == 6
     again = nst("sweep", "--vary", "style.weight=1e5,1e6", "--vary", "seed=0,1,2", *PAIR, *SMALL, "--preset", "noise")
-    assert "6 of them finished before" in again.err
+    assert "6 already finished" in again.err
 
 
 def test_two_runs_do_not_share_a_folder(nst):
@@ -62,7 +62,7 @@ def test_two_runs_do_not_share_a_folder(nst):
     with FileLock("nst-sweep/.lock"):
         done = nst("sweep", "--vary", "seed=0,1", *PAIR, *SMALL)
     assert done.code == 2
-    assert "another nst is writing to 'nst-sweep'" in done.err
+    assert "another nst process is writing to 'nst-sweep'" in done.err
     assert not list(Path("nst-sweep/cells").iterdir())
     assert nst("sweep", "--vary", "seed=0,1", *PAIR, *SMALL).code == 0
 
@@ -164,11 +164,11 @@ def test_an_extractor_without_layers_of_its_own_asks_for_some(nst, tmp_path):
     measure = ("eval", "photo.jpg", "--style", "painting.png", "--extractor", "bare")
     done = nst(*measure)
     assert done.code == 2
-    assert "'bare' has no layers of its own choice; name some with --layers; there are: a, b, c" in done.err
+    assert "'bare' has no default layers; name some with --layers; there are: a, b, c" in done.err
     assert nst(*measure, "--layers", "a").code == 0
     done = nst("study", "--extractor", "bare", "--quick", "-o", "out")
     assert done.code == 2
-    assert "'bare' has none; choose layers yourself with nst reconstruct --layer" in done.err
+    assert "'bare' has none; choose layers with nst reconstruct --layer" in done.err
     assert not Path("out").exists()
 
 
