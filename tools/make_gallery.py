@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import nst_core as nst
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,7 +71,7 @@ def make(picture: Picture, images: Path, weights: str, folder: Path) -> dict[str
         "evaluations": result.evaluations,
         "seconds": round(result.seconds, 1),
         "precision": result.job.precision,
-        "torch": result.versions()["torch"],
+        "torch": torch.__version__,
     }
 
 

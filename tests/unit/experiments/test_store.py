@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from nst_core import Session, stylize
-from nst_core.experiments.store import CHECKPOINT, CellStore, plain_number
+from nst_core.experiments.store import CHECKPOINT, ResultStore, plain_number
 
 KEY = "0123456789abcdef" * 4
 
 
 @pytest.fixture
-def store(tmp_path) -> CellStore:
-    return CellStore(tmp_path)
+def store(tmp_path) -> ResultStore:
+    return ResultStore(tmp_path)
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def result(registry):
     return stylize(*images, session=Session(registry), extractor="tiny", steps=1, size=16)
 
 
-def finished(store: CellStore, result) -> dict:
+def finished(store: ResultStore, result) -> dict:
     store.begin(KEY)
     store.write_picture(KEY, result)
     return store.finish(KEY, {"total": 0.1, "seconds": None})

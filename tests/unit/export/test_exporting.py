@@ -177,7 +177,7 @@ def test_bad_input_is_explained_with_code_2(command, arguments, message):
 
 def test_help_says_what_is_deprecated(command):
     said = " ".join(command("export", "--help").out.split())
-    assert "deprecated by PyTorch" in said
+    assert "PyTorch has deprecated TorchScript" in said
     assert "inference only" in said
 
 

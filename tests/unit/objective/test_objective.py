@@ -10,7 +10,7 @@ from tiny import LAYERS, TinyExtractor, plugin, tiny_registry
 from torch import Tensor
 
 from nst_core import BrokenContractError, FeatureLoss, Objective, Session, TargetImage, Targets, make_job
-from nst_core.objective.terms import bind_terms
+from nst_core.objective.binding import bind_terms
 from nst_core.objective.tiling import Tiling
 
 BUILTIN = tiny_registry()

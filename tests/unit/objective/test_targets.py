@@ -24,7 +24,7 @@ from nst_core import (
     make_job,
     run,
 )
-from nst_core.objective.terms import bind_terms
+from nst_core.objective.binding import bind_terms
 from nst_core.runtime.cache import Cache
 from nst_plugins.losses.gram_style import GramStyle
 

@@ -6,7 +6,9 @@ import pytest
 from tiny import plugin, tiny_registry
 
 from nst_core import Component, ImageTransform, Job, JobError, Preset, Session, Source, StatisticLoss, Term, make_job
-from nst_core.options.build import Context, default_job, parse_layers, set_component, set_field, with_levels, with_size
+from nst_core.options.build import default_job, set_component, set_field, with_levels, with_size
+from nst_core.options.context import Context
+from nst_core.options.losses import parse_layers
 
 
 class Grey(ImageTransform):
