@@ -268,7 +268,8 @@ def test_the_command_resumes_after_a_kill(images, tmp_path):
     """nst run is killed in the middle; nst resume makes the picture that it would have made."""
     site = install(tmp_path / "site", "tiny-package", "tiny", "tiny")
     tests = str(Path(__file__).resolve().parents[2])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(site), tests])}
+    own = [entry for entry in (os.environ.get("PYTHONPATH"),) if entry]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(site), tests, *own])}
     command = [sys.executable, "-c", "from nst_cli.main import main; main()"]
     arguments = [*images, "--extractor", "tiny", "--steps", "400", "--device", "cpu", "-q"]
     whole, out, kept = tmp_path / "whole.png", tmp_path / "out.png", tmp_path / "run.ckpt"
