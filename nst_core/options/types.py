@@ -134,12 +134,12 @@ def _numbers_from_cli(text: str) -> list[float]:
 
 INTEGER = OptionType("integer", _integer, "a whole number", int, int, "a whole number")
 NUMBER = OptionType("number", _number, "a number", float, float, "a number")
-TEXT = OptionType("text", _path_or_text, "a text", str, str, "a text")
+TEXT = OptionType("text", _path_or_text, "a string", str, str, "a text")
 FLAG = OptionType("flag", _flag, "True or False", bool, _truth, "true or false")
 SIZES = OptionType(
     "sizes",
     _sizes,
-    "a text or a list of whole numbers",
+    "a string or a list of whole numbers",
     str,
     lambda text: text.replace("+", ","),
     "sizes joined by +",
@@ -156,18 +156,18 @@ NUMBERS = OptionType(
 LAYERS = OptionType(
     "layers",
     _texts,
-    "a list of texts",
+    "a list of strings",
     str,
     lambda text: text.split("+"),
     "layers joined by +",
     lambda text: text.split(","),
 )
-NAMES = OptionType("names", _texts, "a list of texts", list[str], lambda text: text.split("+"), "names joined by +")
-COMPONENT = OptionType("component", _text, "a text", str, str, "NAME or NAME:key=value", has_params=True)
+NAMES = OptionType("names", _texts, "a list of strings", list[str], lambda text: text.split("+"), "names joined by +")
+COMPONENT = OptionType("component", _text, "a string", str, str, "NAME or NAME:key=value", has_params=True)
 COMPONENTS = OptionType(
     "components",
     _texts,
-    "a list of texts",
+    "a list of strings",
     list[str],
     lambda text: [text],
     "NAME or NAME:key=value",

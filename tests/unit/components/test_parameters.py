@@ -71,7 +71,7 @@ def test_values_become_of_the_declared_type(given, value):
         ({"count": "1.5"}, "'count' of 'example' must be a whole number, not '1.5'"),
         ({"count": 1.0}, "'count' of 'example' must be a whole number, not 1.0"),
         ({"sharp": "maybe"}, "'sharp' of 'example' must be true or false, not 'maybe'"),
-        ({"path": 3}, "'path' of 'example' must be a text, not 3"),
+        ({"path": 3}, "'path' of 'example' must be a string, not 3"),
         ({"kind": "c"}, "unknown value for 'kind' of 'example': 'c'.*There are: a, b"),
         ({"pwoer": 1}, "unknown parameter of 'example': 'pwoer'; did you mean 'power'"),
         ({"": "3", "power": 2}, "'power' of 'example' is given twice"),
@@ -106,7 +106,7 @@ def positional(self, power: float = 1.0, /) -> None: ...
     ("constructor", "message"),
     [
         (no_default, "argument 'power' of Bad needs a default value"),
-        (no_annotation, "must be annotated as bool, int, float, str or a Literal of texts"),
+        (no_annotation, "must be annotated as bool, int, float, str or a Literal of strings"),
         (a_list, "must be annotated"),
         (numbers, "must be annotated"),
         (wrong_choice, "has the default 'b', which is not of its annotated type"),

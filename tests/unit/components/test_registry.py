@@ -113,7 +113,7 @@ def test_components_are_made_with_checked_parameters(small):
     ("params", "error", "message"),
     [
         ({"power": -1.0}, JobError, "^loss 'smooth': power must not be negative$"),
-        ({"how": "type"}, PluginError, r"^loss 'smooth' \(plugin 'mine' .*\) failed to start: TypeError: not today$"),
+        ({"how": "type"}, PluginError, r"^loss 'smooth' .* could not be created: TypeError: not today$"),
         ({"how": "job"}, JobError, "^not this job$"),
     ],
 )

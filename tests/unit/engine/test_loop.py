@@ -219,7 +219,7 @@ def test_after_a_value_that_is_not_finite_steps_are_shorter_from_the_best_image(
     starts = [told[1] for told in loop.problem.optimizer.told if told[0] == "start"]
     assert starts == pytest.approx([DAMPING**k for k in range(4)])
     assert [math.isfinite(total) for total in loop.history] == [True, False] * 3 + [True] * 6
-    assert notes[1] == "the objective is not finite; going back to the best image, with shorter steps"
+    assert notes[1] == "the objective is not finite; returning to the best image, with shorter steps"
     assert not any(notes[:1] + notes[2:])
 
 

@@ -288,7 +288,7 @@ def test_a_parametrization_that_breaks_its_contract_is_named():
 
 def test_a_loss_without_its_image_is_said_before_any_is_opened(registry):
     job = replace(job_of(registry), styles=())
-    with pytest.raises(JobError, match="'gram-style' compares with a style image, but none is given"):
+    with pytest.raises(JobError, match="'gram-style' needs a style image, but none is given"):
         Session(registry).prepare(job, content=CONTENT)
 
 

@@ -406,7 +406,7 @@ def test_best_and_result_may_be_asked_for_between_any_two_steps(registry):
 def test_before_the_first_step_there_is_nothing(registry):
     run = begin(registry)
     assert run.best is None
-    with pytest.raises(CancelledError, match="stopped before its first evaluation"):
+    with pytest.raises(CancelledError, match="cancelled before its first evaluation"):
         run.result()
     run.cancel()
     with pytest.raises(CancelledError):
@@ -674,14 +674,14 @@ def test_weights_that_make_no_sense_are_refused_at_once(registry):
             run.reweight("gram-style", weight)
     same(run.exhaust(), carry_out(registry, steps=2))
     normalized = begin(registry, normalize_gradients=True)
-    with pytest.raises(JobError, match="gradients are normalised"):
+    with pytest.raises(JobError, match="gradients are normalized"):
         normalized.reweight("gram-style", 1.0)
 
 
 def test_changed_weights_are_remarked_on_once(registry):
     result = with_actions(begin(registry, steps=8), {2: heavier(), 3: heavier(2e9), 5: heavier(3.0, "mse-content")})
     assert [remark for remark in result.remarks if "weights were changed" in remark] == [
-        "weights were changed during the run; its recipe begins with the new ones"
+        "weights were changed during the run; the recipe has only the new ones"
     ]
     assert [term.weight for term in result.job.terms] == [3.0, 2e9]
     assert not any("weights" in remark for remark in carry_out(registry, steps=2).remarks)

@@ -73,7 +73,7 @@ def test_layers(registry):
     assert metric_layers(registry, Component("undecided"), ["all"]) == ["a", "b", "c"]
     with pytest.raises(JobError, match="the extractor 'tiny' has no layer 'd'; there are: a, b, c"):
         metric_layers(registry, TINY, ["a", "d"])
-    with pytest.raises(JobError, match="'undecided' has no layers of its own choice; name some with --layers"):
+    with pytest.raises(JobError, match="'undecided' has no default layers; name some with --layers"):
         metric_layers(registry, Component("undecided"))
 
 

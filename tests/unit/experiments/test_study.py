@@ -72,5 +72,5 @@ def test_without_images_or_layers_there_is_no_study(session):
         content_layers = style_layers = ()
 
     other = Session(tiny_registry(("other", plugin(extractors={"undecided": Undecided}))))
-    with pytest.raises(JobError, match="and 'undecided' has none; choose layers yourself with nst reconstruct"):
+    with pytest.raises(JobError, match="and 'undecided' has none; choose layers with nst reconstruct"):
         study_sheets(["p"], ["s"], other, {**OPTIONS, "extractor": "undecided"})

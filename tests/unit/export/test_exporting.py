@@ -178,7 +178,7 @@ def test_bad_input_is_explained_with_code_2(command, arguments, message):
 def test_help_says_what_is_deprecated(command):
     said = " ".join(command("export", "--help").out.split())
     assert "PyTorch has deprecated TorchScript" in said
-    assert "inference only" in said
+    assert "compute features only" in said
 
 
 def test_the_pattern_of_a_broken_weight_set_stays_an_error_of_ours(tmp_path):

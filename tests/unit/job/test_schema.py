@@ -208,7 +208,7 @@ def test_another_schema_is_refused(schema, written):
         line = "" if schema is None else f"schema = {json.dumps(schema)}\n"
         text = line + "\n".join(line for line in JOB.to_toml().splitlines() if not line.startswith("schema"))
     found = "no schema" if schema is None else f"schema {schema!r}"
-    with pytest.raises(JobError, match=rf"no recipe that can be read here: it has {found}, .* reads schema = 1$"):
+    with pytest.raises(JobError, match=rf"unsupported recipe: it has {found}, .* reads schema = 1;"):
         getattr(Job, f"from_{written}")(text)
 
 
@@ -296,9 +296,9 @@ def test_shares_of_a_blend_add_up_to_one():
         ({"styles": (Source("a", weight=0.0),)}, "weights of the styles are all zero"),
         ({"shape": (0, 3)}, "height must be at least 1"),
         ({"shape": (3, 0)}, "width must be at least 1"),
-        ({"levels": (256, 128)}, "levels must grow"),
-        ({"levels": (0, 128)}, "levels must grow"),
-        ({"levels": (512,)}, "the level 512 comes before the size 512"),
+        ({"levels": (256, 128)}, "levels must increase"),
+        ({"levels": (0, 128)}, "levels must increase"),
+        ({"levels": (512,)}, "levels below the last must be smaller than the size 512, not 512"),
         ({"seed": -1}, "seed must be at least 0"),
     ],
 )

@@ -139,7 +139,7 @@ def test_a_broken_plugin_stops_nothing(nst, add, how):
     assert usage.code == 0
     assert "Greet somebody." in usage.out
     assert "late" not in usage.out.split()
-    assert usage.err.count("note: plugin 'broken' of package nst-broken 1.0 adds no commands: ") == 1
+    assert usage.err.count("note: skipped the commands of plugin 'broken' of package nst-broken 1.0: ") == 1
     assert nst("hello").out == "hello you\n"
     done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "o.png")
     assert (done.code, done.err) == (0, "")

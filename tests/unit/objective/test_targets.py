@@ -296,7 +296,7 @@ def test_positions_have_one_target():
 def test_a_style_that_is_not_given_is_an_error():
     objective = objective_of("gram-style")
     for images in ({}, {"style": []}, {"style": [TargetImage(ONE, 0.0)]}, {"content": [TargetImage(ONE)]}):
-        with pytest.raises(JobError, match="'gram-style' compares with a style image, but none is given"):
+        with pytest.raises(JobError, match="'gram-style' needs a style image, but none is given"):
             objective.targets(images)
 
 

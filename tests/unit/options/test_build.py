@@ -224,11 +224,11 @@ def test_levels_of_a_recipe_follow_its_size(registry, size, levels):
     ("options", "message"),
     [
         ({"levels": "big"}, "levels must be auto, off, or sizes like 256,512,1024, not 'big'"),
-        ({"levels": "512,256"}, "levels must grow"),
-        ({"levels": "256,256"}, "levels must grow"),
-        ({"levels": "0,256"}, "levels must grow"),
+        ({"levels": "512,256"}, "levels must increase"),
+        ({"levels": "256,256"}, "levels must increase"),
+        ({"levels": "0,256"}, "levels must increase"),
         ({"levels": ""}, "levels must be auto, off"),
-        ({"levels": "128,256", "size": 512}, "the last level is the size of the picture"),
+        ({"levels": "128,256", "size": 512}, "the last level must be the size of the picture"),
     ],
 )
 def test_levels_that_make_no_sense_are_explained(registry, options, message):
@@ -260,7 +260,8 @@ def test_another_weight_set_is_another_network(registry):
 def test_layers_with_factors():
     assert parse_layers(["a", "b"]) == (("a", "b"), ())
     assert parse_layers([" a ", "b=0.5"]) == (("a", "b"), (1.0, 0.5))
-    for texts, message in ((["a=x"], "factor of layer 'a' must be a number"), ([], "empty name"), ([""], "empty name")):
+    empty = "empty layer name"
+    for texts, message in ((["a=x"], "factor of layer 'a' must be a number"), ([], empty), ([""], empty)):
         with pytest.raises(JobError, match=message):
             parse_layers(texts)
 

@@ -68,7 +68,7 @@ def test_values_of_the_command_line():
     assert LAYERS.from_cli("a,b=2") == ["a", "b=2"]
     assert [option.from_cli("x") for option in (TEXT, SIZES)] == ["x", "x"]
     for text in ("0.7;0.3", "", "0.7,", "a,b"):
-        with pytest.raises(JobError, match=r"a list of numbers is written 0.7,0.3, not"):
+        with pytest.raises(JobError, match=r"invalid list of numbers"):
             NUMBERS.from_cli(text)
 
 
@@ -112,17 +112,17 @@ def test_values_of_the_api(option, given, value):
         (NUMBER, "1e6", "the option 'key' must be a number, not '1e6'"),
         (NUMBER, None, "the option 'key' must be a number, not None"),
         (NUMBER, 10**400, "the option 'key' must be a number, not 1000"),
-        (TEXT, 16, "the option 'key' must be a text, not 16"),
-        (TEXT, b"x", "the option 'key' must be a text, not b'x'"),
+        (TEXT, 16, "the option 'key' must be a string, not 16"),
+        (TEXT, b"x", "the option 'key' must be a string, not b'x'"),
         (FLAG, "no", "the option 'key' must be True or False, not 'no'"),
-        (SIZES, 256, "the option 'key' must be a text or a list of whole numbers, not 256"),
-        (SIZES, [1.5], "the option 'key' must be a text or a list of whole numbers"),
+        (SIZES, 256, "the option 'key' must be a string or a list of whole numbers, not 256"),
+        (SIZES, [1.5], "the option 'key' must be a string or a list of whole numbers"),
         (NUMBERS, 1.0, "the option 'key' must be a list of numbers, not 1.0"),
         (NUMBERS, ["1"], "the option 'key' must be a list of numbers"),
-        (LAYERS, "conv1_2", "the option 'key' must be a list of texts, not 'conv1_2'"),
-        (NAMES, {"tv"}, "the option 'key' must be a list of texts"),
-        (COMPONENTS, "tv", "the option 'key' must be a list of texts, not 'tv'"),
-        (COMPONENT, 3, "the option 'key' must be a text, not 3"),
+        (LAYERS, "conv1_2", "the option 'key' must be a list of strings, not 'conv1_2'"),
+        (NAMES, {"tv"}, "the option 'key' must be a list of strings"),
+        (COMPONENTS, "tv", "the option 'key' must be a list of strings, not 'tv'"),
+        (COMPONENT, 3, "the option 'key' must be a string, not 3"),
     ],
 )
 def test_values_of_another_type_are_named(option, given, message):

@@ -355,8 +355,8 @@ def test_three_styles_and_their_recipe(three):
         ("1.2,-0.2", "blend weights must be finite and not negative, not -0.2"),
         ("0,0", "blend weights are all zero"),
         ("nan,1", "blend weights must be finite"),
-        ("much,little", "a list of numbers is written 0.7,0.3, not 'much,little'"),
-        ("", "a list of numbers is written 0.7,0.3, not ''"),
+        ("much,little", "invalid list of numbers 'much,little': write numbers"),
+        ("", "invalid list of numbers ''"),
     ],
 )
 def test_a_blend_that_makes_no_sense_is_refused_before_any_work(three, monkeypatch, command, blend, message):

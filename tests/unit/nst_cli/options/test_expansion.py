@@ -61,5 +61,5 @@ def test_values_become_groups_and_only_what_was_given_is_kept(expanded):
 
 def test_what_cannot_be_read_is_explained(expanded):
     values = {name: p.default for name, p in inspect.signature(expanded).parameters.items() if name != "name"}
-    with pytest.raises(JobError, match="a list of numbers is written"):
+    with pytest.raises(JobError, match="invalid list of numbers"):
         expanded(name="x", **{**values, "blend": "much"})

@@ -69,7 +69,7 @@ def test_matched_noise_has_the_colours_of_the_style_image():
     torch.testing.assert_close(noise.flatten(2)[0].cov(), style.flatten(2)[0].cov(), atol=4e-4, rtol=0)
     grey = start(NoiseStart("matched"), style=torch.full((1, 3, 8, 8), 0.3))
     torch.testing.assert_close(grey, torch.full_like(grey, 0.3))
-    with pytest.raises(JobError, match="no style image"):
+    with pytest.raises(JobError, match="needs a style image"):
         start(NoiseStart("matched"))
 
 
