@@ -48,17 +48,17 @@ class Commands(TyperGroup):
 
 COMMANDS = {
     "run": ("run:run", "Paint CONTENT in the manner of STYLE, or of a blend of several."),
-    "resume": ("resume:resume", "Go on with a run that was interrupted."),
-    "reconstruct": ("reconstruct:reconstruct", "Find an image with CONTENT's features at one layer."),
-    "texture": ("texture:texture", "Make a texture like STYLE."),
-    "sweep": ("sweep:sweep", "Make every combination of some values, and a report that compares them."),
-    "grid": ("grid:grid", "Paint every content in the manner of every style."),
+    "resume": ("resume:resume", "Continue a run that was interrupted."),
+    "reconstruct": ("reconstruct:reconstruct", "Find, from noise, an image with CONTENT's features at one layer."),
+    "texture": ("texture:texture", "Make, from noise, a texture like STYLE."),
+    "sweep": ("sweep:sweep", "Make every combination of the values given, and a report that compares them."),
+    "grid": ("grid:grid", "Paint every content in the manner of every style, and compare them in a report."),
     "study": ("study:study", "Reconstructions, textures, ablations and grids in one report."),
     "eval": ("evaluate:evaluate", "Measure a picture against its content and style image."),
     "export": ("export:export", "Write an extractor as a file for C++ and other programs."),
     "doctor": ("doctor:doctor", "Show what is installed, and whether everything works."),
     "bench": ("bench:bench", "Measure the speed of this machine."),
-    "plugins": ("plugins:app", "List, show, check and make plugins."),
+    "plugins": ("plugins:app", "List, show, check and create plugins."),
     "weights": ("weights:app", "List, fetch, import and verify the weights of networks."),
 }
 """Every command by name: its module in :mod:`nst_cli.commands`, what is there, and what ``nst --help`` says of it."""
