@@ -109,7 +109,7 @@ Result Stylizer::run(const at::Tensor& initial, const Observer& observer) const 
           numbers(now.losses),
           seconds(),
           now.image,
-          first_rollback ? "the objective is not finite; going back to the best image, with shorter steps" : ""};
+          first_rollback ? "the objective is not finite; returning to the best image, with shorter steps" : ""};
       if (!observer(step)) cancel();
     }
     if (cancelled_) {

@@ -178,7 +178,7 @@ TEST_CASE("after values that are not finite it goes on from the best image with 
     return true;
   });
   CHECK((jumpy->dampings == std::vector<double>{1.0, 0.1, 0.1 * 0.1}));
-  CHECK(has(note, "going back to the best image"));
+  CHECK(has(note, "returning to the best image"));
   CHECK(std::isnan(result.history[1]));
   CHECK(result.total < result.history[0]);
   CHECK(at::isfinite(result.image).all().item<bool>());

@@ -59,7 +59,7 @@ struct Result {
 /// images and options.
 ///
 /// The image is the variable clamped to [0, 1], with the gradient passed straight through. After a value that is not
-/// finite the loop goes back to the best image with shorter steps, at most four times.
+/// finite the loop returns to the best image with shorter steps, at most four times.
 ///
 /// One run at a time: the optimizer has a memory. It is neither copied nor moved, since cancel() may come from
 /// anywhere.

@@ -27,6 +27,7 @@ def compiled(monkeypatch):
                 raise found
             return found
 
+        monkeypatch.delenv("NST_NATIVE", raising=False)
         monkeypatch.setattr(loading, "importlib", types.SimpleNamespace(import_module=imported))
 
     yield use
