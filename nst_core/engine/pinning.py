@@ -11,7 +11,7 @@ import torch
 from nst_core.components import ROLES, Extractor, Initializer
 from nst_core.components.registry import Registry
 from nst_core.errors import ImageError, JobError, WeightsError
-from nst_core.images import ImageInput, Picture
+from nst_core.images import ImageInput
 from nst_core.images.read import Decoded
 from nst_core.images.resize import downscaled_shape
 from nst_core.images.store import ImageStore
@@ -30,9 +30,9 @@ __all__ = [
     "check_terms",
     "initial_files",
     "open_images",
+    "pastiche_size",
     "pinned",
     "remarks_on",
-    "shape_of",
     "style_size",
 ]
 
@@ -205,19 +205,19 @@ def style_size(job: Job, style: Source) -> int:
     return max(1, round(job.size * style.scale))
 
 
-def shape_of(job: Job, content: Picture | None, styles: Sequence[Picture]) -> tuple[int, int]:
-    """Return height and width of the pastiche.
+def pastiche_size(job: Job, images: Images) -> tuple[int, int]:
+    """Return height and width of a job's pastiche in pixels.
 
     Raises:
         JobError: nothing says them.
     """
-    if content is not None:
-        return content.pixels.shape[-2], content.pixels.shape[-1]
+    if images.content is not None:
+        return images.content.size_at(job.size)
     if job.shape is not None:
         return job.shape
-    if not styles:
+    if not images.styles:
         raise JobError("a job without content and style images needs a shape (height, width)")
-    return styles[0].pixels.shape[-2], styles[0].pixels.shape[-1]
+    return images.styles[0].size_at(style_size(job, job.styles[0]))
 
 
 def check_sizes(job: Job, extractor: Extractor, levels: Sequence[Level], size: tuple[int, int], images: Images) -> None:
@@ -230,11 +230,7 @@ def check_sizes(job: Job, extractor: Extractor, levels: Sequence[Level], size: t
     layers = layers_used(job, extractor)
     pastiche = downscaled_shape(size, levels[0].size) if len(levels) > 1 else size
     for decoded, style in zip(images.styles, at.styles, strict=True):
-        longest = style_size(at, style)
-        shape = decoded.size
-        check_minimum(
-            layers, extractor, {"style image": downscaled_shape(shape, longest) if max(shape) > longest else shape}
-        )
+        check_minimum(layers, extractor, {"style image": decoded.size_at(style_size(at, style))})
     check_minimum(layers, extractor, {"pastiche": pastiche})
 
 

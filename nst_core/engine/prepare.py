@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nst_core.components import ImageTransform, Initializer, InitialSources, Parametrization
 from nst_core.components.registry import Registry
-from nst_core.engine.pinning import Images, shape_of, style_size
+from nst_core.engine.pinning import Images, pastiche_size, style_size
 from nst_core.engine.problem import Problem
 from nst_core.errors import BrokenContractError
 from nst_core.images import Picture
@@ -67,7 +67,7 @@ class PreparedJob:
         content = self.images.content.at(job.size) if self.images.content else None
         styles = [d.at(style_size(job, s)) for d, s in zip(self.images.styles, job.styles, strict=True)]
         transformed = tuple(self._transformed(s, p, content) for s, p in zip(job.styles, styles, strict=True))
-        height, width = shape_of(job, content, styles)
+        height, width = pastiche_size(job, self.images)
 
         parametrization: Parametrization = self.registry.create("parametrization", job.parametrization)
         if start is None:

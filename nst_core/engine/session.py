@@ -8,7 +8,7 @@ from dataclasses import replace
 from nst_core.components.registry import Registry
 from nst_core.engine import pinning
 from nst_core.engine.checkpoint import Checkpoint, Saved
-from nst_core.engine.pinning import Images, Inputs
+from nst_core.engine.pinning import Inputs
 from nst_core.engine.prepare import PreparedJob
 from nst_core.engine.run import Run
 from nst_core.images import ImageInput
@@ -109,13 +109,12 @@ class Session:
         """Estimate what a run needs, from a few evaluations of small images; see :meth:`prepare`."""
         resources = resources or Resources()
         with naming_plugins(self.registry), processor_threads(resources.threads):
-            images = pinning.open_images(job, Inputs(content, styles), self.images)
-            size = self._size(job, images)
+            size = self.pastiche_size(job, Inputs(content, styles))
             return make_plan(job, levels_of(job, max(size)), size, self.registry, self.cache, resources)
 
     def pastiche_size(self, job: Job, inputs: Inputs | None = None) -> tuple[int, int]:
         """Return height and width of a job's pastiche in pixels."""
-        return self._size(job, pinning.open_images(job, inputs or Inputs(), self.images))
+        return pinning.pastiche_size(job, pinning.open_images(job, inputs or Inputs(), self.images))
 
     def pin(self, job: Job) -> Job:
         """Return the job with everything fixed that decides its pixels on this machine, without decoding an image.
@@ -139,13 +138,6 @@ class Session:
             device=choose_device(job.device).type,  # one GPU is as good as another
         ).digest()
 
-    def _size(self, job: Job, images: Images) -> tuple[int, int]:
-        content = images.content.at(job.size) if images.content else None
-        styles = []
-        if content is None and job.shape is None:
-            styles = [d.at(pinning.style_size(job, s)) for d, s in zip(images.styles, job.styles, strict=True)]
-        return pinning.shape_of(job, content, styles)
-
     def _prepare(
         self,
         job: Job,
@@ -163,7 +155,7 @@ class Session:
             registry.create(kind, getattr(job, kind))
         pinning.check_terms(job, registry, cache)
         images = pinning.open_images(job, inputs, self.images)
-        size = self._size(job, images)
+        size = pinning.pastiche_size(job, images)
         levels = levels_of(job, max(size))
         extractor = cache.extractor(registry, job.extractor)
         pinning.check_sizes(job, extractor, levels, size, images)

@@ -48,14 +48,18 @@ class Decoded:
             return self.image.nbytes
         return 3 * self.image.height * self.image.width
 
+    def size_at(self, size: int | None) -> tuple[int, int]:
+        """Height and width of :meth:`at`, without making its pixels."""
+        return self.size if size is None or max(self.size) <= size else downscaled_shape(self.size, size)
+
     def at(self, size: int | None = None) -> Picture:
         """Return the image as a tensor, made smaller where its longest side is above ``size`` pixels."""
         if isinstance(self.image, Tensor):
             pixels = self.image if size is None else downscale(self.image, size)
             return Picture(pixels, self.sha256, self.path, self.size)
         image = self.image
-        if size is not None and max(self.size) > size:
-            height, width = downscaled_shape(self.size, size)
+        height, width = self.size_at(size)
+        if (height, width) != self.size:
             image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
         array = np.asarray(image, dtype=np.float32) / 255.0
         pixels = torch.from_numpy(array).permute(2, 0, 1)[None].contiguous()

@@ -8,6 +8,7 @@ from PIL import Image
 from sample_images import GREEN, RED, pixel, two_colours
 
 from nst_core import ImageError, load_image
+from nst_core.images.read import decode
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -33,6 +34,13 @@ def test_larger_images_are_made_smaller_and_smaller_ones_stay(tmp_path):
     assert load_image(tmp_path / "a.png", size=999).pixels.shape == (1, 3, 200, 300)
     Image.new("RGB", (500, 1), RED).save(tmp_path / "line.png")
     assert load_image(tmp_path / "line.png", size=10).pixels.shape == (1, 3, 1, 10)
+
+
+@pytest.mark.parametrize("size", [None, 1, 7, 40, 41, 99])
+@pytest.mark.parametrize("source", [Image.new("RGB", (41, 13)), torch.zeros(3, 13, 41)], ids=["image", "tensor"])
+def test_the_size_is_known_before_the_pixels(source, size):
+    decoded = decode(source)
+    assert decoded.size_at(size) == decoded.at(size).pixels.shape[-2:]
 
 
 @pytest.mark.parametrize(
