@@ -21,7 +21,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst_core.components.registry import Registry
 from nst_core.engine.session import Session
 from nst_core.errors import ImageError, JobError
 from nst_core.images import ImageInput, Picture
@@ -71,17 +70,17 @@ class Metrics:
         return asdict(self) | {"content_mean": self.content_mean, "style_mean": self.style_mean}
 
 
-def metric_layers(registry: Registry, extractor: Component, layers: Sequence[str] = ()) -> list[str]:
+def metric_layers(session: Session, extractor: Component, layers: Sequence[str] = ()) -> list[str]:
     """Return the layers to compare at: those given ("all" is all), else those that the extractor's presets use.
 
     Raises:
         JobError: a layer does not exist, or none is given and the presets use none.
     """
-    taps = registry.create("extractor", extractor).taps()
+    network = session.cache.extractor(session.registry, extractor)
+    taps = network.taps()
     if list(layers) == ["all"]:
         return list(taps)
-    cls = registry.get("extractor", extractor.name).cls
-    wanted = set(layers or (*cls.content_layers, *cls.style_layers))
+    wanted = set(layers or (*network.content_layers, *network.style_layers))
     if not wanted:
         raise JobError(
             f"the extractor '{extractor.name}' has no default layers; name some with --layers; "
@@ -98,12 +97,10 @@ def layers_for(job: Job, session: Session) -> list[str]:
     Raises:
         JobError: there are none of either.
     """
-    registry = session.registry
-    cls = registry.get("extractor", job.extractor.name).cls
-    if cls.content_layers or cls.style_layers:
-        return metric_layers(registry, job.extractor)
-    used = layers_used(job, session.cache.extractor(registry, job.extractor))
-    return metric_layers(registry, job.extractor, used)
+    network = session.cache.extractor(session.registry, job.extractor)
+    if network.content_layers or network.style_layers:
+        return metric_layers(session, job.extractor)
+    return metric_layers(session, job.extractor, layers_used(job, network))
 
 
 def total_variation(image: Tensor) -> float:
@@ -145,9 +142,9 @@ def evaluate_image(
         ImageError: an image cannot be read or is too small for a layer, or content image and picture have different
             shapes.
     """
-    registry, cache = session.registry, session.cache
-    chosen = metric_layers(registry, extractor, layers)
-    network = cache.extractor(registry, extractor)
+    cache = session.cache
+    chosen = metric_layers(session, extractor, layers)
+    network = cache.extractor(session.registry, extractor)
     place = choose_device(device)
     key = (extractor, tuple(chosen), (), place, torch.float32)
     module, _ = cache.network(key, lambda: network_on(network, chosen, place, torch.float32))

@@ -68,13 +68,14 @@ def test_images_of_other_shapes_show_other_places(registry):
 
 
 def test_layers(registry):
-    assert metric_layers(registry, TINY) == ["a", "b", "c"]
-    assert metric_layers(registry, TINY, ["c", "a"]) == ["a", "c"]
-    assert metric_layers(registry, Component("undecided"), ["all"]) == ["a", "b", "c"]
+    session = Session(registry)
+    assert metric_layers(session, TINY) == ["a", "b", "c"]
+    assert metric_layers(session, TINY, ["c", "a"]) == ["a", "c"]
+    assert metric_layers(session, Component("undecided"), ["all"]) == ["a", "b", "c"]
     with pytest.raises(JobError, match="the extractor 'tiny' has no layer 'd'; there are: a, b, c"):
-        metric_layers(registry, TINY, ["a", "d"])
+        metric_layers(session, TINY, ["a", "d"])
     with pytest.raises(JobError, match="'undecided' has no default layers; name some with --layers"):
-        metric_layers(registry, Component("undecided"))
+        metric_layers(session, Component("undecided"))
 
 
 def test_layers_of_a_job_whose_extractor_has_no_choice_are_those_of_its_losses(registry):
