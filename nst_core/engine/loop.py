@@ -17,14 +17,13 @@ from nst_core.engine.result import LevelResult, Losses
 from nst_core.errors import BrokenContractError, NonFiniteError, is_out_of_memory
 from nst_core.job.schema import Component
 from nst_core.objective.objective import Evaluation, Objective, mean_absolute
+from nst_core.planning.memory_plan import MAX_REDUCTIONS
 
 __all__ = ["Best", "Loop", "Measured", "losses_by_term"]
 
 # After a non-finite value the engine goes back and takes shorter steps, this often and by this factor.
 MAX_ROLLBACKS = 4
 DAMPING = 0.1
-# How often an optimizer is asked to remember less at one level: halving comes to an end long before.
-MAX_REDUCTIONS = 64
 
 LESS_MEMORY = "out of memory; the optimizer remembers less from here on and restarts at the best image"
 

@@ -55,7 +55,7 @@ class Run(Iterator[Step]):
         self._loop: Loop | None = None  # of the current level
         self._previous: Loop | None = None  # of the level before, until the current one has an image
         self._remarks: list[str] = []
-        self._terms: dict[str, Term] = dict(zip(_labels(prepared.job), prepared.job.terms, strict=True))
+        self._terms: dict[str, Term] = dict(zip(prepared.job.labels, prepared.job.terms, strict=True))
         if saved:
             self._set_weights(saved.state["term_weights"])
         self._cancelled = threading.Event()
@@ -287,12 +287,3 @@ class Run(Iterator[Step]):
                 self._checkpoint.write(self.prepared.job, self._levels[:-1], history, self._state(self._previous))
         except CheckpointError as error:
             self._remarks.append(str(error))
-
-
-def _labels(job: Job) -> list[str]:
-    """Return the labels of a job's terms: names of losses, with a number where one is there several times."""
-    labels: list[str] = []
-    for number, term in enumerate(job.terms):
-        same = sum(other.loss == term.loss for other in job.terms[:number])
-        labels.append(f"{term.loss}#{same + 1}" if same else term.loss)
-    return labels

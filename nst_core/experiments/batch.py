@@ -13,7 +13,7 @@ from nst_core.engine.result import Step
 from nst_core.engine.session import Session
 from nst_core.errors import NstError
 from nst_core.experiments.metrics import evaluate_image, layers_for
-from nst_core.experiments.store import ResultStore, plain_number
+from nst_core.experiments.store import PICTURE, ResultStore, plain_number
 from nst_core.job.schedule import levels_of
 from nst_core.job.schema import Job
 from nst_core.planning.cost_model import CostModel
@@ -52,6 +52,11 @@ class JobOutcome:
     def finished(self) -> bool:
         """Whether there is a picture."""
         return self.status in ("done", "cached")
+
+    @property
+    def picture(self) -> Path | None:
+        """Path of the picture, ``None`` where there is none."""
+        return self.folder / PICTURE if self.finished and self.folder else None
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from typing import Any
 from nst_core.engine.result import Result
 from nst_core.files import atomic_write
 
-__all__ = ["ResultStore", "plain_number"]
+__all__ = ["PICTURE", "ResultStore", "plain_number"]
 
 FORMAT = 1
 CHECKPOINT = "checkpoint.safetensors"
+PICTURE = "image.png"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class ResultStore:
         except (OSError, ValueError):
             return None
         complete = isinstance(record, dict) and record.get("key") == key and record.get("format") == FORMAT
-        return record if complete and (folder / "image.png").is_file() else None
+        return record if complete and (folder / PICTURE).is_file() else None
 
     def begin(self, key: str) -> Path:
         """Make a folder for a cell; what an earlier attempt left there goes, but for the checkpoint."""
@@ -60,10 +61,10 @@ class ResultStore:
     def write_picture(self, key: str, result: Result) -> Path:
         """Write picture and recipe; return the path of the picture."""
         folder = self.folder(key)
-        result.save(folder / "image.png")
+        result.save(folder / PICTURE)
         with atomic_write(folder / "recipe.toml") as temporary:
             temporary.write_text(result.recipe, encoding="utf-8")
-        return folder / "image.png"
+        return folder / PICTURE
 
     def finish(self, key: str, record: Mapping[str, Any]) -> dict[str, Any]:
         """Write the figures, after which the cell counts as finished; return them as they will be read."""

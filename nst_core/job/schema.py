@@ -209,6 +209,13 @@ class Job:
         total = sum(style.weight for style in self.styles)
         return tuple(style.weight / total for style in self.styles)
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Name of every term in reports: that of its loss, with ``#2``, ``#3``, … where a loss is there again."""
+        losses = [term.loss for term in self.terms]
+        places = (losses[: i + 1].count(loss) for i, loss in enumerate(losses))
+        return tuple(f"{loss}#{place}" if place > 1 else loss for loss, place in zip(losses, places, strict=True))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain data; unset optional fields are left out."""
         plain: dict[str, Any] = to_plain(self)

@@ -26,11 +26,10 @@ def bind_terms(job: Job, registry: Registry, extractor: Extractor) -> list[Bound
     """
     taps = {PIXELS: PIXEL_TAP, **extractor.taps()}
     bound: list[BoundTerm] = []
-    for term in job.terms:
+    for label, term in zip(job.labels, job.terms, strict=True):
         loss = registry.create("loss", Component(term.loss, term.params))
         check_layers(term.layers, taps)
         if not term.layers and not isinstance(loss, ImageLoss):
             raise JobError(f"'{term.loss}' has no layers; name some with --{loss.role}-layers")
-        same = sum(other.term.loss == term.loss for other in bound)
-        bound.append(bind(f"{term.loss}#{same + 1}" if same else term.loss, loss, term, taps))
+        bound.append(bind(label, loss, term, taps))
     return bound

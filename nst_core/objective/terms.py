@@ -183,14 +183,18 @@ class _WholeMaps(Accumulator):
         }
 
 
-class _PointwiseTerm(BoundTerm):
-    loss: PointwiseLoss
+class _MapTerm(BoundTerm):
+    """Compares with the feature maps themselves, which are the same for every loss that does."""
 
     def target_key(self, layer: str, projected: bool) -> Hashable:
         return ("map", layer, projected)
 
     def accumulator(self, layers: Sequence[str]) -> Accumulator:
         return _WholeMaps(layers)
+
+
+class _PointwiseTerm(_MapTerm):
+    loss: PointwiseLoss
 
     def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> dict[str, Tensor]:  # noqa: ARG002
         if len(targets) > 1:
@@ -238,7 +242,7 @@ class _ImageTerm(BoundTerm):
         return [collected[0].means()[0].sum()]
 
 
-class _FeatureTerm(BoundTerm):
+class _FeatureTerm(_MapTerm):
     loss: FeatureLoss
     tileable = False
 
@@ -246,12 +250,6 @@ class _FeatureTerm(BoundTerm):
         super().__init__(label, loss, term, taps)
         self.parts = ("+".join(term.layers),)
         self.weights = (term.weight,)
-
-    def target_key(self, layer: str, projected: bool) -> Hashable:
-        return ("map", layer, projected)
-
-    def accumulator(self, layers: Sequence[str]) -> Accumulator:
-        return _WholeMaps(layers)
 
     def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> tuple[WeightedMaps, ...]:
         return tuple(WeightedMaps(dict(maps), share) for maps, share in zip(targets, shares, strict=True))

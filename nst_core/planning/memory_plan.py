@@ -22,7 +22,7 @@ from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_device
 from nst_core.runtime.memory import format_memory, memory_available
 
-__all__ = ["Allocation", "LevelPlan", "MemoryPlan", "allocate", "less_memory", "make_plan"]
+__all__ = ["MAX_REDUCTIONS", "Allocation", "LevelPlan", "MemoryPlan", "allocate", "less_memory", "make_plan"]
 
 # Nothing is measured, and nothing is tiled, where this much for every pixel would fit: more than any job needs.
 PLENTY = 8000
@@ -31,7 +31,7 @@ SHARE = 0.85
 # Tiles that cost more than this, for their overlaps, are a reason to shorten the optimizer's memory.
 COSTLY = 1.4
 # How often an optimizer is asked to remember less: halving comes to an end long before.
-MOST_REDUCTIONS = 64
+MAX_REDUCTIONS = 64
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ def less_memory(job: Job, registry: Registry) -> list[Component]:
     """
     component = job.optimizer
     found = [component]
-    while len(found) < MOST_REDUCTIONS:
+    while len(found) < MAX_REDUCTIONS:
         optimizer: Optimizer = registry.create("optimizer", component)
         smaller = optimizer.with_less_memory()
         if smaller is None or smaller.keys() & job.optimizer.params.keys():

@@ -13,6 +13,7 @@ from nst_cli.options.groups import (
     ReportOptions,
     ResourceOptions,
 )
+from nst_core.options.table import METHOD
 
 __all__ = ["reconstruct"]
 
@@ -21,7 +22,7 @@ def reconstruct(
     content: Annotated[str, typer.Argument(metavar="CONTENT", help="Photograph: a file, or sample:landscape.")],
     content_layers: Annotated[
         str,
-        typer.Option("--layer", metavar="A,B=FACTOR,…", help="Layer to reconstruct from.", rich_help_panel="Method"),
+        typer.Option("--layer", metavar="A,B=FACTOR,…", help="Layer to reconstruct from.", rich_help_panel=METHOD),
     ],
     output: OutputOptions,
     options: ContentJobOptions,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nst_cli.options.groups import OUTPUT, RESOURCES, CheckpointOptions, ReportOptions, ResourceOptions
+from nst_cli.options.groups import OUTPUT, CheckpointEvery, CheckpointOptions, ReportOptions, ResourceOptions
 from nst_core.errors import CheckpointError, NstError
 from nst_core.job.schema import Job
 
@@ -39,9 +39,7 @@ def resume(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
-    checkpoint_every: Annotated[
-        str, typer.Option(metavar="30s|5m", help="Interval between checkpoints.", rich_help_panel=RESOURCES)
-    ] = "30s",
+    checkpoint_every: CheckpointEvery = "30s",
 ) -> None:
     """Continue a run that was interrupted; the picture is the same as without the interruption.
 

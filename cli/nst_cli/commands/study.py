@@ -9,7 +9,7 @@ import typer
 
 from nst_cli.options.expansion import JobOptions
 from nst_cli.options.groups import SAMPLES, FolderOptions, RecipeOptions, ReportOptions
-from nst_core.options.table import IMAGES
+from nst_core.options.table import IMAGES, METHOD
 
 __all__ = ["study"]
 
@@ -46,7 +46,7 @@ def study(
             "--quick",
             help=f"Default to {QUICK['size']} px and {QUICK['steps']} steps per picture, not {FULL['size']} px and "
             f"{FULL['steps']} steps.",
-            rich_help_panel="Method",
+            rich_help_panel=METHOD,
         ),
     ] = False,
 ) -> None:

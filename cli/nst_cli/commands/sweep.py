@@ -10,6 +10,7 @@ import typer
 from nst_cli.options.expansion import JobOptions
 from nst_cli.options.groups import FolderOptions, RecipeOptions, ReportOptions
 from nst_core.errors import JobError
+from nst_core.options.table import METHOD
 
 __all__ = ["sweep"]
 
@@ -26,7 +27,7 @@ def sweep(
         typer.Option(
             metavar="KEY=v1,v2,…",
             help="What to vary; repeatable. An unknown key lists all. Join layers, levels and shares with +.",
-            rich_help_panel="Method",
+            rich_help_panel=METHOD,
         ),
     ] = None,
 ) -> None:

@@ -16,7 +16,7 @@ from nst_cli.options.groups import (
 )
 from nst_core.errors import JobError
 from nst_core.job.schema import Job
-from nst_core.options.table import IMAGES
+from nst_core.options.table import IMAGES, METHOD
 
 __all__ = ["texture"]
 
@@ -38,7 +38,7 @@ def texture(
             metavar="A,B=FACTOR,…",
             help="Layers of the style loss.",
             show_default="all style layers",
-            rich_help_panel="Method",
+            rich_help_panel=METHOD,
         ),
     ] = None,
     size: Annotated[

@@ -103,7 +103,7 @@ def _summary(batch: Batch, labels: Sequence[str], html: Path, markdown: Path) ->
                 "status": result.status,
                 "error": result.error,
                 "key": result.key,
-                "picture": str(result.folder / "image.png") if result.finished and result.folder else None,
+                "picture": str(result.picture) if result.picture else None,
                 **{name: result.record.get(name) for name in ("total", "losses", "seconds", "evaluations", "metrics")},
                 "job": result.record.get("job", result.job.to_dict()),
             }

@@ -14,7 +14,7 @@ from nst_cli import console
 from nst_cli.options.groups import CheckpointOptions, ReportOptions, ResourceOptions
 from nst_core.engine.destination import Destination
 from nst_core.errors import ImageError, JobError
-from nst_core.job.schema import Job
+from nst_core.job.schema import Job, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,9 +107,13 @@ def carry_out(
         raise typer.Exit(130)
 
 
+def _sources(job: Job) -> list[tuple[str, Source]]:
+    """Return the images of a job with their roles, the content image first."""
+    return ([("content", job.content)] if job.content else []) + [("style", style) for style in job.styles]
+
+
 def _free_name(job: Job, suffix: str, folder: Path = Path()) -> Path:
-    sources = ([job.content] if job.content else []) + list(job.styles)
-    stems = [Path(source.path.replace(":", "-")).stem for source in sources if source.path]
+    stems = [Path(source.path.replace(":", "-")).stem for _, source in _sources(job) if source.path]
     stem = ("-".join(stems) or "pastiche") + suffix
     target, number = folder / f"{stem}.png", 2
     while target.exists():
@@ -138,8 +142,7 @@ def _destination(target: Path, numbered: bool, bits: int, recipe: Path | None) -
 
 
 def _check_no_input(target: Path, job: Job) -> None:
-    sources = ([("content", job.content)] if job.content else []) + [("style", style) for style in job.styles]
-    for role, source in sources:
+    for role, source in _sources(job):
         if source.path and target.exists() and target.resolve() == Path(source.path).resolve():
             raise JobError(f"the result would overwrite the {role} image '{source.path}'; choose another -o")
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SAMPLES",
+    "CheckpointEvery",
     "CheckpointOptions",
     "ContentJobOptions",
     "FolderOptions",
@@ -37,6 +38,9 @@ SAMPLES = ("sample:landscape", "sample:brushwork")
 """Photograph and painting where none are given."""
 
 RECIPE, OUTPUT, RESOURCES = "Recipes", "Output", "Memory and safety"
+CheckpointEvery = Annotated[
+    str, typer.Option(metavar="30s|5m", help="Interval between checkpoints.", rich_help_panel=RESOURCES)
+]
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
@@ -181,9 +185,7 @@ class CheckpointOptions(OptionGroup):
             rich_help_panel=RESOURCES,
         ),
     ] = None
-    checkpoint_every: Annotated[
-        str, typer.Option(metavar="30s|5m", help="Interval between checkpoints.", rich_help_panel=RESOURCES)
-    ] = "30s"
+    checkpoint_every: CheckpointEvery = "30s"
 
     def open(self, destination: Destination, say: Callable[[str], None]) -> Checkpoint | None:
         """Return the checkpoint, ``None`` where there is to be none.

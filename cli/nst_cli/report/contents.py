@@ -32,13 +32,13 @@ class ShownCell:
     @property
     def picture(self) -> Path | None:
         """The path of the picture, or ``None`` if there is none."""
-        return self.result.folder / "image.png" if self.result.finished and self.result.folder else None
+        return self.result.picture
 
     @property
     def recipe(self) -> str:
         """The recipe as TOML, or "" if there is none."""
-        folder = self.result.folder
-        return (folder / "recipe.toml").read_text(encoding="utf-8") if self.result.finished and folder else ""
+        picture = self.result.picture
+        return picture.with_name("recipe.toml").read_text(encoding="utf-8") if picture else ""
 
 
 @dataclass(frozen=True)

@@ -314,3 +314,10 @@ def test_weights_and_scales_of_images_must_be_usable(weight):
     for scale in (0.0, weight):
         with pytest.raises(JobError, match="scale of a style image must be positive and finite"):
             Source("a.jpg", scale=scale)
+
+
+def test_terms_of_one_loss_are_told_apart_by_numbers():
+    terms = (*JOB.terms, *JOB.terms, JOB.terms[0])
+    names = [term.loss for term in JOB.terms]
+    again = [f"{name}#2" for name in names]
+    assert replace(JOB, terms=terms).labels == (*names, *again, f"{names[0]}#3")
