@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "nst/errors.h"
@@ -14,7 +15,8 @@ namespace {
 
 // Mean change of a pixel in the first step, which knows nothing of the curvature yet.
 constexpr double kFirstStep = 0.01;
-// A step that makes the loss this many times higher is taken back, and one so much shorter made.
+// A step that makes the loss this many times higher is taken back. From the second in a row on, the next one is so much
+// shorter.
 constexpr double kWildRise = 4.0;
 constexpr double kShorter = 0.1;
 // Pairs with less curvature than this, relative to the lengths, are not remembered.
@@ -40,7 +42,8 @@ void Lbfgs::start(const at::Tensor& variable, double damping) {
   products_.assign(rows * rows, 0.0);
   pairs_ = 0;
   direction_.reset();
-  length_ = base_loss_ = first_size_ = 0.0;
+  base_loss_ = first_size_ = 0.0;
+  wild_steps_ = 0;
 }
 
 std::optional<at::Tensor> Lbfgs::step(double loss, const at::Tensor& gradient) {
@@ -49,13 +52,31 @@ std::optional<at::Tensor> Lbfgs::step(double loss, const at::Tensor& gradient) {
   if (first_size_ == 0) first_size_ = size;
   if (size <= options_.tolerance * first_size_) return {};
   if (!direction_.defined()) return descend(loss, flat, size);
-  if (base_loss_ > 0 && loss > kWildRise * base_loss_) return move(kShorter * length_);
-  remember(flat);
-  if (pairs_ == 0) return descend(loss, flat, size);
+  if (base_loss_ > 0 && loss > kWildRise * base_loss_) return turn_back(flat);
+  wild_steps_ = 0;
+  auto changed = remember(flat);
+  const auto last = rows_.size(0) - 1;
+  rows_.select(0, last).copy_(flat);
+  changed.push_back(last);
+  refresh_products(changed);
+  return proceed(loss, flat, size);
+}
+
+// Go back to where the last step began, with what its end says about the curvature.
+at::Tensor Lbfgs::turn_back(const at::Tensor& gradient) {
+  refresh_products(remember(gradient));
+  ++wild_steps_;
+  point_ = base_;
+  const auto before = rows_.select(0, rows_.size(0) - 1).clone();
+  return proceed(base_loss_, before, at::norm(before, 1).item<double>() / static_cast<double>(before.numel()));
+}
+
+at::Tensor Lbfgs::proceed(double loss, const at::Tensor& gradient, double size) {
+  if (pairs_ == 0) return descend(loss, gradient, size);
   direction_ = direction_from_memory();
-  if (inner_product(direction_, flat) >= 0) {  // the memory misleads: forget it
+  if (inner_product(direction_, gradient) >= 0) {  // the memory misleads: forget it
     pairs_ = 0;
-    return descend(loss, flat, size);
+    return descend(loss, gradient, size);
   }
   return set_out(loss);
 }
@@ -72,32 +93,23 @@ at::Tensor Lbfgs::descend(double loss, const at::Tensor& gradient, double size) 
 at::Tensor Lbfgs::set_out(double loss) {
   base_ = point_;
   base_loss_ = loss;
-  return move(damping_ * options_.learning_rate);
-}
-
-at::Tensor Lbfgs::move(double length) {
-  length_ = length;
+  const auto length = damping_ * options_.learning_rate * std::pow(kShorter, std::max(wild_steps_ - 1, 0));
   point_ = at::add(base_, direction_, length);
   return point_.view(shape_);
 }
 
-// Store the last step and the change of gradient, unless the curvature along it is not positive.
-void Lbfgs::remember(const at::Tensor& gradient) {
-  const auto last = rows_.size(0) - 1;
-  const auto step = point_ - base_, change = gradient - rows_.select(0, last);
-  rows_.select(0, last).copy_(gradient);
-  std::vector<int64_t> changed{last};
-  if (inner_product(step, change) > kLeastCurvature * (step.norm() * change.norm()).item<double>()) {
-    const auto slot = pairs_ % options_.history;
-    rows_.select(0, slot).copy_(step);
-    rows_.select(0, options_.history + slot).copy_(change);
-    ++pairs_;
-    changed.insert(changed.end(), {slot, options_.history + slot});
-  }
-  refresh_products(changed);
+// Store the last step and the change of gradient; return their rows, none if the curvature is not positive.
+std::vector<int64_t> Lbfgs::remember(const at::Tensor& gradient) {
+  const auto step = point_ - base_, change = gradient - rows_.select(0, rows_.size(0) - 1);
+  if (inner_product(step, change) <= kLeastCurvature * (step.norm() * change.norm()).item<double>()) return {};
+  const auto slot = pairs_++ % options_.history;
+  rows_.select(0, slot).copy_(step);
+  rows_.select(0, options_.history + slot).copy_(change);
+  return {slot, options_.history + slot};
 }
 
 void Lbfgs::refresh_products(const std::vector<int64_t>& changed) {
+  if (changed.empty()) return;
   const auto found = detail::row_products(rows_, changed);
   const auto* values = found.const_data_ptr<double>();
   const auto rows = rows_.size(0), count = static_cast<int64_t>(changed.size());

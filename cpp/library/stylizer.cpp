@@ -4,12 +4,13 @@
 #include <ATen/TensorOperators.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <optional>
 
 #include "library/image_check.h"
+#include "library/progress.h"
 #include "nst/errors.h"
 #include "nst/lbfgs.h"
 
@@ -19,6 +20,11 @@ namespace {
 // After a non-finite value the loop goes back and takes shorter steps, this often and by this factor.
 constexpr int kMostRollbacks = 4;
 constexpr double kDamping = 0.1;
+// Pull on pixels outside [0, 1], in units of the scaled gradient per unit of distance: at first, its share after every
+// evaluation, and at least.
+constexpr double kFirstForce = 0.5;
+constexpr double kForceDecay = 0.96;
+constexpr double kLeastForce = 0.1;
 
 struct Best {
   double total;
@@ -36,8 +42,17 @@ double scale_of(const at::Tensor& gradient) {
   return size > 0 ? 1.0 / size : 1.0;
 }
 
-// The variable inside the box. The gradient passes the clamp unchanged, so that a pixel outside can come back.
+// The variable inside [0, 1]. The gradient passes the clamp unchanged; scaled_gradient() pulls back what is outside.
 at::Tensor image_of(const at::Tensor& variable) { return variable.detach().clamp(0.0, 1.0); }
+
+// What the optimizer sees. Outside [0, 1] the restoring force is added: the sum is zero where, and only where, the
+// image is stationary among the images in [0, 1] (the normal map, Robinson, Mathematics of Operations Research 17,
+// 1992).
+at::Tensor scaled_gradient(const at::Tensor& gradient, double scale, const at::Tensor& variable,
+                           const at::Tensor& image, int64_t evaluations) {
+  const auto force = std::max(kLeastForce, kFirstForce * std::pow(kForceDecay, evaluations));
+  return (gradient * scale).add_(variable - image, force);
+}
 
 }  // namespace
 
@@ -84,6 +99,8 @@ Result Stylizer::run(const at::Tensor& initial, const Observer& observer) const 
   std::vector<double> history;
   double scale = 0.0, damping = 1.0;
   int rollbacks = 0;
+  detail::Progress progress;
+  std::string note;  // on what was done after the last evaluation
   auto stopped = Stopped::finished;
   // However this run ends, a wish to cancel it is not one to cancel the next.
   const struct Reset {
@@ -98,38 +115,47 @@ Result Stylizer::run(const at::Tensor& initial, const Observer& observer) const 
     if (finite && (!best || now.total < best->total)) best = Best{now.total, now.losses, variable};
     history.push_back(now.total);
     if (!finite) give_up_if_hopeless(best.has_value(), ++rollbacks, now.losses);
+    if (!finite && rollbacks == 1)
+      note = "the objective is not finite; returning to the best image, with shorter steps";
+    progress.observe(best->total);
     const auto number = static_cast<int64_t>(history.size());
     if (observer) {
-      const bool first_rollback = !finite && rollbacks == 1;
-      const Step step{
-          number,
-          options_.steps,
-          now.total,
-          best ? best->total : std::numeric_limits<double>::quiet_NaN(),
-          numbers(now.losses),
-          seconds(),
-          now.image,
-          first_rollback ? "the objective is not finite; returning to the best image, with shorter steps" : ""};
+      const Step step{number, options_.steps, now.total, best->total, numbers(now.losses), seconds(), now.image, note};
       if (!observer(step)) cancel();
     }
+    note.clear();
     if (cancelled_) {
       stopped = Stopped::cancelled;
       break;
     }
     if (number == options_.steps) break;
-    if (finite) {
-      if (scale == 0) scale = scale_of(now.gradient);
-      const auto next = optimizer.step(now.total * scale, now.gradient * scale);
-      if (!next) {
+    const auto start_again = [&](double shorter) {
+      variable = best->variable;
+      optimizer.start(variable, damping * shorter);
+    };
+    if (!finite) {
+      damping *= kDamping;
+      start_again(1.0);
+      continue;
+    }
+    if (progress.stalled()) {
+      const auto shorter = progress.restart();
+      if (!shorter) {
         stopped = Stopped::converged;
         break;
       }
-      variable = *next;
-    } else {
-      damping *= kDamping;
-      variable = best->variable;
-      optimizer.start(variable, damping);
+      note = c10::str("no progress in ", detail::Progress::kPatience, " evaluations; restarting at the best image");
+      start_again(*shorter);
+      continue;
     }
+    if (scale == 0) scale = scale_of(now.gradient);
+    const auto next =
+        optimizer.step(now.total * scale, scaled_gradient(now.gradient, scale, variable, now.image, number));
+    if (!next) {
+      stopped = Stopped::converged;
+      break;
+    }
+    variable = *next;
   }
   return {image_of(best->variable), best->total, numbers(best->losses), history, seconds(), stopped};
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -16,7 +17,14 @@ class Parametrization(ABC):
 
     The objective only ever sees images in [0, 1]; what an optimizer changes may be anything from which one can be made:
     the pixels themselves, Fourier coefficients, a pyramid, the weights of a network.
+
+    Attributes:
+        bounds: least and greatest value of the variable's elements, if :meth:`decode` clamps them, or ``None``. Values
+            outside are allowed. The engine pulls them back towards the bounds, so that an optimizer does not lose
+            itself where the image no longer changes.
     """
+
+    bounds: ClassVar[tuple[float, float] | None] = None
 
     @abstractmethod
     def encode(self, image: Tensor) -> Tensor:
@@ -42,8 +50,8 @@ class Parametrization(ABC):
             gradient: of the objective with respect to the image, ``(1, 3, H, W)``; may be overwritten and returned.
 
         Returns:
-            A tensor of the variable's shape. Vector-Jacobian product of :meth:`decode`, but where the map has bounds:
-            there it may also be such that the optimizer can come back from outside.
+            A tensor of the variable's shape. Vector-Jacobian product of :meth:`decode`; where that clamps to
+            ``bounds``, as if it did not.
         """
 
     def resize(self, variable: Tensor, size: tuple[int, int]) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nst_core.components import Optimizer
 from nst_core.engine.problem import Problem
+from nst_core.engine.progress import PATIENCE, Progress
 from nst_core.engine.result import LevelResult, Losses
 from nst_core.errors import BrokenContractError, NonFiniteError, is_out_of_memory
 from nst_core.job.schema import Component
@@ -24,6 +25,13 @@ __all__ = ["Best", "Loop", "Measured", "losses_by_term"]
 # After a non-finite value the engine goes back and takes shorter steps, this often and by this factor.
 MAX_ROLLBACKS = 4
 DAMPING = 0.1
+
+# Pull on what lies outside the variable's bounds, in units of the scaled gradient per unit of distance: at first, its
+# share after every evaluation, and at least. A value settles outside where its gradient still pushes outwards. A much
+# greater force makes the optimizer slow, a much smaller one lets values stray (docs/notes/box.md).
+FIRST_FORCE = 0.5
+FORCE_DECAY = 0.96
+LEAST_FORCE = 0.1
 
 LESS_MEMORY = "out of memory; the optimizer remembers less from here on and restarts at the best image"
 
@@ -78,6 +86,7 @@ class Loop:
         self._gradient: Tensor | None = None
         self._scale, self._damping, self._rollbacks, self._reductions = 0.0, 1.0, 0, 0
         self._note = ""
+        self._progress = Progress()
         self.weights = tuple(problem.weights)
         self.best: Best | None = None
         self.history: list[float] = []
@@ -107,6 +116,7 @@ class Loop:
             "scale": self._scale,
             "damping": self._damping,
             "rollbacks": self._rollbacks,
+            "progress": self._progress.state_dict(),
             "seconds": self.seconds,
             "converged": self.converged,
             "weights": list(self.weights),
@@ -124,6 +134,7 @@ class Loop:
         self.history = list(state["history"])
         self._scale, self._damping = state["scale"], state["damping"]
         self._rollbacks, self.seconds, self.converged = state["rollbacks"], state["seconds"], state["converged"]
+        self._progress = Progress.from_state_dict(state["progress"])
         self.weights = tuple(state["weights"])
         self._tiling = replace(self._tiling, max_pixels=state["max_pixels"])
         if state["optimizer_params"] != dict(self._component.params):
@@ -134,6 +145,7 @@ class Loop:
     def reweight(self, weights: Sequence[float]) -> None:
         """Go on with other weights of the losses, from where the loop is. To be called between two evaluations."""
         self.weights = tuple(weights)
+        self._progress = Progress()
         if self.best is not None:
             total = float(torch.dot(self.best.losses, self.best.losses.new_tensor(self.weights)))
             self.best = replace(self.best, total=total)
@@ -159,6 +171,8 @@ class Loop:
             if self._rollbacks == 1:
                 self._note = "the objective is not finite; returning to the best image, with shorter steps"
             self._give_up_if_hopeless(found.losses)
+        assert self.best is not None  # noqa: S101 - for the type checker: there is one, or it was given up
+        self._progress.observe(self.best.total)
         self._gradient = found.gradient if finite else None
         if self.complete:  # nothing will be asked of the optimizer any more
             self._gradient, self.consistent = None, True
@@ -225,10 +239,10 @@ class Loop:
                     raise
             torch.accelerator.empty_cache()
 
-    def _start_again(self) -> None:
-        """Begin at the best point with an empty memory."""
+    def _start_again(self, shorter: float = 1.0) -> None:
+        """Begin at the best point with an empty memory, and with steps so much shorter."""
         self._variable = self.best.variable if self.best else self._variable
-        self._start(lambda: self._optimizer.start(self._variable, self._damping))
+        self._start(lambda: self._optimizer.start(self._variable, self._damping * shorter))
 
     def _advance(self) -> bool:
         gradient, self._gradient = self._gradient, None
@@ -236,8 +250,11 @@ class Loop:
             self._damping *= DAMPING
             self._start_again()
             return True
+        if self._progress.stalled:
+            return self._restart()
         self._scale = self._scale or _scale(gradient)
         gradient.mul_(self._scale)
+        self._pull_back_into_bounds(gradient)
         try:
             following = self._optimizer.step(self.history[-1] * self._scale, gradient)
         except (RuntimeError, MemoryError) as error:
@@ -247,6 +264,27 @@ class Loop:
             return self._move_to(following)
         torch.accelerator.empty_cache()
         self._start_again()
+        return True
+
+    def _pull_back_into_bounds(self, gradient: Tensor) -> None:
+        """Add the restoring force on what lies outside the bounds of the variable.
+
+        The objective is constant there, but the gradient passes the bounds: f' at the nearest point inside. With the
+        force the sum is zero where, and only where, the nearest point inside is stationary among the points inside:
+        the normal map of a variational inequality, Robinson, Mathematics of Operations Research 17, 1992.
+        """
+        bounds = self.problem.parametrization.bounds
+        if bounds is not None:
+            force = max(LEAST_FORCE, FIRST_FORCE * FORCE_DECAY ** len(self.history))
+            gradient.add_(self._variable - self._variable.clamp(*bounds), alpha=force)
+
+    def _restart(self) -> bool:
+        """Begin again at the best point, or ``False`` if that did not help the last times."""
+        shorter = self._progress.restart()
+        if shorter is None:
+            return False
+        self._note = f"no progress in {PATIENCE} evaluations; restarting at the best image"
+        self._start_again(shorter)
         return True
 
     def _move_to(self, following: Tensor | None) -> bool:

@@ -184,6 +184,45 @@ TEST_CASE("after values that are not finite it goes on from the best image with 
   CHECK(at::isfinite(result.image).all().item<bool>());
 }
 
+TEST_CASE("a run without progress restarts at the best image, and then has converged") {
+  struct Motionless : Jumpy {
+    Motionless() : Jumpy(0) {}
+    std::optional<at::Tensor> step(double, const at::Tensor&) override { return here; }
+  };
+  const Small small;
+  nst::StylizerOptions options;
+  options.steps = 1000;
+  const auto motionless = std::make_shared<Motionless>();
+  options.optimizer = motionless;
+  int notes = 0;
+  const auto result = small.run(options, [&](const nst::Step& step) {
+    notes += has(step.note, "restarting at the best image");
+    return true;
+  });
+  CHECK((motionless->dampings == std::vector<double>{1.0, 1.0, 0.3, 0.1}));
+  CHECK(notes == 3);
+  CHECK(result.history.size() == 101);
+  CHECK((result.stopped == nst::Stopped::converged));
+}
+
+TEST_CASE("what lies outside the box is pulled back") {
+  struct Leaping : Jumpy {
+    Leaping() : Jumpy(0) {}
+    std::optional<at::Tensor> step(double, const at::Tensor& gradient) override {
+      gradients.push_back(gradient.clone());
+      return at::full_like(here, gradients.size() == 1 ? 1.3 : 1.0);
+    }
+    std::vector<at::Tensor> gradients;
+  };
+  const Small small;
+  nst::StylizerOptions options;
+  options.steps = 4;
+  const auto leaping = std::make_shared<Leaping>();
+  options.optimizer = leaping;
+  small.run(options);
+  CHECK(at::allclose(leaping->gradients[1], leaping->gradients[2] + 0.5 * 0.96 * 0.96 * 0.3, 1e-4, 1e-5));
+}
+
 TEST_CASE("a hopeless objective is an error that says what is wrong") {
   const Small small;
   nst::StylizerOptions options;

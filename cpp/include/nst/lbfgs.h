@@ -29,18 +29,20 @@ class NST_API Lbfgs : public Optimizer {
  private:
   at::Tensor descend(double loss, const at::Tensor& gradient, double size);
   at::Tensor set_out(double loss);
-  at::Tensor move(double length);
-  void remember(const at::Tensor& gradient);
+  at::Tensor turn_back(const at::Tensor& gradient);
+  at::Tensor proceed(double loss, const at::Tensor& gradient, double size);
+  std::vector<int64_t> remember(const at::Tensor& gradient);
   void refresh_products(const std::vector<int64_t>& changed);
   at::Tensor direction_from_memory() const;
 
   const LbfgsOptions options_;
-  double damping_ = 1.0, length_ = 0.0, base_loss_ = 0.0, first_size_ = 0.0;
+  double damping_ = 1.0, base_loss_ = 0.0, first_size_ = 0.0;
   std::vector<int64_t> shape_;
   at::Tensor point_, base_, direction_;
   at::Tensor rows_;               // 0 to m-1: steps, m to 2m-1: changes of gradient, 2m: the gradient
   std::vector<double> products_;  // inner products of the rows
   int64_t pairs_ = 0;
+  int wild_steps_ = 0;  // in a row
 };
 
 }  // namespace nst

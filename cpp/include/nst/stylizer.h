@@ -58,8 +58,9 @@ struct Result {
 /// Minimises the objective over the pixels of an image, as the engine in Python does: the same numbers for the same
 /// images and options.
 ///
-/// The image is the variable clamped to [0, 1], with the gradient passed straight through. After a value that is not
-/// finite the loop returns to the best image with shorter steps, at most four times.
+/// The image is the variable clamped to [0, 1]; what lies outside is pulled back. After a value that is not finite the
+/// loop returns to the best image with shorter steps, at most four times. It also restarts there when there was no
+/// progress for 25 evaluations, and ends as converged when three restarts in a row did not help.
 ///
 /// One run at a time: the optimizer has a memory. It is neither copied nor moved, since cancel() may come from
 /// anywhere.

@@ -21,8 +21,7 @@ class Adam(Optimizer):
     ``learning_rate`` is in units of the pixel range. ``averaging`` is the share that the running average of the
     iterates keeps at every step, 0 for none; the average is evaluated last, and is the result if it is the best: with
     a high learning rate it is free of the grain that the last steps leave (Polyak and Juditsky, SIAM Journal on Control
-    and Optimization 30, 1992, with forgetting). ``box`` clamps the variable itself to [0, 1] after every step, where
-    else only the picture is: a pixel that was driven out of the range then comes back at once.
+    and Optimization 30, 1992, with forgetting).
     """
 
     def __init__(
@@ -31,7 +30,6 @@ class Adam(Optimizer):
         beta1: float = 0.9,
         beta2: float = 0.999,
         averaging: float = 0.0,
-        box: bool = False,
     ) -> None:
         if not learning_rate > 0:
             raise ValueError(f"learning_rate must be positive, not {learning_rate}")
@@ -41,7 +39,6 @@ class Adam(Optimizer):
         self.learning_rate = learning_rate
         self.betas = (beta1, beta2)
         self.averaging = averaging
-        self.box = box
 
     def start(self, variable: Tensor, damping: float = 1.0) -> None:
         """Begin at ``variable`` with empty moments."""
@@ -67,8 +64,6 @@ class Adam(Optimizer):
         """One step of Adam."""
         self._variable.grad = gradient
         self._adam.step()
-        if self.box:
-            self._variable.clamp_(0.0, 1.0)
         if self.averaging:
             self._sum.lerp_(self._variable, 1 - self.averaging)
             self._steps += 1

@@ -17,7 +17,8 @@ __all__ = ["Lbfgs"]
 # Mean change of a pixel in the first step, which knows nothing of the curvature yet.
 FIRST_STEP = 0.01
 
-# A step of fixed length that makes the loss this many times higher is taken back, and one so much shorter made.
+# A step of fixed length that makes the loss this many times higher is taken back. From the second in a row on, the next
+# one is so much shorter.
 WILD_RISE = 4.0
 SHORTER = 0.1
 
@@ -33,8 +34,8 @@ class Lbfgs(Optimizer):
     and the gradient are the rows of one matrix, and an iteration costs two passes over it.
 
     A fixed step may raise the loss a little, and ends lower for it. One that multiplies it (four times or more) comes
-    from a memory that does not fit the place, and would cost dozens of evaluations to mend: it is taken back and
-    shortened.
+    from a memory that does not fit the place. It is taken back, and the curvature that was met on the way is
+    remembered, so that the next direction from the same point differs.
 
     Args:
         history: pairs of step and change of gradient that are remembered, at least 1.
@@ -76,6 +77,7 @@ class Lbfgs(Optimizer):
         self._base = self._point
         self._base_loss = 0.0
         self._first_gradient = 0.0
+        self._wild_steps = 0
 
     def with_less_memory(self) -> Mapping[str, ParamValue] | None:
         """Halve the history, down to three pairs."""
@@ -97,16 +99,27 @@ class Lbfgs(Optimizer):
             if longer is not None:
                 return self._move(longer)
         elif 0 < WILD_RISE * self._base_loss < loss:
-            return self._move(SHORTER * self._length)
-        self._remember(flat)
+            return self._turn_back(flat)
+        self._wild_steps = 0
+        changed = self._remember(flat)
+        self._rows[-1] = flat
+        self._refresh_products([*changed, len(self._rows) - 1])
         return self._continue(loss, flat, size)
+
+    def _turn_back(self, gradient: Tensor) -> Tensor:
+        """Go back to where the last step began, with what its end says about the curvature."""
+        self._refresh_products(self._remember(gradient))
+        self._wild_steps += 1
+        self._point = self._base
+        before = self._rows[-1].clone()
+        return self._continue(self._base_loss, before, float(torch.linalg.vector_norm(before, 1)) / before.numel())
 
     def _descend(self, loss: float, gradient: Tensor, size: float) -> Tensor:
         """Begin along the gradient, with a short step."""
         self._rows[-1] = gradient
         self._refresh_products([len(self._rows) - 1])
         self._direction = gradient * (-FIRST_STEP / size)
-        return self._set_out(loss, gradient, self._damping * self.learning_rate)
+        return self._set_out(loss, gradient)
 
     def _continue(self, loss: float, gradient: Tensor, size: float) -> Tensor:
         if self._pairs == 0:
@@ -115,15 +128,16 @@ class Lbfgs(Optimizer):
         if float(self._direction @ gradient) >= 0:  # the memory misleads: forget it
             self._pairs = 0
             return self._descend(loss, gradient, size)
-        return self._set_out(loss, gradient, self._damping * self.learning_rate)
+        return self._set_out(loss, gradient)
 
-    def _set_out(self, loss: float, gradient: Tensor, length: float) -> Tensor:
+    def _set_out(self, loss: float, gradient: Tensor) -> Tensor:
         assert self._direction is not None  # noqa: S101 - for the type checker
         self._base = self._point
         self._base_loss = loss
         if self.line_search == "strong-wolfe":
             self._search = StrongWolfe(loss, float(gradient @ self._direction))
-        return self._move(length)
+        shorter: float = SHORTER ** max(self._wild_steps - 1, 0)
+        return self._move(self._damping * self.learning_rate * shorter)
 
     def _move(self, length: float) -> Tensor:
         assert self._direction is not None  # noqa: S101
@@ -131,20 +145,17 @@ class Lbfgs(Optimizer):
         self._point = torch.add(self._base, self._direction, alpha=length)
         return self._point.reshape(self._shape)
 
-    def _remember(self, gradient: Tensor) -> None:
-        """Store the last step and the change of gradient, unless the curvature along it is not positive."""
-        assert self._direction is not None  # noqa: S101
+    def _remember(self, gradient: Tensor) -> list[int]:
+        """Store the last step and the change of gradient; return their rows, none if the curvature is not positive."""
         step = self._point - self._base
         change = gradient - self._rows[-1]
-        self._rows[-1] = gradient
-        changed = [len(self._rows) - 1]
-        if float(step @ change) > 1e-8 * float(step.norm() * change.norm()):
-            slot = self._pairs % self.history
-            self._rows[slot] = step
-            self._rows[self.history + slot] = change
-            self._pairs += 1
-            changed += [slot, self.history + slot]
-        self._refresh_products(changed)
+        if float(step @ change) <= 1e-8 * float(step.norm() * change.norm()):
+            return []
+        slot = self._pairs % self.history
+        self._rows[slot] = step
+        self._rows[self.history + slot] = change
+        self._pairs += 1
+        return [slot, self.history + slot]
 
     def _refresh_products(self, changed: list[int]) -> None:
         products = row_products(self._rows, changed)
@@ -184,6 +195,7 @@ class Lbfgs(Optimizer):
             "base_loss",
             "first_gradient",
             "damping",
+            "wild_steps",
         )
         return {name: getattr(self, f"_{name}") for name in names} | {
             "shape": list(self._shape),

@@ -10,12 +10,13 @@ __all__ = ["Pixels"]
 
 
 class Pixels(Parametrization):
-    """The pixels themselves, kept in [0, 1] inside the objective.
+    """The pixels themselves, clamped to [0, 1].
 
-    The image is the variable clamped to the box, so the loss is always that of the picture that will be saved,
-    and clipping at the end changes nothing. The gradient passes the clamp unchanged: a pixel outside the box
-    can come back.
+    The loss is always that of the picture that will be saved: clipping at the end changes nothing. The gradient passes
+    the clamp unchanged, and the engine pulls back what lies outside.
     """
+
+    bounds = (0.0, 1.0)
 
     def encode(self, image: Tensor) -> Tensor:
         """Return a copy of the image."""
@@ -23,7 +24,7 @@ class Pixels(Parametrization):
 
     def decode(self, variable: Tensor) -> Tensor:
         """Clamp the pixels to [0, 1]."""
-        return variable.detach().clamp(0.0, 1.0)
+        return variable.detach().clamp(*self.bounds)
 
     def pull_back(self, variable: Tensor, gradient: Tensor) -> Tensor:  # noqa: ARG002
         """Return the gradient as it is."""

@@ -12,7 +12,8 @@ from tiny import plugin, tiny_registry
 from torch import Tensor
 
 from nst_core import JobError, Optimizer, PluginError, Problem, Registry, Session, make_job, run
-from nst_core.engine.loop import DAMPING, Loop
+from nst_core.engine.loop import DAMPING, FIRST_FORCE, FORCE_DECAY, LEAST_FORCE, Loop
+from nst_core.engine.progress import PATIENCE, RESTARTS
 
 OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu"}
 
@@ -71,13 +72,44 @@ class Waiting(Listed):
         return None if len(self.told) > 3 else following
 
 
+class Motionless(Listed):
+    """Goes nowhere, as optimizers do that have lost their way."""
+
+    def step(self, loss, gradient):
+        super().step(loss, gradient)
+        return self.start_point
+
+    def start(self, variable, damping=1.0):
+        super().start(variable, damping)
+        self.start_point = variable
+
+
+class Leaping(Listed):
+    """Leaves the box by 0.3 in its first step, and keeps the gradients it is given."""
+
+    def step(self, loss, gradient):
+        self.gradients = [*getattr(self, "gradients", []), gradient.clone()]
+        return torch.full_like(self.point, 1.3)
+
+
 class Reshaping(Listed):
     def step(self, loss, gradient):
         return super().step(loss, gradient).flatten()
 
 
 OPTIMIZERS = tiny_registry(
-    ("listed", plugin(optimizers={"listed": Listed, "waiting": Waiting, "reshaping": Reshaping}))
+    (
+        "listed",
+        plugin(
+            optimizers={
+                "listed": Listed,
+                "waiting": Waiting,
+                "reshaping": Reshaping,
+                "motionless": Motionless,
+                "leaping": Leaping,
+            }
+        ),
+    )
 )
 
 
@@ -251,3 +283,53 @@ def test_an_image_in_tiles_of_no_use_is_an_error_and_not_a_retry(registry):
     with pytest.raises(JobError, match="tiles of 9 pixels are too small"):
         loop.measure()
     assert loop.history == []
+
+
+def test_what_lies_outside_the_bounds_is_pulled_back():
+    """The optimizer sees the gradient of the picture and, outside [0, 1], a pull to the bound that gets weaker."""
+    loop = loop_of(OPTIMIZERS, optimizer="leaping", steps=90)
+    proceed(loop, 80)
+    white = torch.ones_like(CONTENT)
+    straight = loop.problem.evaluate(white)[0].gradient
+    first = loop.problem.evaluate()[0].gradient
+    forces = {1: FIRST_FORCE * FORCE_DECAY**2, 19: FIRST_FORCE * FORCE_DECAY**20, -1: LEAST_FORCE}
+    for step, force in forces.items():
+        expected = straight / first.abs().mean() + force * 0.3
+        torch.testing.assert_close(loop._optimizer.gradients[step], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_run_without_progress_restarts_at_its_best_and_then_ends():
+    loop = loop_of(OPTIMIZERS, optimizer="motionless", steps=1000)
+    notes = []
+    while not loop.complete:
+        notes.append(loop.measure().note)
+        if not loop.complete:
+            loop.advance()
+    assert loop.converged
+    assert len(loop.history) == 1 + PATIENCE * (1 + len(RESTARTS))
+    said = [(number, note) for number, note in enumerate(notes, 1) if note]
+    assert [number for number, _ in said] == [2 + PATIENCE * i for i in (1, 2, 3)]
+    assert all("restarting at the best image" in note for _, note in said)
+    assert [told for told in loop._optimizer.told if told[0] == "start"] == [
+        ("start", damping) for damping in (1.0, *RESTARTS)
+    ]
+
+
+def test_a_stall_is_counted_on_in_a_resumed_run():
+    whole = loop_of(OPTIMIZERS, optimizer="motionless", steps=1000)
+    proceed(whole)
+    first = loop_of(OPTIMIZERS, optimizer="motionless", steps=1000)
+    proceed(first, 40)
+    second = loop_of(OPTIMIZERS, optimizer="motionless", steps=1000)
+    second.load_state_dict(first.state_dict())
+    proceed(second)
+    assert len(second.history) == len(whole.history)
+
+
+def test_new_weights_are_a_new_chance():
+    """What was a stall with other weights is none now."""
+    loop = loop_of(OPTIMIZERS, optimizer="motionless", steps=1000)
+    proceed(loop, PATIENCE)
+    loop.reweight([2 * weight for weight in loop.weights])
+    proceed(loop, PATIENCE)
+    assert [told for told in loop._optimizer.told if told[0] == "start"][1:] == [("start", 1.0)]
