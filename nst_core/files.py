@@ -1,7 +1,8 @@
-"""Files that appear complete or not at all."""
+"""Files that appear complete or not at all, under names that the file system allows."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -11,7 +12,12 @@ from stat import S_IMODE
 
 from nst_core.errors import NstError
 
-__all__ = ["atomic_write", "check_writable"]
+__all__ = ["atomic_write", "check_writable", "companion", "fitting"]
+
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095
+"""Bytes of a name and of a path where the system does not say how many it allows."""
+_TEMPORARY_NAME = 40
+"""Bytes that are enough for the name of any temporary file and of any :func:`companion`."""
 
 
 @contextmanager
@@ -58,15 +64,74 @@ def _create(path: Path) -> int:
         os.close(descriptor)
 
 
+def companion(path: Path, role: str) -> Path:
+    """Return the path of a hidden file that belongs to another: always the same one, and short whatever its name.
+
+    Args:
+        path: the file that it belongs to, in the same folder.
+        role: what it is, the suffix of its name: ``.nst-0123456789abcdef.ROLE``.
+    """
+    return path.parent / f".nst-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.{role}"
+
+
+def fitting(folder: Path, stem: str, ending: str) -> Path:
+    """Return the path of a file called ``stem`` and ``ending``, with the stem cut where the name would be too long.
+
+    Args:
+        folder: that the file is in.
+        stem: the beginning of its name; whole characters are cut from its end.
+        ending: what the name must end with, at most some 40 bytes.
+    """
+    room = _longest_name(folder) - len(os.fsencode(ending))
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return folder / f"{stem}{ending}"
+
+
 def check_writable(target: Path, error: type[NstError]) -> None:
     """Check that a file could be written, before any work starts.
 
     Raises:
-        NstError: of the type given; ``target`` is a folder, or its folder does not exist or cannot be written to.
+        NstError: of the type given; the name or the path has too many bytes, ``target`` is a folder, or its folder
+            does not exist or cannot be written to.
     """
+    _check_length(target, error)
     if target.is_dir():
         raise error(f"'{target}' is a folder; give the path of a file")
     if not target.parent.is_dir():
         raise error(f"the folder '{target.parent}' does not exist; create it first")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise error(f"the folder '{target.parent}' is not writable; change its permissions or choose another folder")
+
+
+def _check_length(target: Path, error: type[NstError]) -> None:
+    most = _longest_name(target.parent)
+    for name in target.parts:
+        size = len(os.fsencode(name))
+        if size > most:
+            begin = name[:40]
+            raise error(f"the name '{begin}…' has {size} bytes, and at most {most} are allowed; choose a shorter one")
+    most = _limit(target.parent, "PC_PATH_MAX", _LONGEST_PATH + 1) - 1  # the system counts the zero at the end, too
+    size = max(len(os.fsencode(target)), len(os.fsencode(target.parent)) + 1 + _TEMPORARY_NAME)
+    if size > most:
+        raise error(
+            f"the path '{str(target)[:40]}…' has {len(os.fsencode(target))} bytes, and at most {most} are allowed, "
+            f"{_TEMPORARY_NAME} of them for the name; choose a folder with a shorter path"
+        )
+
+
+def _longest_name(folder: Path) -> int:
+    """Return how many bytes a name may have in a folder."""
+    return _limit(folder, "PC_NAME_MAX", _LONGEST_NAME)
+
+
+def _limit(folder: Path, name: str, default: int) -> int:
+    """Return a limit of the file system that a folder is on, or will be on if it does not exist yet."""
+    ask = getattr(os, "pathconf", lambda *_: 0)  # Windows has none
+    for place in (folder, *folder.parents):
+        try:
+            found = int(ask(place, name))
+        except (OSError, ValueError):
+            continue
+        return found if found > 0 else default
+    return default

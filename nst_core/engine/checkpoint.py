@@ -24,7 +24,7 @@ from torch import Tensor
 from nst_core.engine.destination import Destination
 from nst_core.engine.result import LevelResult, versions
 from nst_core.errors import CheckpointError, JobError
-from nst_core.files import atomic_write, check_writable
+from nst_core.files import atomic_write, check_writable, companion
 from nst_core.job.schema import Job
 from nst_core.job.serialization import flattened, from_plain, to_plain
 
@@ -70,7 +70,7 @@ class Checkpoint:
     """The file that a run is kept in.
 
     Attributes:
-        path: the file; the one before is ``path`` with ``.previous`` at its end.
+        path: the file.
         destination: where the result is to go, for a later ``nst resume``.
     """
 
@@ -106,13 +106,13 @@ class Checkpoint:
 
     @property
     def previous(self) -> Path:
-        """The checkpoint before the last one."""
-        return self.path.with_name(f"{self.path.name}.previous")
+        """The checkpoint before the last one, a hidden file with a short name of its own beside it."""
+        return companion(self.path, "previous")
 
     @property
     def partial(self) -> Path:
         """The one that is being written; a process that was killed meanwhile leaves it."""
-        return self.path.with_name(f".{self.path.name}.partial")
+        return companion(self.path, "partial")
 
     @property
     def due(self) -> bool:
@@ -176,8 +176,9 @@ class Checkpoint:
             except CheckpointError as error:
                 problems.append(str(error))
                 continue
-            if problems:
-                self._say(f"{problems[0]}; continuing from the previous one, '{path}'")
+            if path == self.previous:
+                problem = problems[0] if problems else f"the checkpoint '{self.path}' is missing"
+                self._say(f"{problem}; continuing from the previous one, '{path}'")
             return self._usable(saved, path)
         if problems and not self._disposable:
             raise CheckpointError(f"{'; '.join(problems)}. Delete it to start over")

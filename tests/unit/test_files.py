@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from nst_core import ImageError
-from nst_core.files import atomic_write, check_writable
+from nst_core.files import atomic_write, check_writable, companion, fitting
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
 
@@ -117,6 +117,50 @@ def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path):
             temporary.write_text(text)
         assert target.read_text() == text
     assert list(tmp_path.iterdir()) == [target]
+
+
+LONG = ["n" * 256, "ä" * 128, os.fsdecode(b"\xe4" * 256)]
+
+
+@pytest.mark.parametrize("name", LONG, ids=["ascii", "utf-8", "latin-1"])
+@pytest.mark.parametrize("place", ["{}", "{}/new.txt", "no/{}/new.txt"])
+def test_a_name_of_too_many_bytes_is_known_beforehand(tmp_path, name, place):
+    with pytest.raises(ImageError, match=r"has 256 bytes, and at most 255 are allowed; choose a shorter one"):
+        check_writable(tmp_path / place.format(name), ImageError)
+    check_writable(tmp_path / name[:-1], ImageError)
+
+
+@posix
+def test_a_path_of_too_many_bytes_is_known_beforehand(tmp_path):
+    """Also where the temporary file would have a longer name than the file itself."""
+    folder = tmp_path
+    while len(str(folder)) < 4096 - 2 - 250:
+        folder = folder / ("d" * 200)
+    folder = folder / ("d" * (4095 - 3 - len(str(folder)) - 1))
+    assert len(str(folder / "ab")) == 4095
+    with pytest.raises(ImageError, match=r"has 4095 bytes, and at most 4095 are allowed, 40 of them for the name"):
+        check_writable(folder / "ab", ImageError)
+    with pytest.raises(ImageError, match=r"has 4101 bytes"):
+        check_writable(folder / "name.png", ImageError)
+
+
+@pytest.mark.parametrize("name", LONG, ids=["ascii", "utf-8", "latin-1"])
+def test_a_name_that_is_made_up_is_cut_to_fit(tmp_path, name):
+    path = fitting(tmp_path, name, "-step00002.png")
+    path.write_text("it fits")
+    assert path.name.endswith("-step00002.png")
+    assert 253 <= len(os.fsencode(path.name)) <= 255
+    assert name.startswith(path.name.removesuffix("-step00002.png"))
+    assert fitting(tmp_path, "short", ".png") == tmp_path / "short.png"
+
+
+def test_a_companion_is_always_the_same_and_short(tmp_path):
+    for name in ("a", "b", "n" * 255):
+        found = companion(tmp_path / name, "previous")
+        assert found == companion(tmp_path / name, "previous")
+        assert found.parent == tmp_path
+        assert len(found.name) < 40
+    assert companion(tmp_path / "a", "previous") != companion(tmp_path / "b", "previous")
 
 
 def test_a_named_temporary_file_replaces_a_leftover(tmp_path):

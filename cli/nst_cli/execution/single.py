@@ -14,6 +14,7 @@ from nst_cli import console
 from nst_cli.options.groups import CheckpointOptions, ReportOptions, ResourceOptions
 from nst_core.engine.destination import Destination
 from nst_core.errors import ImageError, JobError
+from nst_core.files import fitting
 from nst_core.job.schema import Job, Source
 
 if TYPE_CHECKING:
@@ -114,10 +115,10 @@ def _sources(job: Job) -> list[tuple[str, Source]]:
 
 def _free_name(job: Job, suffix: str, folder: Path = Path()) -> Path:
     stems = [Path(source.path.replace(":", "-")).stem for _, source in _sources(job) if source.path]
-    stem = ("-".join(stems) or "pastiche") + suffix
-    target, number = folder / f"{stem}.png", 2
+    stem = "-".join(stems) or "pastiche"
+    target, number = fitting(folder, stem, f"{suffix}.png"), 2
     while target.exists():
-        target, number = folder / f"{stem}-{number}.png", number + 1
+        target, number = fitting(folder, stem, f"{suffix}-{number}.png"), number + 1
     return target
 
 
@@ -153,7 +154,8 @@ def _previews(target: Path, every: int, say: Callable[[str], None]) -> Observer:
     def watch(step: Step) -> None:
         if step.number % every == 0:
             try:
-                save_image(step.image, target.with_name(f"{target.stem}-step{step.number:05d}{target.suffix}"))
+                ending = f"-step{step.number:05d}{target.suffix}"
+                save_image(step.image, fitting(target.parent, target.stem, ending))
             except ImageError as error:  # a preview is not worth the run
                 say(f"no preview of step {step.number}: {error}")
 
@@ -161,15 +163,35 @@ def _previews(target: Path, every: int, say: Callable[[str], None]) -> Observer:
 
 
 def _save(result: Result, target: Path, bits: int, *, claimed: bool) -> None:
-    """Write the result; where that fails now, put it where temporary files go rather than lose it."""
+    """Write the result; where that fails now, put it somewhere else rather than lose it."""
     try:
         result.save(target, bits=bits)
     except ImageError as error:
-        import tempfile
-
         if claimed:
             with suppress(OSError):
                 target.unlink()
-        rescued = Path(tempfile.mkdtemp(prefix="nst-")) / f"{target.stem}.png"
-        result.save(rescued)
+        rescued = _rescued(result, bits)
+        if rescued is None:
+            raise ImageError(f"{error}. Nor could the result be saved in any other folder") from error
         raise ImageError(f"{error}. The result was saved to '{rescued}'") from error
+
+
+def _rescued(result: Result, bits: int) -> Path | None:
+    """Write the result into a new folder where temporary files go, else at home, else here; ``None`` if none will do.
+
+    Its name is not that of the picture, which may be what was wrong.
+    """
+    import tempfile
+
+    for place in (tempfile.gettempdir, Path.home, Path.cwd):
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="nst-", dir=place()))
+        except (OSError, RuntimeError):  # nowhere to put temporary files, no home
+            continue
+        try:
+            result.save(folder / "pastiche.png", bits=bits)
+        except ImageError:
+            folder.rmdir()
+            continue
+        return folder / "pastiche.png"
+    return None

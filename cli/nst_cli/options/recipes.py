@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nst_core.errors import JobError
+from nst_core.files import atomic_write, check_writable
 from nst_core.job.schema import Job, Source
 
 if TYPE_CHECKING:
@@ -56,14 +57,11 @@ def check_recipe_target(path: Path) -> None:
     """Check that a recipe could be written, before any work starts."""
     if path.suffix.lower() != ".toml":
         raise JobError(f"recipes are written as TOML; choose a file name that ends in .toml, not '{path}'")
-    if path.is_dir() or not path.parent.is_dir():
-        raise JobError(f"a recipe cannot be written to '{path}': it is a folder, or its folder does not exist")
+    check_writable(path, JobError)
 
 
 def write_recipe(result: Result, path: Path) -> None:
     """Write the recipe of a result as TOML, beside first and then renamed."""
-    from nst_core.files import atomic_write
-
     try:
         with atomic_write(path) as temporary:
             temporary.write_text(result.recipe, encoding="utf-8")

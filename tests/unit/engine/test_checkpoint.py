@@ -61,6 +61,11 @@ def always(path: Path, **more) -> Checkpoint:
     return Checkpoint(path, every=0.0, **more)
 
 
+def kept_files(path: Path) -> list[Path]:
+    """The checkpoint and whatever else is kept for it."""
+    return [*path.parent.glob(path.name), *path.parent.glob(".nst*")]
+
+
 SETTINGS = {
     "lbfgs": {},
     "strong-wolfe": {"optimizer": "lbfgs:line_search=strong-wolfe"},
@@ -94,7 +99,7 @@ def test_a_crashed_run_goes_on_to_the_same_pixels(chosen, number, images, tmp_pa
     assert resumed.job == whole.job
     always(kept).finished()  # as the command does once the picture is saved
     assert not kept.exists()
-    assert list(tmp_path.glob("*.previous")) == []
+    assert list(tmp_path.glob(".nst*")) == []
 
 
 def test_a_run_in_tiles_goes_on_in_the_same_tiles(images, tmp_path):
@@ -132,9 +137,17 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(crashed, images):
     assert torch.equal(resumed.image, run(job, session=Session(REGISTRY)).image)
 
 
+def test_a_checkpoint_that_is_missing_is_continued_from_the_one_before_and_said(crashed, images):
+    crashed.unlink()
+    said: list[str] = []
+    job = make_job(*images, session=Session(REGISTRY), **OPTIONS)
+    run(job, session=Session(REGISTRY), checkpoint=always(crashed, say=said.append))
+    assert re.search(r"run.ckpt' is missing; continuing from the previous one", said[0])
+
+
 @pytest.mark.parametrize("spoil", [lambda p: p.write_bytes(p.read_bytes()[:1000]), lambda p: p.write_text("hello")])
 def test_two_damaged_checkpoints_are_an_error(spoil, crashed, images):
-    previous = crashed.with_name("run.ckpt.previous")
+    previous = Checkpoint(crashed).previous
     spoil(crashed)
     spoil(previous)
     with pytest.raises(
@@ -210,7 +223,7 @@ def test_a_full_disk_is_an_error_that_leaves_the_old_file(crashed, images, monke
     ):
         run(job, session=Session(REGISTRY), checkpoint=always(crashed))
     assert crashed.read_bytes() == before
-    assert sorted(path.name for path in crashed.parent.glob("*run.ckpt*")) == ["run.ckpt", "run.ckpt.previous"]
+    assert sorted(kept_files(crashed)) == sorted([crashed, always(crashed).previous])
 
 
 def test_kills_while_it_is_written_leave_nothing_for_ever(crashed, images):
@@ -229,10 +242,10 @@ checkpoint.Checkpoint(sys.argv[1]).write(kept.job, kept.levels, kept.history, ke
 """
     for _ in range(2):
         assert subprocess.run([sys.executable, "-c", program, str(crashed)]).returncode == 9
-    assert len(list(crashed.parent.glob("*run.ckpt*"))) == 3  # the last one, the one before, and half of one
+    assert len(kept_files(crashed)) == 3  # the last one, the one before, and half of one
     run(make_job(*images, session=Session(REGISTRY), **OPTIONS), session=Session(REGISTRY), checkpoint=always(crashed))
     always(crashed).finished()
-    assert list(crashed.parent.glob("*run.ckpt*")) == []
+    assert kept_files(crashed) == []
 
 
 def test_a_place_that_cannot_be_written_to_is_said_before_the_work(tmp_path):
@@ -282,10 +295,10 @@ def test_the_command_resumes_after_a_kill(images, tmp_path):
         process.send_signal(signal.SIGKILL)
     assert not out.exists()
     if not kept.exists():  # killed between the two renames
-        assert kept.with_name("run.ckpt.previous").exists()
+        assert Checkpoint(kept).previous.exists()
     subprocess.run([*command, "resume", str(kept), "-q"], check=True, env=environment)
     assert torch.equal(load_image(out).pixels, load_image(whole).pixels)
-    assert list(tmp_path.glob("*run.ckpt*")) == []  # the picture is saved, so nothing is left behind
+    assert kept_files(kept) == []  # the picture is saved, so nothing is left behind
 
 
 @pytest.fixture

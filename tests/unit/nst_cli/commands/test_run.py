@@ -47,6 +47,41 @@ def test_a_default_name_that_another_run_took_meanwhile_gets_a_number(nst, monke
     assert load_image("photo-painting-2.png").pixels.shape == (1, 3, 24, 32)
 
 
+def test_a_default_name_is_cut_to_fit(nst):
+    Path("photo.jpg").rename("ä" * 100 + ".jpg")
+    Path("painting.png").rename("b" * 200 + ".png")
+    names = [nst("run", "ä" * 100 + ".jpg", "b" * 200 + ".png", *SMALL, "-q").out.strip() for _ in range(2)]
+    assert names == ["ä" * 100 + "-" + "b" * 50 + ".png", "ä" * 100 + "-" + "b" * 48 + "-2.png"]
+    assert all(load_image(name).pixels.shape == (1, 3, 24, 32) for name in names)
+
+
+def test_a_name_as_long_as_the_file_system_allows_serves_all_files_of_a_run(nst):
+    name, kept = "n" * 251 + ".png", "c" * 255
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", name, "--preview-every", "2", "--checkpoint", kept)
+    assert (done.code, done.out) == (0, f"{name}\n")
+    assert sorted(p.name[-14:] for p in Path().glob("n*")) == ["-step00002.png", "-step00004.png", name[-14:]]
+    assert not list(Path().glob("*c" * 20)) + list(Path().glob(".nst*"))
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("-o", "n" * 252 + ".png"),
+        ("-o", "ä" * 126 + ".png"),
+        ("-o", "n" * 256 + "/o.png"),
+        ("--save-recipe", "n" * 251 + ".toml"),
+        ("--checkpoint", "n" * 256),
+    ],
+)
+def test_a_name_that_is_too_long_is_refused_before_any_work(nst, monkeypatch, option):
+    monkeypatch.setattr(Problem, "evaluate", lambda *_, **__: pytest.fail("began to work"))
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, *option)
+    assert (done.code, done.out) == (2, "")
+    assert "256 bytes, and at most 255 are allowed; choose a shorter one" in done.err
+    assert "Traceback" not in done.err
+    assert sorted(p.name for p in Path().iterdir()) == ["painting.png", "photo.jpg"]
+
+
 def test_json_is_one_object_with_everything(nst):
     done = nst("run", "photo.jpg", "painting.png", *SMALL, "--json", "-o", "o.png", "--plugin", "tv", "--seed", "3")
     told = json.loads(done.out)
@@ -95,6 +130,31 @@ def test_a_result_that_cannot_be_written_is_not_lost(nst, monkeypatch, tmp_path)
     (rescued,) = re.findall(r"was saved to '(.*)'", done.err)
     assert load_image(rescued).pixels.shape == (1, 3, 24, 32)
     assert not Path("out.jpg").exists()
+
+
+def test_a_result_is_rescued_whatever_its_name_and_wherever_there_is_room(nst, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no such folder"))
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    name = "n" * 251 + ".png"
+    _full_disk(monkeypatch, name)
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", name, "--bits", "16")
+    assert done.code == 2
+    (rescued,) = re.findall(r"was saved to '(.*)'", done.err)
+    assert Path(rescued).is_relative_to(home)
+    assert Path(rescued).read_bytes()[24] == 16
+
+
+def test_a_result_that_cannot_be_saved_anywhere_is_an_error_and_the_checkpoint_stays(nst, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    _full_disk(monkeypatch, ".png")
+    kept = ("--checkpoint", "run.ckpt", "--checkpoint-every", "0s")
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "out.png", *kept)
+    assert (done.code, done.out) == (2, "")
+    assert "No space left on device. Nor could the result be saved in any other folder" in done.err
+    assert Path("run.ckpt").exists()
+    assert not list(Path().glob("nst-*"))
 
 
 def test_a_name_is_not_taken_for_a_result_that_cannot_be_written(nst, monkeypatch, tmp_path):
@@ -177,7 +237,7 @@ def test_sixteen_bits(nst):
         (("photo.jpg", "painting.png", "--weights", "x.safetensors"), "parameter of 'tiny'"),
         (("photo.jpg", "painting.png", "-o", "./photo.jpg"), "would overwrite the content image 'photo.jpg'"),
         (("photo.jpg", "painting.png", "-o", "o.png", "--checkpoint", "./o.png"), "cannot both be 'o.png'"),
-        (("photo.jpg", "painting.png", "--save-recipe", "no/r.toml"), "cannot be written"),
+        (("photo.jpg", "painting.png", "--save-recipe", "no/r.toml"), "the folder 'no' does not exist"),
         (("photo.jpg", "painting.png", "--save-recipe", "photo.jpg"), "ends in .toml"),
         (("--recipe", "none.toml"), "the recipe 'none.toml' cannot be read"),
         (("--recipe", "photo.jpg"), "the recipe 'photo.jpg' cannot be read"),

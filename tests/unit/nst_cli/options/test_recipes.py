@@ -58,9 +58,10 @@ def test_where_a_recipe_can_be_written_is_checked_first(tmp_path):
     (tmp_path / "folder.toml").mkdir()
     with pytest.raises(JobError, match=r"ends in .toml, not '.*r.json'"):
         check_recipe_target(tmp_path / "r.json")
-    for path in (tmp_path / "folder.toml", tmp_path / "none" / "r.toml"):
-        with pytest.raises(JobError, match="it is a folder, or its folder does not exist"):
-            check_recipe_target(path)
+    with pytest.raises(JobError, match=r"'.*folder.toml' is a folder; give the path of a file"):
+        check_recipe_target(tmp_path / "folder.toml")
+    with pytest.raises(JobError, match=r"the folder '.*none' does not exist"):
+        check_recipe_target(tmp_path / "none" / "r.toml")
 
 
 def test_a_recipe_of_a_result_makes_it_again(job, registry, tmp_path):
