@@ -214,7 +214,7 @@ def run(
 
     Raises:
         NonFiniteError: the objective remains NaN or infinite.
-        CheckpointError: the checkpoint belongs to another job or version, or cannot be written.
+        CheckpointError: the checkpoint belongs to another job or version, or is damaged.
         CancelledError: the run was cancelled before its first evaluation.
         NstError: an image, component or weight set that the job names is missing or unusable.
         KeyboardInterrupt: Ctrl-C before the end of the first evaluation.

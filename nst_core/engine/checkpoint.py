@@ -115,6 +115,11 @@ class Checkpoint:
         return companion(self.path, "partial")
 
     @property
+    def exists(self) -> bool:
+        """Whether there is a file to continue from."""
+        return self.path.exists() or self.previous.exists()
+
+    @property
     def due(self) -> bool:
         """Whether it is time for the next one."""
         return time.monotonic() - self._written >= self._every
@@ -155,11 +160,10 @@ class Checkpoint:
                 if self.path.exists():
                     self.path.replace(self.previous)
         except (OSError, SafetensorError) as error:
-            raise CheckpointError(
-                f"the checkpoint '{self.path}' cannot be written: {error}; "
-                "the previous one is intact: free some space, then continue with 'nst resume'"
-            ) from error
-        self._written = time.monotonic()
+            kept = "the one before is kept" if self.exists else "there is none before it to continue from"
+            raise CheckpointError(f"the checkpoint '{self.path}' cannot be written: {error}; {kept}") from error
+        finally:
+            self._written = time.monotonic()  # also where it failed: the next attempt is due as late as any
 
     def read(self) -> Saved | None:
         """Return what the last good file holds, ``None`` where there is none.

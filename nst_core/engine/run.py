@@ -55,6 +55,8 @@ class Run(Iterator[Step]):
         self._loop: Loop | None = None  # of the current level
         self._previous: Loop | None = None  # of the level before, until the current one has an image
         self._remarks: list[str] = []
+        self._unsaved = False  # whether the last checkpoint could not be written
+        self._note = ""  # for the next step
         self._terms: dict[str, Term] = dict(zip(prepared.job.labels, prepared.job.terms, strict=True))
         if saved:
             self._set_weights(saved.state["term_weights"])
@@ -106,7 +108,6 @@ class Run(Iterator[Step]):
 
         Raises:
             NonFiniteError: the objective remains NaN or infinite.
-            CheckpointError: the checkpoint cannot be written.
             CancelledError: the run was cancelled before its first evaluation.
             KeyboardInterrupt: Ctrl-C before the end of the first evaluation.
         """
@@ -188,7 +189,7 @@ class Run(Iterator[Step]):
             yield self._step(loop, loop.measure())
             self._previous = None
             if not loop.complete and loop.advance() and self._checkpoint is not None and self._checkpoint.due:
-                self._save(loop)
+                self._save_if_possible(loop)
         self._end(loop, "converged" if loop.converged else "finished")
 
     def _begin(self) -> Loop:
@@ -225,6 +226,7 @@ class Run(Iterator[Step]):
         weighted: dict[str, float] = {}
         for (term, _), value, weight in zip(objective.labels, measured.losses.tolist(), loop.weights, strict=True):
             weighted[term] = weighted.get(term, 0.0) + weight * value
+        note, self._note = " ".join(filter(None, (self._note, measured.note))), ""
         return Step(
             number=len(self._history) + len(loop.history),
             steps=sum(level.steps for level in self.prepared.levels),
@@ -234,7 +236,7 @@ class Run(Iterator[Step]):
             seconds=sum(level.seconds for level in self._levels) + loop.seconds,
             best=loop.best.total if loop.best else float("nan"),
             image=measured.image,
-            note=measured.note,
+            note=note,
         )
 
     def _apply_weights(self, loop: Loop) -> None:
@@ -273,6 +275,17 @@ class Run(Iterator[Step]):
     def _save(self, loop: Loop) -> None:
         if self._checkpoint is not None and loop.consistent:
             self._checkpoint.write(self.prepared.job, self._levels, self._history, self._state(loop))
+
+    def _save_if_possible(self, loop: Loop) -> None:
+        """Save a run in progress; the next step says what went wrong, once, as the run is not to end for that."""
+        try:
+            self._save(loop)
+        except CheckpointError as error:
+            if not self._unsaved:
+                self._note = f"{error}. The run continues, and tries again later"
+            self._unsaved = True
+        else:
+            self._unsaved = False
 
     def _save_at_last(self) -> None:
         """Save a run that ends early; what goes wrong is a remark, as its result is not to be lost for that.

@@ -100,7 +100,7 @@ def carry_out(
         say(f"note: {remark}")
     if result.stopped != "finished":
         say(f"{result.stopped} after {result.evaluations} evaluations; this is the best image so far")
-    if opened and result.stopped == "cancelled":
+    if opened and opened.exists and result.stopped == "cancelled":
         say(f"to continue: nst resume {opened.path}")
     done = {"output": str(target), **result.figures()}
     console.out(json.dumps(done, indent=2) if report.as_json else str(target))

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from installed import install
+from safetensors.torch import save_file
 from tiny import tiny_registry
 
 from nst_core import (
@@ -64,6 +65,15 @@ def always(path: Path, **more) -> Checkpoint:
 def kept_files(path: Path) -> list[Path]:
     """The checkpoint and whatever else is kept for it."""
     return [*path.parent.glob(path.name), *path.parent.glob(".nst*")]
+
+
+def installed(folder: Path) -> tuple[dict[str, str], list[str]]:
+    """The environment in which the command knows the tiny network, and the command."""
+    site = install(folder / "site", "tiny-package", "tiny", "tiny")
+    tests = str(Path(__file__).resolve().parents[2])
+    own = [entry for entry in (os.environ.get("PYTHONPATH"),) if entry]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(site), tests, *own])}
+    return environment, [sys.executable, "-c", "from nst_cli.main import main; main()"]
 
 
 SETTINGS = {
@@ -209,21 +219,80 @@ def test_a_changed_image_is_another_job(crashed, images):
         )
 
 
-def test_a_full_disk_is_an_error_that_leaves_the_old_file(crashed, images, monkeypatch):
+@pytest.fixture
+def full(monkeypatch):
+    """The numbers of attempts to write a checkpoint that find the disk full; all of them at first."""
+    real, attempts, failing = save_file, itertools.count(1), set(range(1, 100))
+
+    def save(tensors, path, metadata):
+        if next(attempts) in failing:
+            Path(path).write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        real(tensors, path, metadata)
+
+    monkeypatch.setattr("nst_core.engine.checkpoint.save_file", save)
+    return failing
+
+
+def test_a_full_disk_costs_neither_the_run_nor_the_old_file(crashed, images, full):
     before = crashed.read_bytes()
-
-    def full(tensors, path, metadata):
-        Path(path).write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("nst_core.engine.checkpoint.save_file", full)
     job = make_job(*images, session=Session(REGISTRY), **OPTIONS)
-    with pytest.raises(
-        CheckpointError, match=r"cannot be written: .*No space left on device; the previous one is intact"
-    ):
-        run(job, session=Session(REGISTRY), checkpoint=always(crashed))
+    notes: list[str] = []
+    result = run(
+        job,
+        session=Session(REGISTRY),
+        observers=[lambda step: notes.append(step.note)],
+        checkpoint=always(crashed),
+    )
+    assert torch.equal(result.image, run(job, session=Session(REGISTRY)).image)
+    assert result.stopped == "finished"
+    (said,) = filter(None, notes)
+    assert re.search(
+        r"run.ckpt' cannot be written: .*No space left on device; the one before is kept\. The run cont", said
+    )
     assert crashed.read_bytes() == before
     assert sorted(kept_files(crashed)) == sorted([crashed, always(crashed).previous])
+
+
+def test_room_that_comes_and_goes(images, tmp_path, full):
+    """Every trouble is said once; what was written meanwhile can be continued."""
+    full.clear()
+    full.update({1, 2, 5, 6, 7})
+    job = make_job(*images, session=Session(REGISTRY), **OPTIONS)
+    kept, notes = tmp_path / "run.ckpt", {}
+    with pytest.raises(PowerCutError):
+        watch = [lambda step: notes.update({step.number: step.note}), at(9)]
+        run(job, session=Session(REGISTRY), observers=watch, checkpoint=always(kept))
+    assert [number for number, note in notes.items() if note] == [2, 6]
+    assert "there is none before it to continue from" in notes[2]
+    assert "the one before is kept" in notes[6]
+    assert torch.equal(
+        run(job, session=Session(REGISTRY), checkpoint=always(kept)).image, run(job, session=Session(REGISTRY)).image
+    )
+
+
+LIMITED = """
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
+from nst_cli.main import main
+main()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
+def test_the_command_saves_the_picture_where_the_checkpoint_has_no_room(images, tmp_path):
+    environment, _ = installed(tmp_path)
+    out, kept = tmp_path / "out.png", tmp_path / "run.ckpt"
+    more = ["-o", str(out), "--checkpoint", str(kept), "--checkpoint-every", "0s"]
+    command = [sys.executable, "-c", LIMITED, "run", *images, "--extractor", "tiny", "--steps", "5", *more]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (0, f"{out}\n"), done.stderr
+    assert load_image(out).pixels.shape == (1, 3, 40, 56)
+    assert done.stderr.count("cannot be written") == 1
+    assert "File too large" in done.stderr
+    assert "there is none before it to continue from" in done.stderr
+    assert kept_files(kept) == []
 
 
 def test_kills_while_it_is_written_leave_nothing_for_ever(crashed, images):
@@ -279,11 +348,7 @@ def test_ctrl_c_keeps_the_run(images, tmp_path, monkeypatch):
 
 def test_the_command_resumes_after_a_kill(images, tmp_path):
     """nst run is killed in the middle; nst resume makes the picture that it would have made."""
-    site = install(tmp_path / "site", "tiny-package", "tiny", "tiny")
-    tests = str(Path(__file__).resolve().parents[2])
-    own = [entry for entry in (os.environ.get("PYTHONPATH"),) if entry]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(site), tests, *own])}
-    command = [sys.executable, "-c", "from nst_cli.main import main; main()"]
+    environment, command = installed(tmp_path)
     arguments = [*images, "--extractor", "tiny", "--steps", "400", "--device", "cpu", "-q"]
     whole, out, kept = tmp_path / "whole.png", tmp_path / "out.png", tmp_path / "run.ckpt"
     subprocess.run([*command, "run", *arguments, "-o", str(whole)], check=True, env=environment)
