@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from nst_cli import console
+from nst_cli import console, interruption
 from nst_cli.plugin_commands import plugin_commands
 
 __all__ = ["build_app", "main"]
@@ -33,7 +33,7 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             console.say("interrupted; nothing was written")
-            raise typer.Exit(130) from None
+            raise typer.Exit(interruption.exit_code()) from None
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all commands, ours first."""
@@ -120,16 +120,24 @@ def options(
 
 
 def main() -> None:
-    """Run the command. Exit codes: 0 done, 1 a bug in nst, 2 bad input, 130 interrupted."""
+    """Run the command.
+
+    Exit codes: 0 done, 1 a bug in nst, 2 bad input, 128 and the number of the signal that interrupted it: 130 for
+    Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+    """
     # --debug is accepted anywhere, since people notice only afterwards that they want it.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv[1:]) or os.environ.get("NST_DEBUG", "") not in ("", "0")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # names of files that are not UTF-8 are printed as they are
-    try:
-        _app_for(arguments)(args=arguments, prog_name="nst")
-    except Exception as error:
-        sys.exit(_report(error, debug))
+    with console.outlasting_listeners(), interruption.listening():
+        try:
+            _app_for(arguments)(args=arguments, prog_name="nst")
+        except Exception as error:
+            if interruption.received() and isinstance(error, OSError):  # nobody is there to read the result
+                console.discard(sys.stdout)
+                sys.exit(interruption.exit_code())
+            sys.exit(_report(error, debug))
 
 
 def _app_for(arguments: list[str]) -> typer.Typer:

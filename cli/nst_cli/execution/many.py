@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from filelock import FileLock, Timeout
 
-from nst_cli import console
+from nst_cli import console, interruption
 from nst_cli.options.groups import ReportOptions
 from nst_core.errors import JobError
 
@@ -36,7 +36,7 @@ def carry_out_all(title: str, sheets: Sequence[Sheet], session: Session, folder:
 
     Raises:
         JobError: the folder cannot be written to, or another process does so.
-        typer.Exit: 1 where a cell failed, 130 after Ctrl-C.
+        typer.Exit: 1 where a cell failed; after a signal 128 and its number, 130 for Ctrl-C.
     """
     _make(folder)
     try:
@@ -52,10 +52,11 @@ def _carry_out(title: str, sheets: Sequence[Sheet], session: Session, folder: Pa
     from nst_cli.execution.batch_progress import batch_progress, minutes
     from nst_cli.report import Report, arrange, write_report
     from nst_core.diagnostics import machine
-    from nst_core.experiments.batch import estimate, prepare, run_batch
+    from nst_core.experiments.batch import Batch, estimate, prepare, run_batch
 
     say = options.say
-    prepared = prepare([cell.job for sheet in sheets for cell in sheet.cells], folder, session)
+    jobs = [cell.job for sheet in sheets for cell in sheet.cells]
+    prepared = prepare(jobs, folder, session)
     labels = [" ".join(filter(None, (s.title + ":", c.row, c.column))) for s in sheets for c in s.cells]
     for result, label in zip(prepared, labels, strict=True):
         if result.status == "failed":
@@ -65,8 +66,13 @@ def _carry_out(title: str, sheets: Sequence[Sheet], session: Session, folder: Pa
     say(f"{missing + cached} different cells, {cached} already finished")
     if missing:
         say(f"the others will take about {minutes(estimate(prepared, session))}")
-    with batch_progress(labels, missing, options.quiet) as watcher:
-        batch = run_batch(prepared, folder, session, watcher)
+    try:
+        with batch_progress(labels, missing, options.quiet) as watcher:
+            batch = run_batch(prepared, folder, session, watcher)
+        interruption.hold()
+    except KeyboardInterrupt:  # between two cells, or once more
+        interruption.hold()
+        batch = Batch(tuple(prepare(jobs, folder, session)), interrupted=True)
     report = Report(title, shlex.join(["nst", *sys.argv[1:]]), arrange(sheets, batch.results), machine())
     try:
         html, markdown = write_report(report, folder)
@@ -78,7 +84,8 @@ def _carry_out(title: str, sheets: Sequence[Sheet], session: Session, folder: Pa
     console.out(json.dumps(_summary(batch, labels, html, markdown), indent=2) if options.as_json else str(html))
     if batch.interrupted:
         say("interrupted; finished cells are kept, and the same command continues")
-        raise typer.Exit(130)
+    if batch.interrupted or interruption.received():
+        raise typer.Exit(interruption.exit_code())
     if batch.failed:
         say(f"{len(batch.failed)} of {len(batch.results)} cells failed; the others are in the report")
         raise typer.Exit(1)

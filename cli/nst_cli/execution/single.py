@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nst_cli import console
+from nst_cli import console, interruption
 from nst_cli.options.groups import CheckpointOptions, ReportOptions, ResourceOptions
 from nst_core.engine.destination import Destination
 from nst_core.errors import ImageError, JobError
@@ -20,7 +20,7 @@ from nst_core.job.schema import Job, Source
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nst_core import Observer, Result, Session, Step
+    from nst_core import Observer, Result, Run, Session, Step
 
 __all__ = ["Delivery", "carry_out"]
 
@@ -67,9 +67,8 @@ def carry_out(
 
     Raises:
         NstError: the output cannot be written, checked before the work, or the job cannot be done.
-        typer.Exit: 130 after Ctrl-C.
+        typer.Exit: 128 and the number of the signal that interrupted it, 130 after Ctrl-C.
     """
-    from nst_cli.execution.progress import progress
     from nst_cli.options.recipes import write_recipe
     from nst_core.images import check_output
 
@@ -86,9 +85,8 @@ def carry_out(
         observers.append(_previews(target, delivery.preview_every, say))
     opened = checkpoint.open(_destination(target, numbered, bits, delivery.recipe), say) if checkpoint else None
     limits = resources.resources()
-    with nullcontext(None) if report.quiet else progress() as bar:
-        run = session.run(job, resources=limits, checkpoint=opened)
-        result = run.exhaust(observers + ([bar] if bar else []))
+    run = session.run(job, resources=limits, checkpoint=opened)
+    result = _exhausted(run, observers, report)
     if numbered:
         target = _claimed(target, job, delivery.suffix)
     _save(result, target, bits, claimed=numbered)
@@ -104,8 +102,24 @@ def carry_out(
         say(f"to continue: nst resume {opened.path}")
     done = {"output": str(target), **result.figures()}
     console.out(json.dumps(done, indent=2) if report.as_json else str(target))
-    if result.stopped == "cancelled":
-        raise typer.Exit(130)
+    if result.stopped == "cancelled" or interruption.received():
+        raise typer.Exit(interruption.exit_code())
+
+
+def _exhausted(run: Run, observers: list[Observer], report: ReportOptions) -> Result:
+    """Make all steps of a run; from its end on, whatever ended it, no signal costs the result."""
+    from nst_cli.execution.progress import progress
+
+    try:
+        with nullcontext(None) if report.quiet else progress() as bar:
+            result = run.exhaust(observers + ([bar] if bar else []))
+        interruption.hold()
+    except KeyboardInterrupt:  # at its very end, or once more while it ended
+        interruption.hold()
+        if run.best is None:
+            raise
+        result = run.result()
+    return result
 
 
 def _sources(job: Job) -> list[tuple[str, Source]]:
