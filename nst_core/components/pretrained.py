@@ -7,7 +7,7 @@ from abc import abstractmethod
 from typing import ClassVar
 
 from nst_core.components.extractor import Extractor
-from nst_core.weights import Architecture, WeightSet, find
+from nst_core.weights import Architecture, WeightSet, find, several
 
 __all__ = ["PretrainedExtractor"]
 
@@ -62,3 +62,13 @@ class PretrainedExtractor(Extractor):
     def fingerprint(self) -> str:
         """Return the SHA-256 of the weight file as 64 hex digits."""
         return self.weight_set.sha256
+
+    def remark(self) -> str:
+        """Say which weight set is used where none is named and the store has several."""
+        names = [] if self.weights else several(self.weight_set)
+        if not names:
+            return ""
+        return (
+            f"the weights are those of the set '{self.weight_set.name}'; of {self.architecture.name} the store has "
+            f"{', '.join(names)}: choose one with --weights NAME"
+        )

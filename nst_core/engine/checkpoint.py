@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nst_core.engine.destination import Destination
+from nst_core.engine.pinning import weights_by_content
 from nst_core.engine.result import LevelResult, versions
 from nst_core.errors import CheckpointError, JobError
 from nst_core.files import atomic_write, check_writable, companion
@@ -57,8 +58,8 @@ class Saved:
     threads: int
 
     def differences(self, job: Job) -> list[str]:
-        """Say what is different in another job, one line for each field."""
-        mine, other = flattened(self.job.to_dict()), flattened(job.to_dict())
+        """Say what is different in another job, one line for each field; weights count by their content."""
+        mine, other = (flattened(weights_by_content(j).to_dict()) for j in (self.job, job))
         return [
             f"{key} was {mine.get(key, 'not set')} and is {other.get(key, 'not set')}"
             for key in sorted(mine.keys() | other.keys())

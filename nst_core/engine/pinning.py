@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from nst_core.components import ROLES, Extractor, Initializer
+from nst_core.components import ROLES, Extractor, Initializer, PretrainedExtractor
 from nst_core.components.registry import Registry
 from nst_core.errors import ImageError, JobError, WeightsError
 from nst_core.images import ImageInput
@@ -22,6 +22,7 @@ from nst_core.objective.networks import check_minimum, layers_used
 from nst_core.ops import native
 from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_device, choose_dtype
+from nst_core.weights import locate
 
 __all__ = [
     "Images",
@@ -34,6 +35,8 @@ __all__ = [
     "pinned",
     "remarks_on",
     "style_size",
+    "weights_by_content",
+    "with_recorded_weights",
 ]
 
 
@@ -114,6 +117,28 @@ def _check_hash(source: Source, found: str, role: str) -> None:
         )
 
 
+def with_recorded_weights(job: Job, registry: Registry, cache: Cache) -> Job:
+    """Return a job with the weights whose hash it holds, if the store has them under another name by now.
+
+    The default weights of a network are others as soon as newer ones are imported.
+    """
+    extractor = cache.extractor(registry, job.extractor)
+    if not job.weights_sha256 or not isinstance(extractor, PretrainedExtractor):
+        return job
+    weights = locate(job.weights_sha256, extractor.weights, extractor.architecture)
+    if weights == extractor.weights:
+        return job
+    return replace(job, extractor=replace(job.extractor, params={**job.extractor.params, "weights": weights}))
+
+
+def weights_by_content(job: Job) -> Job:
+    """Return a pinned job without the path or name of its weights, as their hash says more."""
+    if not job.weights_sha256:
+        return job
+    params = {name: value for name, value in job.extractor.params.items() if name != "weights"}
+    return replace(job, extractor=replace(job.extractor, params=params))
+
+
 def pinned(job: Job, registry: Registry, cache: Cache, store: ImageStore, images: Images | None = None) -> Job:
     """Fill in what a job leaves open: hashes of images, initial files and weights, precision, the extractor chosen.
 
@@ -132,7 +157,8 @@ def pinned(job: Job, registry: Registry, cache: Cache, store: ImageStore, images
     if job.weights_sha256 not in ("", fingerprint):
         raise WeightsError(
             f"the recipe was made with other weights (SHA-256 {job.weights_sha256[:12]}…) than those found here "
-            f"({fingerprint[:12]}…). Give the original file with --weights PATH; any file you give there is accepted."
+            f"({fingerprint[:12]}…), and the store has no set with that hash ('nst weights list --json' shows them). "
+            "Give the original file with --weights PATH; any file you give there is accepted."
         )
     dtype = choose_dtype(job.precision, choose_device(job.device))
     if images is None:

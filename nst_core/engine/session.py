@@ -109,6 +109,7 @@ class Session:
         """Estimate what a run needs, from a few evaluations of small images; see :meth:`prepare`."""
         resources = resources or Resources()
         with naming_plugins(self.registry), processor_threads(resources.threads):
+            job = pinning.with_recorded_weights(job, self.registry, self.cache)
             size = self.pastiche_size(job, Inputs(content, styles))
             return make_plan(job, levels_of(job, max(size)), size, self.registry, self.cache, resources)
 
@@ -123,6 +124,7 @@ class Session:
             NstError: an image file or the weights are missing or unusable, or an image is only in memory.
         """
         with naming_plugins(self.registry):
+            job = pinning.with_recorded_weights(job, self.registry, self.cache)
             found = pinning.pinned(job, self.registry, self.cache, self.images)
         return replace(found, device=str(choose_device(job.device)))
 
@@ -131,7 +133,7 @@ class Session:
         cls = self.registry.get("initializer", job.initializer.name).cls
         params = {k: v for k, v in job.initializer.params.items() if k not in cls.file_parameters}
         return replace(
-            job,
+            pinning.weights_by_content(job),
             content=replace(job.content, path="") if job.content else None,
             styles=tuple(replace(style, path="") for style in job.styles),
             initializer=replace(job.initializer, params=params),
@@ -153,6 +155,7 @@ class Session:
         # Everything cheap comes first, so that a slip costs no waiting.
         for kind in ("optimizer", "initializer", "parametrization"):
             registry.create(kind, getattr(job, kind))
+        job = pinning.with_recorded_weights(job, registry, cache)
         pinning.check_terms(job, registry, cache)
         images = pinning.open_images(job, inputs, self.images)
         size = pinning.pastiche_size(job, images)

@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from nst_core.errors import WeightsError, unknown_name
-from nst_core.weights import store
+from nst_core.errors import NstError, WeightsError, unknown_name
+from nst_core.weights import files, store
 from nst_core.weights.architecture import Architecture
 from nst_core.weights.official import Notify, download, install_from_hub_cache, installation_help, write_to_stderr
 from nst_core.weights.weight_set import WeightSet, read_weight_set
 
-__all__ = ["find", "find_local", "resolve_path", "verify"]
+__all__ = ["find", "find_local", "locate", "resolve_path", "several", "verify"]
 
 
 def find(
@@ -61,6 +61,45 @@ def find_local(architecture: Architecture, *, notify: Notify = write_to_stderr) 
     if matching:
         return read_weight_set(max(matching, key=lambda s: s.path.stat().st_mtime).path, architecture)
     return install_from_hub_cache(architecture, notify)
+
+
+def several(weight_set: WeightSet) -> list[str]:
+    """Return the names of all weight sets in the store that the default could have been, sorted.
+
+    Args:
+        weight_set: the default weights of its architecture, as :func:`find` returned them.
+
+    Returns:
+        At least two names, or none: the weight set is the only one of its architecture, or not from the store.
+    """
+    names = [s.name for s in store.list_weight_sets() if s.architecture == weight_set.architecture]
+    return names if len(names) > 1 and weight_set.path.parent == store.store_folder() else []
+
+
+def locate(sha256: str, weights: str, architecture: Architecture) -> str:
+    """Return how to refer to weights whose file has a known hash, wherever in the store they are by now.
+
+    Nothing is downloaded or installed.
+
+    Args:
+        sha256: of the file, 64 hex digits.
+        weights: how they were referred to: a path, a name, or "" for the default; it may mean others by now.
+        architecture: the architecture of the network that they are for.
+
+    Returns:
+        ``weights`` if it can still mean that file, else the name of the weight set in the store that has the hash;
+        ``weights`` too if there is none.
+    """
+    if weights:
+        try:
+            if files.sha256(resolve_path(weights)) == sha256:
+                return weights
+        except NstError:  # neither a name nor a path any more
+            pass
+    sets = [s for s in store.list_weight_sets() if s.architecture == architecture.name]
+    if not weights and len(sets) < 2:
+        return weights
+    return next((s.name for s in sets if s.sha256 == sha256), weights)
 
 
 def resolve_path(weights: str) -> Path:

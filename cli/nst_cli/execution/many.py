@@ -17,7 +17,7 @@ from nst_cli.options.groups import ReportOptions
 from nst_core.errors import JobError
 
 if TYPE_CHECKING:
-    from nst_core import Session
+    from nst_core import Job, Session
     from nst_core.experiments.batch import Batch
     from nst_core.experiments.layout import Sheet
 
@@ -61,6 +61,9 @@ def _carry_out(title: str, sheets: Sequence[Sheet], session: Session, folder: Pa
     for result, label in zip(prepared, labels, strict=True):
         if result.status == "failed":
             say(f"{label}: {result.error}")
+    for remark in dict.fromkeys(_remark(j, session) for j, r in zip(jobs, prepared, strict=True) if r.key):
+        if remark:
+            say(f"note: {remark}")
     missing = len({result.key for result in prepared if result.status == "missing"})
     cached = len({result.key for result in prepared if result.status == "cached"})
     say(f"{missing + cached} different cells, {cached} already finished")
@@ -89,6 +92,11 @@ def _carry_out(title: str, sheets: Sequence[Sheet], session: Session, folder: Pa
     if batch.failed:
         say(f"{len(batch.failed)} of {len(batch.results)} cells failed; the others are in the report")
         raise typer.Exit(1)
+
+
+def _remark(job: Job, session: Session) -> str:
+    """Return what the user should know about the network that a job leaves open; a pinned one names it."""
+    return session.cache.extractor(session.registry, job.extractor).remark()
 
 
 def _make(folder: Path) -> None:

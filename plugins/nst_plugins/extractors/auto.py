@@ -42,9 +42,9 @@ class Auto(Extractor):
         return Component(self._selected.architecture.name, {"weights": self.weights} if self.weights else {})
 
     def remark(self) -> str:
-        """Say that the stand-in was used, unless the user asked for it."""
+        """Say that the stand-in was used, unless the user asked for it, or which of several weight sets."""
         if self.weights or isinstance(self._selected, Vgg19):
-            return ""
+            return self._selected.remark()
         return (
             "VGG-19's weights are not on this machine, so the embedded vgg19-lite is used; "
             "'nst weights fetch vgg19' downloads them (548 MB)"

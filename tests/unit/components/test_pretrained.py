@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import threading
 import time
@@ -86,6 +87,87 @@ def test_a_result_records_the_weights(weight_set):
         *images, extractor="edges", session=nst.Session(registry), device="cpu", steps=2, precision="fp32"
     )
     assert result.job.weights_sha256 == weight_set.sha256
+
+
+def newer_set(folder, seed: int = 1) -> WeightSet:
+    """Other weights in the store, newer than any."""
+    save_file(
+        {"weight": torch.randn(EDGES.shapes["weight"], generator=torch.Generator().manual_seed(seed))},
+        folder / "w.safetensors",
+    )
+    made = import_file(folder / "w.safetensors", EDGES, f"newer-{seed}")
+    os.utime(made.path, (2**31 + seed, 2**31 + seed))
+    return made
+
+
+IMAGES = [torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(i)) for i in (0, 1)]
+OPTIONS = {"device": "cpu", "steps": 4, "precision": "fp32", "size": 16}
+
+
+def session() -> nst.Session:
+    return nst.Session(tiny_registry(("mine", plugin(extractors={"edges": Edges}))))
+
+
+@pytest.mark.parametrize("said", ["", "mine"])
+def test_a_recipe_is_repeated_with_its_own_weights_whatever_came_after(weight_set, tmp_path, said):
+    made = nst.stylize(*IMAGES, extractor=f"edges:weights={said}", session=session(), **OPTIONS)
+    weight_set.path.rename(weight_set.path.with_name("renamed.safetensors"))
+    newer_set(tmp_path)
+    again = nst.run(made.job, content=IMAGES[0], styles=IMAGES[1], session=session())
+    assert torch.equal(again.image, made.image)
+    assert again.job.weights_sha256 == made.job.weights_sha256
+    assert again.job.extractor.params == {"weights": "renamed"}
+    assert again.remarks == made.remarks == ()
+
+
+def test_two_sets_of_one_network_are_told_apart_in_a_session(weight_set, tmp_path):
+    first = nst.stylize(*IMAGES, extractor="edges", session=session(), **OPTIONS)
+    newer_set(tmp_path)
+    shared = session()
+    second = nst.stylize(*IMAGES, extractor="edges", session=shared, **OPTIONS)
+    assert not torch.equal(first.image, second.image)
+    for made in (first, second, first):
+        again = nst.run(made.job, content=IMAGES[0], styles=IMAGES[1], session=shared)
+        assert torch.equal(again.image, made.image)
+
+
+def test_a_checkpoint_goes_on_with_its_own_weights(weight_set, tmp_path):
+    job = nst.make_job(*IMAGES, extractor="edges", session=session(), **OPTIONS)
+    whole = nst.run(job, content=IMAGES[0], styles=IMAGES[1], session=session())
+    kept = nst.Checkpoint(tmp_path / "run.ckpt", every=0.0)
+    begun = session().run(job, content=IMAGES[0], styles=[IMAGES[1]], checkpoint=kept)
+    next(begun), begun.cancel()
+    assert begun.exhaust().stopped == "cancelled"
+    newer_set(tmp_path)
+    saved = kept.read()
+    resumed = session().run(saved.job, content=IMAGES[0], styles=[IMAGES[1]], checkpoint=kept)
+    assert next(resumed).number == 2
+    assert torch.equal(resumed.exhaust().image, whole.image)
+
+
+def test_the_key_of_a_job_does_not_depend_on_the_name_of_its_weights(weight_set, tmp_path):
+    for number, image in enumerate(IMAGES):
+        nst.save_image(image, tmp_path / f"{number}.png")
+    paths = [str(tmp_path / f"{number}.png") for number in (0, 1)]
+
+    def key(extractor: str) -> str:
+        here = session()
+        return here.key(here.pin(nst.make_job(*paths, extractor=extractor, session=here, **OPTIONS)))
+
+    before = key("edges")
+    newer = newer_set(tmp_path)
+    assert before == key("edges:weights=mine") == key(f"edges:weights={weight_set.path}")
+    assert before != key("edges") == key(f"edges:weights={newer.name}")
+
+
+def test_which_of_several_sets_is_used_is_said(weight_set, tmp_path):
+    assert Edges().remark() == ""
+    newer_set(tmp_path)
+    made = nst.stylize(*IMAGES, extractor="edges", session=session(), **OPTIONS)
+    said = "the set 'newer-1'; of edges the store has mine, newer-1: choose one with --weights NAME"
+    assert made.remarks == (f"the weights are those of {said}",)
+    for named in ("mine", str(weight_set.path)):
+        assert Edges(named).remark() == ""
 
 
 def test_an_exported_file_states_the_source_of_the_weights(weight_set, tmp_path):

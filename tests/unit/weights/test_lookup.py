@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 import torch
@@ -10,7 +11,18 @@ from safetensors.torch import save_file
 from toy_weights import TOY, tensors, with_official
 
 from nst_core import UnknownNameError, WeightsError
-from nst_core.weights import TORCHVISION, find, find_local, home, import_file, resolve_path, scan_store, verify
+from nst_core.weights import (
+    TORCHVISION,
+    find,
+    find_local,
+    home,
+    import_file,
+    locate,
+    resolve_path,
+    scan_store,
+    several,
+    verify,
+)
 
 
 def test_the_newest_set_is_taken_where_none_has_the_networks_name(tmp_path):
@@ -27,6 +39,41 @@ def test_the_set_with_the_networks_name_comes_before_newer_ones(state_dict):
     os.utime(newer.path, (2**31, 2**31))
     assert find("", TOY).name == "toy"
     assert find_local(TOY).name == "toy"
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Two sets of different weights, the newer one last."""
+    made = []
+    for seed, name in enumerate(("old", "new")):
+        torch.save(tensors(seed), tmp_path / "w.pth")
+        made.append(import_file(tmp_path / "w.pth", TOY, name))
+        os.utime(made[-1].path, (1000 + seed, 1000 + seed))
+    return made
+
+
+@pytest.mark.parametrize("weights", ["", "new", "gone", "some/where.safetensors"])
+def test_weights_are_located_by_their_hash_whatever_was_said(two, weights):
+    assert locate(two[0].sha256, weights, TOY) == "old"
+    assert locate("ab" * 32, weights, TOY) == weights
+
+
+def test_what_was_said_is_kept_where_it_is_right(two, tmp_path):
+    copy = str(shutil.copy(two[0].path, tmp_path / "copy.safetensors"))
+    for weights in ("old", str(two[0].path), copy):
+        assert locate(two[0].sha256, weights, TOY) == weights
+
+
+def test_the_only_set_needs_no_name(state_dict):
+    made = import_file(state_dict, TOY, "mine")
+    assert locate(made.sha256, "", TOY) == ""
+    assert several(find("", TOY)) == []
+
+
+def test_several_sets_to_choose_from(two, tmp_path):
+    assert several(find("", TOY)) == ["new", "old"]
+    copy = str(shutil.copy(two[0].path, tmp_path / "copy.safetensors"))
+    assert several(find(copy, TOY)) == []
 
 
 def test_nothing_is_found_on_an_empty_machine():

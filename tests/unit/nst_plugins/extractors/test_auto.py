@@ -38,6 +38,14 @@ def test_a_weight_set_in_the_store_is_found_without_being_named(random_vgg19):
     assert auto.fingerprint() == imported.sha256
 
 
+def test_which_of_several_sets_is_selected_is_said(random_vgg19):
+    for name in ("one", "two"):
+        import_file(random_vgg19, Vgg19.architecture, name)
+    assert Auto().remark() == Vgg19().remark()
+    assert "of vgg19 the store has one, two: choose one with --weights NAME" in Auto().remark()
+    assert Auto("one").remark() == Vgg19Lite().remark() == ""
+
+
 def test_the_built_in_extractors_are_registered():
     registry = default_registry()
     for name, cls in (("auto", Auto), ("vgg16", Vgg16), ("vgg19", Vgg19), ("vgg19-lite", Vgg19Lite)):
