@@ -1,18 +1,18 @@
-"""Files that appear complete or not at all, under names that the file system allows."""
+"""Files that appear complete or not at all, under names that the file system allows, from one writer at a time."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE
 
 from nst_core.errors import NstError
 
-__all__ = ["atomic_write", "check_writable", "companion", "fitting"]
+__all__ = ["Lock", "atomic_write", "check_writable", "companion", "fitting"]
 
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 """Bytes of a name and of a path where the system does not say how many it allows."""
@@ -62,6 +62,56 @@ def _create(path: Path) -> int:
         return S_IMODE(os.fstat(descriptor).st_mode)
     finally:
         os.close(descriptor)
+
+
+class Lock:
+    """Something that one process, and in it one lock, has at a time; the system takes it from a process that ended.
+
+    Where the file system knows no locks, or the file of the lock cannot be made, everybody has it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Name the file of the lock, which is there while somebody has it, as is its folder; nothing is written yet."""
+        from filelock import FileLock  # takes longer to import than many commands do
+
+        self._path = path
+        self._lock = FileLock(path, thread_local=False)
+
+    @contextmanager
+    def held(self, busy: NstError, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+        """Have the lock for the length of a block; blocks of one ``Lock`` may be nested.
+
+        Args:
+            busy: raised where somebody else has it.
+            waiting: called before the wait for somebody else; by default there is none.
+
+        Raises:
+            NstError: ``busy``.
+        """
+        taken = self._take(busy, waiting)
+        try:
+            yield
+        finally:
+            if taken:
+                if self._lock.lock_counter == 1:
+                    with suppress(OSError):  # as long as it is ours; Windows removes no file that is open
+                        self._path.unlink()
+                self._lock.release()
+
+    def _take(self, busy: NstError, waiting: Callable[[], None] | None) -> bool:
+        from filelock import Timeout
+
+        try:
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                if waiting is None:
+                    raise busy from None
+                waiting()
+                self._lock.acquire()
+        except (OSError, NotImplementedError):
+            return False
+        return True
 
 
 def companion(path: Path, role: str) -> Path:

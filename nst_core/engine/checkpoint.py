@@ -10,8 +10,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from nst_core.engine.destination import Destination
 from nst_core.engine.pinning import weights_by_content
 from nst_core.engine.result import LevelResult, versions
 from nst_core.errors import CheckpointError, JobError
-from nst_core.files import atomic_write, check_writable, companion
+from nst_core.files import Lock, atomic_write, check_writable, companion
 from nst_core.job.schema import Job
 from nst_core.job.serialization import flattened, from_plain, to_plain
 
@@ -102,6 +102,7 @@ class Checkpoint:
         self._disposable = disposable
         self._say = say
         self._written = time.monotonic()
+        self._lock = Lock(companion(self.path, "lock"))
         if not disposable:
             check_writable(self.path, CheckpointError)
 
@@ -124,6 +125,17 @@ class Checkpoint:
     def due(self) -> bool:
         """Whether it is time for the next one."""
         return time.monotonic() - self._written >= self._every
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep every other run from the file for the length of a block; blocks may be nested.
+
+        Raises:
+            CheckpointError: another run has it.
+        """
+        busy = f"another nst is writing the checkpoint '{self.path}'; wait for it to end, or choose another file"
+        with self._lock.held(CheckpointError(busy)):
+            yield
 
     def write(
         self, job: Job, levels: Sequence[LevelResult], history: Sequence[float], state: Mapping[str, Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -41,6 +42,7 @@ class Run(Iterator[Step]):
         prepared: PreparedJob,
         *,
         checkpoint: Checkpoint | None = None,
+        claim: ExitStack | None = None,
         saved: Saved | None = None,
         threads: int | None = None,
     ) -> None:
@@ -48,6 +50,7 @@ class Run(Iterator[Step]):
         self.prepared = prepared
         self.stopped: StopReason | None = None
         self._checkpoint = checkpoint
+        self._claim = claim or ExitStack()  # of the checkpoint's file, until the run has ended
         self._threads = threads
         self._levels: list[LevelResult] = list(saved.levels) if saved else []
         self._history: list[float] = list(saved.history) if saved else []
@@ -123,6 +126,8 @@ class Run(Iterator[Step]):
                 raise
             for _ in self:
                 pass
+        finally:
+            self._claim.close()
         return self.result()
 
     @property
@@ -174,6 +179,8 @@ class Run(Iterator[Step]):
             self._save_at_last()
             if self._latest() is None:
                 raise
+        finally:
+            self._claim.close()
 
     def _level(self) -> Iterator[Step]:
         """Make the steps of one resolution level, and go on to the next."""

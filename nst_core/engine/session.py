@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 from nst_core.components.registry import Registry
@@ -89,14 +90,22 @@ class Session:
             checkpoint: file that the run is saved to and continued from; call its ``finished`` after saving the result.
 
         Raises:
-            CheckpointError: the checkpoint belongs to another job or version, or is damaged.
+            CheckpointError: the checkpoint belongs to another job or version, is damaged, or another run is using it.
             NstError: see :meth:`prepare`.
         """
         resources = resources or Resources()
-        with naming_plugins(self.registry), processor_threads(resources.threads):
+        with naming_plugins(self.registry), processor_threads(resources.threads), ExitStack() as claim:
+            if checkpoint:
+                claim.enter_context(checkpoint.claimed())
             saved = checkpoint.read() if checkpoint else None
             prepared, resumed = self._prepare(job, Inputs(content, styles), resources, checkpoint, saved)
-        return Run(prepared, checkpoint=checkpoint, saved=saved if resumed else None, threads=resources.threads)
+            return Run(
+                prepared,
+                checkpoint=checkpoint,
+                claim=claim.pop_all(),
+                saved=saved if resumed else None,
+                threads=resources.threads,
+            )
 
     def plan(
         self,

@@ -28,6 +28,7 @@ def import_file(
     preprocessing: PreprocessingName = "auto",
     *,
     overwrite: bool = False,
+    wait: bool = False,
 ) -> WeightSet:
     """Import a weight file into the store.
 
@@ -39,16 +40,23 @@ def import_file(
             the files that neural-style-pt uses; ``auto``: the preprocessing that the file's metadata states, else the
             one of a well-known file with this hash, else torchvision's.
         overwrite: whether to replace a weight set of the same name.
+        wait: whether to wait for another process that is writing a weight set of that name; the name is taken then.
 
     Returns:
         The weight set in the store, with its layers measured if the file does not state ``layer_rms``.
 
     Raises:
-        WeightsError: the file is not usable (the message says why), or the name is taken.
+        WeightsError: the file is not usable (the message says why), the name is taken, or another process is writing
+            a weight set of that name.
     """
     path = Path(path).expanduser()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-._") if name is None else name
-    store.check_name_available(name, overwrite)
+    with store.writing(name, (lambda: None) if wait else None):
+        store.check_name_available(name, overwrite)
+        return _imported(path, architecture, name, preprocessing)
+
+
+def _imported(path: Path, architecture: Architecture, name: str, preprocessing: PreprocessingName) -> WeightSet:
     metadata: dict[str, str] = {}
     if files.detect_format(path) == "safetensors":
         metadata, tensors = files.read_metadata(path), files.read_tensors(path)

@@ -50,15 +50,20 @@ def fetch(architecture: Architecture, *, overwrite: bool = False, notify: Notify
     path = store.path_of(architecture.name)
     if path.exists() and not overwrite:
         return read_weight_set(path, architecture)
-    return install_from_hub_cache(architecture, notify) or download(architecture, notify)
+    return install_from_hub_cache(architecture, notify, overwrite=overwrite) or download(
+        architecture, notify, overwrite=overwrite
+    )
 
 
-def install_from_hub_cache(architecture: Architecture, notify: Notify = write_to_stderr) -> WeightSet | None:
+def install_from_hub_cache(
+    architecture: Architecture, notify: Notify = write_to_stderr, *, overwrite: bool = False
+) -> WeightSet | None:
     """Install the official weights from the torch hub cache into the store.
 
     Args:
         architecture: the architecture to install weights for.
         notify: called with a line of text before anything that takes time, and if the cached file is damaged.
+        overwrite: whether to replace a weight set that another process has installed meanwhile.
 
     Returns:
         The weight set, or ``None`` if the cache has no file with the right SHA-256.
@@ -75,21 +80,37 @@ def install_from_hub_cache(architecture: Architecture, notify: Notify = write_to
     if not files.sha256(cached).startswith(official.sha256_prefix):
         notify(f"ignoring {cached}: the file is damaged (its SHA-256 is wrong)")
         return None
-    return _install(cached, architecture, official, notify)
+    return _once(architecture, overwrite, notify, lambda: _install(cached, architecture, official, notify))
 
 
-def download(architecture: Architecture, notify: Notify = write_to_stderr) -> WeightSet:
+def download(architecture: Architecture, notify: Notify = write_to_stderr, *, overwrite: bool = False) -> WeightSet:
     """Download the official weights and install them into the store.
 
     Args:
         architecture: the architecture to download weights for.
         notify: called with a line of text before anything that takes time.
+        overwrite: whether to replace a weight set that another process has installed meanwhile.
 
     Raises:
         UnknownNameError: the architecture has no official weights.
         WeightsError: there is no network, the download failed, its SHA-256 is wrong, or the store cannot be written to.
     """
     official = _require_official(architecture)
+    return _once(architecture, overwrite, notify, lambda: _download(architecture, official, notify))
+
+
+def _once(architecture: Architecture, overwrite: bool, notify: Notify, make: Callable[[], WeightSet]) -> WeightSet:
+    """Make the weight set of that name while no other process does; one that there is by then is as good."""
+
+    def waiting() -> None:
+        notify(f"another nst is installing the weights of {architecture.name}; waiting for it")
+
+    with store.writing(architecture.name, waiting):
+        path = store.path_of(architecture.name)
+        return read_weight_set(path, architecture) if path.exists() and not overwrite else make()
+
+
+def _download(architecture: Architecture, official: OfficialWeights, notify: Notify) -> WeightSet:
     url = official.url()
     notify(f"downloading {architecture.name} ({official.megabytes} MB) from {url}")
     try:

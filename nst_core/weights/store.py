@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
@@ -13,13 +14,23 @@ import torch
 from torch import Tensor
 
 from nst_core.errors import WeightsError
+from nst_core.files import Lock, companion
 from nst_core.weights import files
 from nst_core.weights.architecture import Architecture
 from nst_core.weights.checks import check_finite, check_layer_rms, check_shapes
 from nst_core.weights.preprocessing import Preprocessing
 from nst_core.weights.weight_set import WeightSet, read_weight_set
 
-__all__ = ["check_name_available", "home", "list_weight_sets", "path_of", "save", "scan_store", "store_folder"]
+__all__ = [
+    "check_name_available",
+    "home",
+    "list_weight_sets",
+    "path_of",
+    "save",
+    "scan_store",
+    "store_folder",
+    "writing",
+]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -64,6 +75,23 @@ def check_name_available(name: str, overwrite: bool) -> None:
             f"the weight set '{name}' already exists ({path_of(name)}); "
             "choose another name with --name, or replace it with --overwrite"
         )
+
+
+@contextmanager
+def writing(name: str, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Keep everybody else from writing the weight set ``name`` for the length of a block.
+
+    Args:
+        name: name of the weight set, which may exist or not.
+        waiting: called before the wait for another process that writes it; ``None`` raises an error instead.
+
+    Raises:
+        WeightsError: the name is not valid, or another process is writing the weight set.
+    """
+    path = path_of(name)
+    busy = f"another nst is writing the weight set '{name}'; wait for it to end, or choose another name with --name"
+    with Lock(companion(path, "lock")).held(WeightsError(busy), waiting):
+        yield
 
 
 def scan_store() -> tuple[list[WeightSet], list[WeightsError]]:

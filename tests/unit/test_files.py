@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from nst_core import ImageError
-from nst_core.files import atomic_write, check_writable, companion, fitting
+from nst_core.files import Lock, atomic_write, check_writable, companion, fitting
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
 
@@ -193,3 +195,54 @@ def test_a_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(ImageError, match="is not writable; change its permissions or choose another folder"):
         check_writable(tmp_path / "new.txt", ImageError)
+
+
+BUSY = ImageError("somebody else has it")
+
+HOLDER = """
+import sys
+from pathlib import Path
+from nst_core.errors import NstError
+from nst_core.files import Lock
+
+with Lock(Path(sys.argv[1])).held(NstError("busy")):
+    print("taken", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def other(tmp_path) -> Iterator[subprocess.Popen]:
+    """Another process, which has the lock `lock` until its standard input ends."""
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "taken\n"
+        yield process
+
+
+def test_one_process_has_a_lock_at_a_time(tmp_path, other):
+    lock = Lock(tmp_path / "lock")
+    with pytest.raises(ImageError, match="somebody else has it"), lock.held(BUSY):
+        pass
+    with lock.held(BUSY, waiting=other.stdin.close):
+        assert other.wait(10) == 0
+        with lock.held(BUSY):
+            pass
+        with pytest.raises(ImageError), Lock(tmp_path / "lock").held(BUSY):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path, other):
+    other.kill()
+    other.wait()
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+    with Lock(tmp_path / "lock").held(BUSY):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_cannot_be_made_keeps_nobody_away(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with Lock(tmp_path / "file" / "lock").held(BUSY):
+        assert (tmp_path / "file").read_text() == "no folder"

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from filelock import FileLock, Timeout
 
 from nst_cli import console, interruption
 from nst_cli.options.groups import ReportOptions
 from nst_core.errors import JobError
+from nst_core.files import Lock
 
 if TYPE_CHECKING:
     from nst_core import Job, Session
@@ -39,13 +39,9 @@ def carry_out_all(title: str, sheets: Sequence[Sheet], session: Session, folder:
         typer.Exit: 1 where a cell failed; after a signal 128 and its number, 130 for Ctrl-C.
     """
     _make(folder)
-    try:
-        with FileLock(folder / ".lock", blocking=False):
-            _carry_out(title, sheets, session, folder, report)
-    except Timeout:
-        raise JobError(
-            f"another nst process is writing to '{folder}'; wait for it to finish, or choose another folder"
-        ) from None
+    busy = f"another nst is writing to '{folder}'; wait for it to end, or choose another folder"
+    with Lock(folder / ".lock").held(JobError(busy)):
+        _carry_out(title, sheets, session, folder, report)
 
 
 def _carry_out(title: str, sheets: Sequence[Sheet], session: Session, folder: Path, options: ReportOptions) -> None:

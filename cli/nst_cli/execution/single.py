@@ -85,13 +85,14 @@ def carry_out(
         observers.append(_previews(target, delivery.preview_every, say))
     opened = checkpoint.open(_destination(target, numbered, bits, delivery.recipe), say) if checkpoint else None
     limits = resources.resources()
-    run = session.run(job, resources=limits, checkpoint=opened)
-    result = _exhausted(run, observers, report)
-    if numbered:
-        target = _claimed(target, job, delivery.suffix)
-    _save(result, target, bits, claimed=numbered)
-    if opened and result.stopped != "cancelled":
-        opened.finished()
+    with opened.claimed() if opened else nullcontext():  # longer than the run: until its result is saved
+        run = session.run(job, resources=limits, checkpoint=opened)
+        result = _exhausted(run, observers, report)
+        if numbered:
+            target = _claimed(target, job, delivery.suffix)
+        _save(result, target, bits, claimed=numbered)
+        if opened and result.stopped != "cancelled":
+            opened.finished()
     if delivery.recipe is not None:
         write_recipe(result, delivery.recipe)
     for remark in result.remarks:

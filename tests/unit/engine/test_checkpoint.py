@@ -295,6 +295,51 @@ def test_the_command_saves_the_picture_where_the_checkpoint_has_no_room(images, 
     assert kept_files(kept) == []
 
 
+def test_two_runs_do_not_share_a_checkpoint(images, tmp_path):
+    job = make_job(*images, session=Session(REGISTRY), **OPTIONS)
+    kept = tmp_path / "run.ckpt"
+    first = Session(REGISTRY).run(job, checkpoint=always(kept))
+    next(first)
+    with pytest.raises(
+        CheckpointError, match=r"another nst is writing the checkpoint '.*run.ckpt'; wait for it to end"
+    ):
+        Session(REGISTRY).run(job, checkpoint=always(kept))
+    assert first.exhaust().stopped == "finished"
+    following = Session(REGISTRY).run(job, checkpoint=always(kept))
+    assert next(following).number == 14
+    with pytest.raises(StopIteration):
+        next(following)
+    with always(kept).claimed():
+        pass
+    assert {path.suffix for path in kept_files(kept)} == {".ckpt", ".previous"}
+
+
+def test_the_command_has_its_checkpoint_alone_until_the_picture_is_saved(nst, monkeypatch):
+    from nst_core import Result
+
+    def busy() -> bool:
+        try:
+            with always(Path("run.ckpt")).claimed():
+                return False
+        except CheckpointError:
+            return True
+
+    save, seen = Result.save, []
+
+    def saved(self, *given, **more):
+        seen.append(busy())
+        save(self, *given, **more)
+
+    monkeypatch.setattr(Result, "save", saved)
+    assert nst("run", *SMALL, "-o", "out.png", "--checkpoint", "run.ckpt").code == 0
+    assert (seen, busy()) == ([True], False)
+    with always(Path("run.ckpt")).claimed():
+        done = nst("run", *SMALL, "-o", "other.png", "--checkpoint", "run.ckpt")
+    assert (done.code, done.out) == (2, "")
+    assert "another nst is writing the checkpoint 'run.ckpt'" in done.err
+    assert sorted(path.name for path in Path().iterdir()) == ["out.png", "painting.png", "photo.jpg"]
+
+
 def test_kills_while_it_is_written_leave_nothing_for_ever(crashed, images):
     program = """
 import os, sys

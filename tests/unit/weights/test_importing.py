@@ -6,6 +6,9 @@ import dataclasses
 import hashlib
 import os
 import pickle
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -15,6 +18,7 @@ from toy_weights import TOY, measure, same_tensors, tensors
 
 from nst_core import WeightsError
 from nst_core.weights import CAFFE, TORCHVISION, find, home, import_file, list_weight_sets, scan_store
+from nst_core.weights.store import writing
 
 
 def test_a_state_dict_is_stripped_measured_and_kept(state_dict):
@@ -96,6 +100,29 @@ def test_names_are_not_taken_twice_and_can_be_replaced(state_dict):
     assert same_tensors(import_file(state_dict, TOY, "one", overwrite=True).tensors(), tensors(1))
     with pytest.raises(WeightsError, match="invalid weight set name"):
         import_file(state_dict, TOY, "../outside")
+
+
+def test_two_imports_under_one_name_do_not_disturb_each_other(state_dict):
+    with writing("one"):
+        with pytest.raises(WeightsError, match=r"another nst is writing the weight set 'one'; .*--name"):
+            import_file(state_dict, TOY, "one", overwrite=True)
+        assert import_file(state_dict, TOY, "two").name == "two"
+    assert import_file(state_dict, TOY, "one").name == "one"
+    assert sorted(p.name for p in (home() / "weights").iterdir()) == ["one.safetensors", "two.safetensors"]
+
+
+def test_an_import_may_wait_for_another(state_dict):
+    taken = threading.Event()
+
+    def other() -> None:
+        with writing("one"):
+            taken.set()
+            time.sleep(0.2)
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(other)
+        taken.wait()
+        assert import_file(state_dict, TOY, "one", wait=True).name == "one"
 
 
 class Evil:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import urllib.error
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ import torch
 from toy_weights import TOY, same_tensors, tensors, with_official
 
 from nst_core import UnknownNameError, WeightsError
-from nst_core.weights import fetch, find, home
+from nst_core.weights import TORCHVISION, fetch, find, home
+from nst_core.weights.store import save, writing
 
 
 def test_official_weights_are_downloaded_once(official):
@@ -37,6 +40,31 @@ def test_the_hub_cache_is_used_if_its_hash_is_right(official):
     with pytest.raises(WeightsError, match="cannot download"):
         find("", architecture, notify=told.append)
     assert any("damaged" in t for t in told)
+
+
+def test_a_download_waits_for_another_and_takes_what_that_one_installed(official):
+    architecture, told = with_official(official), []
+    begun, waits = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with writing("toy"):
+            begun.set()
+            waits.wait()
+            save("toy", tensors(7), TOY, preprocessing=TORCHVISION, source="the other", license="CC0-1.0")
+
+    def notify(text: str) -> None:
+        told.append(text)
+        waits.set()
+
+    with ThreadPoolExecutor(1) as threads:
+        installing = threads.submit(other)
+        begun.wait()
+        made = fetch(architecture, notify=notify)
+        installing.result()
+    assert told == ["another nst is installing the weights of toy; waiting for it"]
+    assert made.source == "the other"
+    assert [p.name for p in (home() / "weights").iterdir()] == ["toy.safetensors"]
+    assert fetch(architecture, overwrite=True, notify=told.append).source == "the toy maker"
 
 
 def test_a_download_with_the_wrong_hash_is_refused(official):

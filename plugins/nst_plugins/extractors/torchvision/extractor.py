@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from nst_core import PretrainedExtractor, Tap
+from nst_core import PretrainedExtractor, Tap, WeightsError
 from nst_core.weights import Architecture, WeightSet, find, import_file, list_weight_sets, resolve_path, sha256
 from nst_plugins.extractors.torchvision.models import architecture_of, graph_of, load_model
 from nst_plugins.extractors.torchvision.network import TorchvisionNetwork
@@ -60,6 +60,14 @@ class Torchvision(PretrainedExtractor):
 def _import_once(path: Path, architecture: Architecture) -> WeightSet:
     """Import a state dict file into the store, unless it is there already."""
     name = f"{architecture.name}-{sha256(path)[:8]}"
-    if any(stored.name == name for stored in list_weight_sets()):
-        return find(name, architecture)
-    return import_file(path, architecture, name, "torchvision")
+    if not _stored(name):
+        try:
+            return import_file(path, architecture, name, "torchvision", wait=True)
+        except WeightsError:
+            if not _stored(name):  # nor by another process, which this one has waited for
+                raise
+    return find(name, architecture)
+
+
+def _stored(name: str) -> bool:
+    return any(stored.name == name for stored in list_weight_sets())

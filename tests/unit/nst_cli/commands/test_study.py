@@ -62,7 +62,7 @@ def test_two_runs_do_not_share_a_folder(nst):
     with FileLock("nst-sweep/.lock"):
         done = nst("sweep", "--vary", "seed=0,1", *PAIR, *SMALL)
     assert done.code == 2
-    assert "another nst process is writing to 'nst-sweep'" in done.err
+    assert "another nst is writing to 'nst-sweep'; wait for it to end" in done.err
     assert not list(Path("nst-sweep/cells").iterdir())
     assert nst("sweep", "--vary", "seed=0,1", *PAIR, *SMALL).code == 0
 
