@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nst_core.weights import Architecture, OfficialWeights, Preprocessing
+from nst_core.weights import Architecture, KeyNaming, OfficialWeights, Preprocessing
 
 SHAPES = {
     "features.0.weight": (4, 3, 3, 3),
@@ -17,6 +17,8 @@ SHAPES = {
     "features.2.weight": (5, 4, 3, 3),
     "features.2.bias": (5,),
 }
+
+BY_LAYER = {key: key.replace("features.0", "one").replace("features.2", "two") for key in SHAPES}
 
 
 def measure(tensors: dict[str, Tensor], preprocessing: Preprocessing) -> dict[str, float]:
@@ -34,6 +36,7 @@ TOY = Architecture(
     input_weight="features.0.weight",
     calibrated_layers=("one", "two"),
     measure_rms=measure,
+    other_namings=(KeyNaming(BY_LAYER, "caffe"),),
 )
 
 

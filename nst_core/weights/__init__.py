@@ -5,7 +5,7 @@ Nothing in this package knows a particular network; an :class:`Architecture` des
 
 from __future__ import annotations
 
-from nst_core.weights.architecture import Architecture, OfficialWeights, architectures
+from nst_core.weights.architecture import Architecture, KeyNaming, OfficialWeights, architectures
 from nst_core.weights.detection import detect_architecture
 from nst_core.weights.files import sha256
 from nst_core.weights.importing import import_file
@@ -19,6 +19,7 @@ __all__ = [
     "CAFFE",
     "TORCHVISION",
     "Architecture",
+    "KeyNaming",
     "OfficialWeights",
     "Preprocessing",
     "WeightSet",

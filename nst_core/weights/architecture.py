@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import Tensor
 
 from nst_core.errors import PluginError
 from nst_core.weights.preprocessing import TORCHVISION, Preprocessing
 
-__all__ = ["Architecture", "MeasureRms", "OfficialWeights", "architectures"]
+__all__ = ["Architecture", "KeyNaming", "MeasureRms", "OfficialWeights", "architectures"]
 
 MeasureRms = Callable[[Mapping[str, Tensor], Preprocessing], dict[str, float]]
 """From tensors by key (float32, on the CPU) and their preprocessing to the RMS of every calibrated layer."""
@@ -41,6 +42,19 @@ class OfficialWeights:
 
 
 @dataclass(frozen=True)
+class KeyNaming:
+    """A way in which files name the tensors of a network.
+
+    Attributes:
+        keys: the key in such files of every required tensor, by the architecture's key.
+        preprocessing: what such files are made for, "torchvision" or "caffe".
+    """
+
+    keys: Mapping[str, str]
+    preprocessing: Literal["torchvision", "caffe"] = "torchvision"
+
+
+@dataclass(frozen=True)
 class Architecture:
     """The tensors of a network, and how the scale of its layers is measured.
 
@@ -56,6 +70,7 @@ class Architecture:
         official: weights that can be downloaded, if any.
         known_files: preprocessing ("torchvision" or "caffe") of well-known files, by the first hex digits of their
             SHA-256.
+        other_namings: other ways in which files name the tensors; prefixes need none.
 
     Raises:
         PluginError: there are calibrated layers but no ``measure_rms``.
@@ -69,6 +84,7 @@ class Architecture:
     measure_rms: MeasureRms | None = None
     official: OfficialWeights | None = None
     known_files: Mapping[str, str] = field(default_factory=dict)
+    other_namings: tuple[KeyNaming, ...] = ()
 
     def __post_init__(self) -> None:
         if self.calibrated_layers and self.measure_rms is None:

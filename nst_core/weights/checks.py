@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from nst_core.errors import WeightsError
 from nst_core.weights.architecture import Architecture
 
-__all__ = ["check_finite", "check_layer_rms", "check_shapes"]
+__all__ = ["check_finite", "check_layer_rms", "check_shapes", "first_few"]
 
 
 def check_shapes(shapes: Mapping[str, tuple[int, ...]], architecture: Architecture, source: str) -> None:
@@ -23,7 +23,7 @@ def check_shapes(shapes: Mapping[str, tuple[int, ...]], architecture: Architectu
         source: name of the file or its origin, for the message.
 
     Raises:
-        WeightsError: tensors are missing or have another shape; the message lists them.
+        WeightsError: tensors are missing or have another shape; the message lists them and what is there instead.
     """
     required = architecture.shapes
     missing = [key for key in required if key not in shapes]
@@ -36,13 +36,15 @@ def check_shapes(shapes: Mapping[str, tuple[int, ...]], architecture: Architectu
         return
     problems = []
     if missing:
-        problems.append(f"{_count(missing)} missing ({_first_few(missing)})")
+        problems.append(f"{_count(missing)} missing ({first_few(missing)})")
     if different:
-        problems.append(f"{_count(different)} of another shape ({_first_few(different)})")
+        problems.append(f"{_count(different)} of another shape ({first_few(different)})")
     matching = len(required) - len(missing) - len(different)
     verdict = "is incomplete" if matching * 2 > len(required) else "is of another architecture"
+    others = [key for key in shapes if key not in required] if missing else []
     raise WeightsError(
         f"{source} {verdict}: of the {len(required)} tensors of {architecture.name}, {' and '.join(problems)}"
+        + (f"; it has {first_few(others)}" if others else "")
     )
 
 
@@ -78,10 +80,10 @@ def check_layer_rms(layer_rms: Mapping[str, float], architecture: Architecture, 
     layers = architecture.calibrated_layers
     missing = [layer for layer in layers if layer not in layer_rms]
     if missing:
-        raise WeightsError(f"{source}: layer_rms has no value for {_first_few(missing)}")
+        raise WeightsError(f"{source}: layer_rms has no value for {first_few(missing)}")
     invalid = [layer for layer in layers if not (math.isfinite(layer_rms[layer]) and layer_rms[layer] > 0)]
     if invalid:
-        raise WeightsError(f"{source}: the RMS of these layers is not positive and finite: {_first_few(invalid)}")
+        raise WeightsError(f"{source}: the RMS of these layers is not positive and finite: {first_few(invalid)}")
 
 
 def _count(items: list[str]) -> str:
@@ -92,5 +94,6 @@ def _size(shape: Iterable[int]) -> str:
     return "×".join(map(str, shape)) or "a scalar"
 
 
-def _first_few(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
+def first_few(names: Sequence[str], count: int = 4) -> str:
+    """List the first names, and say whether there are more."""
+    return ", ".join(names[:count]) + (", …" if len(names) > count else "")

@@ -8,7 +8,7 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from nst_core.errors import WeightsError
 from nst_core.files import atomic_write
+from nst_core.weights.foreign import HEAD, describe_foreign
 
 __all__ = [
     "content_digest",
@@ -38,26 +39,24 @@ def detect_format(path: Path) -> Literal["safetensors", "pickle"]:
     """Detect the format of a weight file from its first bytes.
 
     Raises:
-        WeightsError: the file cannot be read, is empty, or has neither format.
+        WeightsError: the file cannot be read, is empty, or has neither format; says which it has, if that is known.
     """
     if path.is_dir():
         raise WeightsError(f"{path} is a folder; give the path of the weight file in it")
     try:
         with path.open("rb") as file:
-            head = file.read(9)
+            head = file.read(HEAD)
     except OSError as error:
         raise WeightsError(f"cannot read the weight file {path}: {error.strerror}") from error
     if not head:
         raise WeightsError(f"{path} is empty; it is not a weight file")
     # A safetensors file starts with the length of its header (64 bits, small) and the header's brace.
-    if head[4:] == b"\0\0\0\0{":
+    if head[4:9] == b"\0\0\0\0{":
         return "safetensors"
-    if head.startswith((b"PK\x03\x04", b"\x80")):
-        return "pickle"
-    raise WeightsError(
-        f"{path} is not a weight file: neither safetensors nor a PyTorch state dict (.pth). "
-        "It may be a web page saved under that name, or a Git LFS pointer; download the file again."
-    )
+    problem = "" if head.startswith(b"\x80") else describe_foreign(path, head)
+    if problem:
+        raise WeightsError(problem)
+    return "pickle"
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -100,10 +99,10 @@ def _open(path: Path) -> Any:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a PyTorch state dict, plain or wrapped in ``{"state_dict": …}``.
+    """Read the tensors of a PyTorch state dict, plain or within other dicts, as in ``{"state_dict": …}``.
 
     Returns:
-        The tensors by key, on the CPU, without the prefix ``module.`` that ``DataParallel`` adds.
+        The tensors by key, on the CPU; those within other dicts have their keys before theirs, ``state_dict.KEY``.
 
     Raises:
         WeightsError: the file is truncated or damaged, holds no state dict, or could only be read by running code.
@@ -117,19 +116,22 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # a damaged pickle can raise anything
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise WeightsError(f"{path} is truncated or damaged ({reason}); download it again") from error
-    if isinstance(loaded, Mapping) and isinstance(loaded.get("state_dict"), Mapping):
-        loaded = loaded["state_dict"]
-    tensors = (
-        {str(k).removeprefix("module."): v for k, v in loaded.items() if isinstance(v, Tensor)}
-        if isinstance(loaded, Mapping)
-        else {}
-    )
+    tensors = dict(_flattened(loaded)) if isinstance(loaded, Mapping) else {}
     if not tensors:
         raise WeightsError(
             f"{path} holds a {type(loaded).__name__} instead of a state dict (tensors by key); "
             "save one with torch.save(model.state_dict(), …)"
         )
     return tensors
+
+
+def _flattened(loaded: Mapping[Any, Any], prefix: str = "", depth: int = 8) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors in nested dicts by joined keys; ``depth`` ends dicts that contain themselves."""
+    for key, value in loaded.items():
+        if isinstance(value, Tensor):
+            yield f"{prefix}{key}", value
+        elif isinstance(value, Mapping) and depth:
+            yield from _flattened(value, f"{prefix}{key}.", depth - 1)
 
 
 def _unpickling_message(path: Path, reason: str) -> str:

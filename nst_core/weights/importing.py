@@ -13,10 +13,11 @@ from nst_core.errors import WeightsError
 from nst_core.weights import files, store
 from nst_core.weights.architecture import Architecture
 from nst_core.weights.checks import check_shapes
+from nst_core.weights.naming import recognize
 from nst_core.weights.preprocessing import CAFFE, TORCHVISION, Preprocessing, fold_caffe_preprocessing
 from nst_core.weights.weight_set import WeightSet, parse_layer_rms
 
-__all__ = ["PreprocessingName", "import_file", "restore_key_prefix"]
+__all__ = ["PreprocessingName", "import_file"]
 
 PreprocessingName = Literal["auto", "torchvision", "caffe"]
 
@@ -33,12 +34,13 @@ def import_file(
     """Import a weight file into the store.
 
     Args:
-        path: a PyTorch state dict (full or features only) or a safetensors file.
+        path: a PyTorch state dict (full or features only) or a safetensors file; see
+            :func:`nst_core.weights.naming.recognize` for how its tensors may be called.
         architecture: the architecture of the network that the weights are for.
         name: name of the new weight set; by default the stem of the file name.
         preprocessing: ``torchvision``: RGB in [0, 1], normalised; ``caffe``: BGR in [0, 255] less the mean, as in
             the files that neural-style-pt uses; ``auto``: the preprocessing that the file's metadata states, else the
-            one of a well-known file with this hash, else torchvision's.
+            one of a well-known file with this hash, else that of files that name their tensors in this way.
         overwrite: whether to replace a weight set of the same name.
         wait: whether to wait for another process that is writing a weight set of that name; the name is taken then.
 
@@ -64,11 +66,14 @@ def _imported(path: Path, architecture: Architecture, name: str, preprocessing: 
         tensors = files.read_state_dict(path)
     _check_metadata(path, metadata, tensors, architecture)
 
-    tensors = restore_key_prefix(tensors, architecture)
+    recognized = recognize(tensors, architecture, str(path))
+    tensors = recognized.tensors
     check_shapes({key: tuple(t.shape) for key, t in tensors.items()}, architecture, str(path))
     sha256 = files.sha256(path)
     stated = Preprocessing.parse(metadata["input"]) if "input" in metadata else None
-    fold, chosen = _choose_preprocessing(path, sha256, stated, architecture, preprocessing)
+    known = (name for prefix, name in architecture.known_files.items() if sha256.startswith(prefix))
+    usual = next(known, recognized.naming.preprocessing)
+    fold, chosen = _choose_preprocessing(path, stated, usual, preprocessing)
     if fold:
         tensors[architecture.input_weight] = fold_caffe_preprocessing(tensors[architecture.input_weight])
     return store.save(
@@ -82,18 +87,6 @@ def _imported(path: Path, architecture: Architecture, name: str, preprocessing: 
     )
 
 
-def restore_key_prefix(tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
-    """Return tensors under the keys of the architecture.
-
-    A state dict of a submodule (torchvision's ``vgg19().features``) lacks the prefix that all keys of the architecture
-    have (``features.``); it is put back. Other tensors are returned as they are.
-    """
-    prefixes = {key.partition(".")[0] for key in architecture.shapes}
-    if len(prefixes) == 1 and not any(key in architecture.shapes for key in tensors):
-        return {f"{next(iter(prefixes))}.{key}": tensor for key, tensor in tensors.items()}
-    return dict(tensors)
-
-
 def _check_metadata(
     path: Path, metadata: Mapping[str, str], tensors: Mapping[str, Tensor], architecture: Architecture
 ) -> None:
@@ -105,13 +98,12 @@ def _check_metadata(
 
 
 def _choose_preprocessing(
-    path: Path, sha256: str, stated: Preprocessing | None, architecture: Architecture, requested: PreprocessingName
+    path: Path, stated: Preprocessing | None, usual: str, requested: PreprocessingName
 ) -> tuple[bool, Preprocessing]:
     """Return whether Caffe's preprocessing must be folded into the first kernel, and what remains outside it."""
     if stated is not None:
         if requested == "caffe" or (requested == "torchvision" and stated != TORCHVISION):
             raise WeightsError(f"{path} states its own preprocessing ({stated}); omit --preprocessing {requested}")
         return False, stated
-    known = (name for prefix, name in architecture.known_files.items() if sha256.startswith(prefix))
-    chosen = next(known, "torchvision") if requested == "auto" else requested
+    chosen = usual if requested == "auto" else requested
     return (True, CAFFE) if chosen == "caffe" else (False, TORCHVISION)

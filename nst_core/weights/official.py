@@ -15,7 +15,7 @@ import torch.hub
 from nst_core.errors import WeightsError, unknown_name
 from nst_core.weights import files, store
 from nst_core.weights.architecture import Architecture, OfficialWeights
-from nst_core.weights.importing import restore_key_prefix
+from nst_core.weights.naming import recognize
 from nst_core.weights.weight_set import WeightSet, read_weight_set
 
 __all__ = ["Notify", "download", "fetch", "install_from_hub_cache", "installation_help", "write_to_stderr"]
@@ -150,7 +150,7 @@ def _install(path: Path, architecture: Architecture, official: OfficialWeights, 
         notify(f"measuring the layers of {architecture.name} (once; takes some seconds)")
     return store.save(
         architecture.name,
-        restore_key_prefix(files.read_state_dict(path), architecture),
+        recognize(files.read_state_dict(path), architecture, str(path)).tensors,
         architecture,
         preprocessing=official.preprocessing,
         source=official.source,

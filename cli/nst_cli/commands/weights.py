@@ -69,11 +69,13 @@ def import_(
     overwrite: Annotated[bool, typer.Option(help="Replace a weight set of the same name.")] = False,
 ) -> None:
     """Import a weight file into the store."""
-    from nst_core.weights import detect_architecture, import_file
+    from nst_core.weights import CAFFE, detect_architecture, import_file
 
     chosen = _architecture(architecture) if architecture else detect_architecture(file.expanduser(), _architectures())
     console.say(f"importing {file} as {chosen.name}; measuring its layers may take some seconds")
     imported = import_file(file, chosen, name, preprocessing.value, overwrite=overwrite)
+    if preprocessing is Preprocessing.auto and imported.preprocessing == CAFFE:
+        console.say("its preprocessing is Caffe's, as the file or the names of its tensors say")
     console.out(str(imported.path))
 
 

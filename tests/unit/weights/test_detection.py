@@ -36,6 +36,24 @@ def test_the_only_architecture_needs_no_detection(tmp_path):
 
 
 def test_an_ambiguous_file_says_what_to_pass(tmp_path):
+    known = {"toy": TOY, "twin": dataclasses.replace(TOY, name="twin")}
+    torch.save(tensors(), tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"ambiguous weight file .*w\.pth; pass --architecture NAME \(toy, twin\)"):
+        detect_architecture(tmp_path / "w.pth", known)
+
+
+def test_a_file_of_no_known_network_shows_its_keys_and_those_that_are_known(tmp_path):
     torch.save({"stem.weight": torch.zeros(2)}, tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match=r"ambiguous weight file .*w\.pth; pass --architecture NAME \(toy, wide\)"):
+    with pytest.raises(WeightsError, match=r"no network that nst knows: its tensors are stem.weight, and") as caught:
         detect_architecture(tmp_path / "w.pth", KNOWN)
+    assert "those of toy, wide are features.0.weight, features.0.bias, …" in str(caught.value)
+
+
+def test_of_two_networks_one_within_the_other_the_larger_is_meant(tmp_path):
+    """As VGG-16 is within VGG-19, where the names of layers are the keys."""
+    within = {key: shape for key, shape in SHAPES.items() if key.startswith("features.0")}
+    known = {"small": dataclasses.replace(TOY, name="small", shapes=within), "toy": TOY}
+    torch.save(tensors(), tmp_path / "w.pth")
+    assert detect_architecture(tmp_path / "w.pth", known).name == "toy"
+    torch.save({key: tensors()[key] for key in within}, tmp_path / "w.pth")
+    assert detect_architecture(tmp_path / "w.pth", known).name == "small"

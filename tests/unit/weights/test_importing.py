@@ -14,7 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
-from toy_weights import TOY, measure, same_tensors, tensors
+from toy_weights import BY_LAYER, TOY, measure, same_tensors, tensors
 
 from nst_core import WeightsError
 from nst_core.weights import CAFFE, TORCHVISION, find, home, import_file, list_weight_sets, scan_store
@@ -39,12 +39,37 @@ def test_a_state_dict_is_stripped_measured_and_kept(state_dict):
         lambda t: {f"module.{k}": v for k, v in t.items()},
         lambda t: {"state_dict": t, "epoch": 3},
         lambda t: {k: v.double() for k, v in t.items()},
+        lambda t: {"epoch": 3, "state_dict": {k.replace("features.", "features.module."): v for k, v in t.items()}},
+        lambda t: {
+            "model": {"net": {f"backbone.{k}": v for k, v in t.items()}},
+            "optimizer": {0: {"exp_avg": torch.ones(4)}},
+        },
     ],
-    ids=["features only", "data parallel", "checkpoint", "double"],
+    ids=["features only", "data parallel", "checkpoint", "double", "parallel features", "nested"],
 )
 def test_state_dicts_of_other_forms(tmp_path, change):
     torch.save(change(tensors()), tmp_path / "other.pth")
     assert same_tensors(import_file(tmp_path / "other.pth", TOY).tensors(), tensors())
+
+
+@pytest.mark.parametrize("requested", ["auto", "torchvision"])
+def test_files_that_name_their_tensors_by_layer_are_made_for_caffe(tmp_path, requested):
+    content = {BY_LAYER[key]: tensor for key, tensor in tensors().items()}
+    torch.save(content, tmp_path / "conv.pth")
+    save_file(content, tmp_path / "conv.safetensors")
+    for path in list(tmp_path.iterdir()):
+        made = import_file(path, TOY, f"from{path.suffix}", requested)
+        assert made.preprocessing == (CAFFE if requested == "auto" else TORCHVISION)
+        first = tensors()["features.0.weight"]
+        assert torch.equal(made.tensors()["features.0.weight"], first.flip(1) * 255 if requested == "auto" else first)
+
+
+def test_the_keys_of_a_file_of_another_network_are_shown(tmp_path):
+    torch.save({f"stage{i}.weight": torch.ones(2) for i in range(6)}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError) as caught:
+        import_file(tmp_path / "w.pth", TOY)
+    assert "4 are missing (features.0.weight, features.0.bias, features.2.weight, features.2.bias)" in str(caught.value)
+    assert "it has stage0.weight, stage1.weight, stage2.weight, stage3.weight, …" in str(caught.value)
 
 
 def test_a_safetensors_file_keeps_what_it_says_of_itself(tmp_path):
@@ -174,7 +199,7 @@ def broken(kind, folder):
         ("cut safetensors", "truncated or damaged"),
         ("wrong metadata", "weights of vgg16, not of toy"),
         ("empty", "empty"),
-        ("web page", "not a weight file"),
+        ("web page", "a web page"),
         ("folder", "folder"),
         ("absent", "cannot read"),
     ],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nst_core import Tap
+from nst_core.weights import KeyNaming
 
 __all__ = [
     "VGG16_LAYERS",
@@ -16,6 +17,7 @@ __all__ = [
     "Layer",
     "convolution_names",
     "cut_after_deepest",
+    "named_by_layer",
     "tap_geometry",
     "tensor_shapes",
     "vgg_layers",
@@ -114,6 +116,15 @@ def tensor_shapes(layers: Iterable[Layer]) -> dict[str, tuple[int, ...]]:
             shapes[layer.weight_key] = (layer.out_channels, layer.in_channels, 3, 3)
             shapes[layer.bias_key] = (layer.out_channels,)
     return shapes
+
+
+def named_by_layer(layers: Iterable[Layer]) -> KeyNaming:
+    """Return the naming of files that were converted from Caffe layer by layer: ``conv1_1.weight``."""
+    keys: dict[str, str] = {}
+    for layer in layers:
+        if layer.kind == "conv":
+            keys |= {layer.weight_key: f"{layer.name}.weight", layer.bias_key: f"{layer.name}.bias"}
+    return KeyNaming(keys, "caffe")
 
 
 def tap_geometry(layers: Iterable[Layer]) -> dict[str, Tap]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nst_core.weights import Architecture, OfficialWeights
 from nst_plugins.extractors.vgg.calibration import estimate_vgg16_rms
 from nst_plugins.extractors.vgg.extractor import VggExtractor
-from nst_plugins.extractors.vgg.layers import VGG16_LAYERS, convolution_names, tensor_shapes
+from nst_plugins.extractors.vgg.layers import VGG16_LAYERS, convolution_names, named_by_layer, tensor_shapes
 
 __all__ = ["Vgg16"]
 
@@ -33,6 +33,7 @@ class Vgg16(VggExtractor):
         input_weight=VGG16_LAYERS[0].weight_key,
         calibrated_layers=convolution_names(VGG16_LAYERS),
         measure_rms=estimate_vgg16_rms,
+        other_namings=(named_by_layer(VGG16_LAYERS),),
         official=OfficialWeights(
             url=_url,
             filename="vgg16-397923af.pth",

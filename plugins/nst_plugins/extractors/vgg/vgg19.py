@@ -5,7 +5,7 @@ from __future__ import annotations
 from nst_core.weights import Architecture, OfficialWeights
 from nst_plugins.extractors.vgg.calibration import estimate_vgg19_rms
 from nst_plugins.extractors.vgg.extractor import VggExtractor
-from nst_plugins.extractors.vgg.layers import VGG19_LAYERS, convolution_names, tensor_shapes
+from nst_plugins.extractors.vgg.layers import VGG19_LAYERS, convolution_names, named_by_layer, tensor_shapes
 
 __all__ = ["Vgg19"]
 
@@ -36,6 +36,7 @@ class Vgg19(VggExtractor):
         input_weight=VGG19_LAYERS[0].weight_key,
         calibrated_layers=convolution_names(VGG19_LAYERS),
         measure_rms=estimate_vgg19_rms,
+        other_namings=(named_by_layer(VGG19_LAYERS),),
         official=OfficialWeights(
             url=_url,
             filename="vgg19-dcbb9e9d.pth",

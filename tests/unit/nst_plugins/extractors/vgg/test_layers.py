@@ -6,12 +6,15 @@ import pytest
 import torch
 
 from nst_core import Tap
+from nst_core.weights import detect_architecture
+from nst_plugins.extractors.vgg import Vgg16, Vgg19, Vgg19Lite
 from nst_plugins.extractors.vgg.layers import (
     VGG16_LAYERS,
     VGG19_LAYERS,
     VGG19_LITE_LAYERS,
     convolution_names,
     cut_after_deepest,
+    named_by_layer,
     tap_geometry,
     tensor_shapes,
     vgg_layers,
@@ -25,6 +28,23 @@ def test_tensors_are_those_of_torchvision(layers, name):
     with torch.device("meta"):
         features = get_model(name, weights=None).features
     assert tensor_shapes(layers) == {f"features.{k}": tuple(t.shape) for k, t in features.state_dict().items()}
+
+
+def test_tensors_may_be_named_by_layer():
+    keys = named_by_layer(VGG19_LAYERS).keys
+    assert keys.keys() == tensor_shapes(VGG19_LAYERS).keys()
+    assert (keys["features.0.weight"], keys["features.34.bias"]) == ("conv1_1.weight", "conv5_4.bias")
+
+
+@pytest.mark.parametrize("name", ["vgg16", "vgg19"])
+def test_a_file_with_tensors_named_by_layer_is_of_the_right_network(tmp_path, name):
+    """All of VGG-16's names are among VGG-19's."""
+    known = {cls.architecture.name: cls.architecture for cls in (Vgg16, Vgg19, Vgg19Lite)}
+    (naming,) = known[name].other_namings
+    one = torch.zeros(())  # every tensor of the file is a view of it
+    shapes = known[name].shapes
+    torch.save({f"model.{naming.keys[key]}": one.expand(shape) for key, shape in shapes.items()}, tmp_path / "w.pth")
+    assert detect_architecture(tmp_path / "w.pth", known).name == name
 
 
 def test_names_are_those_of_the_literature():
