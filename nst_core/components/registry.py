@@ -56,6 +56,12 @@ class Entry:
         return next((kind.__name__ for kind in LOSS_KINDS if issubclass(self.cls, kind)), "")
 
     @property
+    def file_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that are paths of files: each has a second one for the file's SHA-256."""
+        names = {parameter.name for parameter in self.parameters}
+        return tuple(p.name for p in self.parameters if p.type is str and f"{p.name}_sha256" in names)
+
+    @property
     def tileable(self) -> bool:
         """Whether a loss is exact when the image is cut into tiles."""
         return self.base not in ("", "FeatureLoss")
@@ -129,6 +135,11 @@ class Registry:
         else:
             hint = "See 'nst plugins'" + (", also for the plugins that failed to load." if self.failures else ".")
         raise unknown_name(kind, name, (e.name for e in self.entries(kind)), hint)
+
+    def file_parameters(self, kind: str, name: str) -> tuple[str, ...]:
+        """Return the names of a component's parameters that are paths of files; none for one that does not exist."""
+        entry = self._entries.get((kind, name))
+        return entry.file_parameters if entry else ()
 
     def preset(self, name: str = "") -> type[Preset]:
         """Look a preset up; "" means the default one.

@@ -33,7 +33,8 @@ def grid(
     from nst_core import Job, Session, make_job
     from nst_core.experiments.layout import grid_sheet
 
-    session, base = Session(), base_job(recipe.recipe)
+    session = Session()
+    base = base_job(recipe.recipe, session.registry, replaced={"content", "styles", *options.given})
 
     def job(content: str, style: str) -> Job:
         return make_job(content, style, base=base, session=session, **options.given)

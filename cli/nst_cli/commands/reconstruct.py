@@ -44,6 +44,7 @@ def reconstruct(
     from nst_core.experiments.study import reconstruction_job
 
     session, layers = Session(), content_layers.split(",")
-    job = reconstruction_job(content, layers, session, base_job(recipe.recipe), **options.given)
+    base = base_job(recipe.recipe, session.registry, replaced={"content", "styles", *options.given})
+    job = reconstruction_job(content, layers, session, base, **options.given)
     suffix = "-" + "+".join(name.partition("=")[0] for name in layers)
     carry_out(job, session, Delivery(output.output, bits=output.bits, suffix=suffix), report, resources)

@@ -81,13 +81,15 @@ def run(
 
     if preview_every < 0:
         raise JobError(f"--preview-every must not be negative, not {preview_every}")
-    base = base_job(recipe.recipe, from_image)
+    session = Session()
+    images = {"content": content, "styles": styles}
+    replaced = {name for name, given in images.items() if given} | {*options.given}
+    base = base_job(recipe.recipe, session.registry, from_image=from_image, replaced=replaced)
     if base is None and content is None:
         content, styles = SAMPLES[0], [SAMPLES[1]]
         report.say("No images given: using the bundled sample pair (sample:landscape, sample:brushwork).")
     if content is not None and not styles and base is None:
         raise JobError(f"only one image is given ('{content}'); name a style image too: nst run CONTENT STYLE")
-    session = Session()
     job = api.make_job(content, styles or None, base=base, session=session, **options.given)
     if preview:
         job = api.preview(job, session=session)

@@ -70,6 +70,7 @@ def study(
     chosen = {**(QUICK if quick else FULL), **options.given}
     # Either sample also serves as the other kind of image, so that there is a grid to look at without any files.
     contents, styles = contents or [*SAMPLES], styles or [*reversed(SAMPLES)]
-    sheets = study_sheets(contents, styles, session, chosen, base_job(recipe.recipe))
+    base = base_job(recipe.recipe, session.registry, replaced={"content", "styles", *chosen})
+    sheets = study_sheets(contents, styles, session, chosen, base)
     target = folder.folder or Path("nst-study-quick" if quick else "nst-study")
     carry_out_all("Study", sheets, session, target, report)

@@ -49,7 +49,10 @@ def sweep(
     from nst_core.experiments.layout import sweep_sheets
     from nst_core.experiments.sweep import parse_variation, varied_job
 
-    session, base = Session(), base_job(recipe.recipe)
+    session = Session()
+    varied = {"styles" if key == "style" else key for key in (text.partition("=")[0].strip() for text in vary or ())}
+    images = {name for name, given in (("content", content), ("styles", styles)) if given}
+    base = base_job(recipe.recipe, session.registry, replaced=images | varied | {*options.given})
 
     def job(choice: dict[str, str]) -> Job:
         return varied_job(session, content, styles, base, options.given, choice)

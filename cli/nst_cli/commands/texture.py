@@ -80,7 +80,8 @@ def texture(
     if longest is not None or sample_size is not None:
         chosen["size"] = longest if longest is not None else sample_size
     session, layers = Session(), style_layers.split(",") if style_layers else []
-    job = texture_job(styles, layers, session, base_job(recipe.recipe), shape, **chosen)
+    base = base_job(recipe.recipe, session.registry, replaced={"content", "styles", *chosen})
+    job = texture_job(styles, layers, session, base, shape, **chosen)
     delivery = Delivery(output.output, bits=output.bits, suffix="-texture")
     carry_out(job, session, delivery, report, resources)
 

@@ -15,10 +15,11 @@ from nst_cli.options.groups import CheckpointOptions, ReportOptions, ResourceOpt
 from nst_core.engine.destination import Destination
 from nst_core.errors import ImageError, JobError
 from nst_core.files import fitting
+from nst_core.job.named_files import NamedFile, named_files
 from nst_core.job.schema import Job, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from nst_core import Observer, Result, Run, Session, Step
 
@@ -76,8 +77,9 @@ def carry_out(
     numbered = delivery.numbered or delivery.output is None
     target = delivery.output or _free_name(job, delivery.suffix)
     check_output(target, bits=bits)
-    _check_no_input(target, job)
     path = checkpoint.checkpoint if checkpoint else None
+    outputs = {"result": target, "recipe": delivery.recipe, "checkpoint": path}
+    _check_no_input(outputs, named_files(job, session.registry.file_parameters))
     if path is not None and path.resolve() == target.resolve():
         raise JobError(f"the result and the checkpoint cannot both be '{target}'; choose another --checkpoint or -o")
     observers: list[Observer] = []
@@ -157,10 +159,15 @@ def _destination(target: Path, numbered: bool, bits: int, recipe: Path | None) -
     )
 
 
-def _check_no_input(target: Path, job: Job) -> None:
-    for role, source in _sources(job):
-        if source.path and target.exists() and target.resolve() == Path(source.path).resolve():
-            raise JobError(f"the result would overwrite the {role} image '{source.path}'; choose another -o")
+def _check_no_input(outputs: Mapping[str, Path | None], inputs: Sequence[NamedFile]) -> None:
+    """Refuse to write over a file of the job, by whatever name or link it goes."""
+    for what, output in outputs.items():
+        for file in inputs:
+            with suppress(OSError):  # one of them does not exist
+                if output is not None and output.samefile(file.path):
+                    raise JobError(
+                        f"the {what} would overwrite the {file.role} '{file.path}'; choose another name for the {what}"
+                    )
 
 
 def _previews(target: Path, every: int, say: Callable[[str], None]) -> Observer:

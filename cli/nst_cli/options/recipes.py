@@ -2,55 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nst_core.errors import JobError
 from nst_core.files import atomic_write, check_writable
-from nst_core.job.schema import Job, Source
+from nst_core.job.named_files import NamedFile
+from nst_core.job.schema import Job
 
 if TYPE_CHECKING:
-    from nst_core import Result
+    from nst_core import Registry, Result
 
 __all__ = ["base_job", "check_recipe_target", "write_recipe"]
 
 
-def base_job(recipe: Path | None, from_image: Path | None = None) -> Job | None:
+def base_job(
+    recipe: Path | None, registry: Registry, *, from_image: Path | None = None, replaced: Iterable[str] = ()
+) -> Job | None:
     """Return the job of a recipe file or of an earlier result, or ``None`` where neither is given.
 
-    Image paths are looked up from the current folder first, then from the folder of the recipe.
+    Args:
+        recipe: the file.
+        registry: says which parameters of components are paths.
+        from_image: the earlier result.
+        replaced: names of the options that are given, ``content`` and ``styles`` among them: the files that they
+            replace may be missing.
+
+    Raises:
+        NstError: the recipe cannot be read, or files that it names are not found.
     """
+    from nst_core.options.recipes import job_of_file, job_of_picture, missing_files
+
     if recipe is not None and from_image is not None:
         raise JobError("give --recipe or --from-image, not both")
     if recipe is not None:
-        text = _text(recipe)
-        job = Job.from_json(text) if recipe.suffix.lower() == ".json" else Job.from_toml(text)
-        return _found(job, recipe.parent)
-    if from_image is not None:
-        from nst_core.images import read_recipe
-
-        return _found(Job.from_toml(read_recipe(from_image)), from_image.parent)
-    return None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise JobError(f"the recipe '{path}' cannot be read: {error}") from None
+        source, job = recipe, job_of_file(recipe, registry)
+    elif from_image is not None:
+        source, job = from_image, job_of_picture(from_image, registry)
+    else:
+        return None
+    missing = [file for file in missing_files(job, registry) if not {*replaced} & {*file.options}]
+    if missing:
+        raise JobError(_not_found(source, missing))
+    return job
 
 
-def _found(job: Job, folder: Path) -> Job:
-    content = _nearby(job.content, folder) if job.content else None
-    return replace(job, content=content, styles=tuple(_nearby(style, folder) for style in job.styles))
+def _not_found(source: Path, missing: list[NamedFile]) -> str:
+    names = ", ".join(f"{file.role} '{file.path}'" for file in missing)
+    ways = dict.fromkeys(_way(file) for file in missing)
+    return (
+        f"the recipe '{source}' names files that are not found: {names}. Put them into the folder of the recipe or the "
+        f"current folder, or name them on the command line: {', '.join(ways)}"
+    )
 
 
-def _nearby(reference: Source, folder: Path) -> Source:
-    if not reference.path or Path(reference.path).exists():
-        return reference
-    beside = folder / reference.path
-    return replace(reference, path=str(beside)) if beside.exists() else reference
+def _way(file: NamedFile) -> str:
+    ways = {"content": "CONTENT STYLE", "styles": "CONTENT STYLE", "weights": "--weights FILE"}
+    return ways.get(file.options[0], f"--{file.options[0].replace('_', '-')} NAME:key=FILE")
 
 
 def check_recipe_target(path: Path) -> None:

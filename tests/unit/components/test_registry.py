@@ -74,6 +74,21 @@ def test_an_entry_describes_its_component(small):
     assert small.get("loss", "plain").title == "style loss"
 
 
+class Masked(ImageLoss):
+    def __init__(self, mask: str = "", mask_sha256: str = "", colour: str = "") -> None:
+        raise NotImplementedError
+
+    def density(self, image):
+        raise NotImplementedError
+
+
+def test_a_parameter_with_one_for_its_hash_is_a_path(small):
+    small.add("loss", "masked", Masked, OTHER)
+    assert small.get("loss", "masked").file_parameters == ("mask",)
+    assert small.file_parameters("loss", "masked") == ("mask",)
+    assert small.file_parameters("loss", "smooth") == small.file_parameters("loss", "none") == ()
+
+
 def test_unknown_names_suggest_near_ones_and_other_kinds(small):
     with pytest.raises(UnknownNameError, match=r"unknown loss 'smoth'; did you mean 'smooth'.*See 'nst plugins'"):
         small.get("loss", "smoth")

@@ -209,6 +209,56 @@ def test_images_of_a_recipe_are_found_beside_it(nst):
     assert nst("run", "--from-image", "../o.png", "-o", "again.png").code == 0
 
 
+def test_files_of_a_recipe_from_another_machine_are_found_by_name_or_named(nst):
+    """The initial image as the others."""
+    save_image(torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(2)), "start.png")
+    init = ("--init", "image:path=start.png")
+    nst("run", "photo.jpg", "painting.png", *SMALL, *init, "-o", "o.png", "--save-recipe", "r.toml")
+    Path("elsewhere").mkdir()
+    os.chdir("elsewhere")
+    assert nst("run", "--from-image", "../o.png", "-o", "again.png").code == 0
+    assert torch.equal(load_image("again.png").pixels, load_image("../o.png").pixels)
+    for name in ("o.png", "r.toml"):
+        Path("..", name).rename(name)
+    for again in (("--from-image", "o.png"), ("--recipe", "r.toml")):
+        done = nst("run", *again, "-o", "third.png")
+        assert (done.code, done.out) == (2, "")
+        assert "content image 'photo.jpg', style image 'painting.png', initial image 'start.png'" in done.err
+        given = ("../photo.jpg", "../painting.png", "--init", "content")
+        assert nst("run", *given, *again, "-o", "third.png").code == 0
+
+
+def _copied(name: str) -> str:
+    return name
+
+
+def _symbolic(name: str) -> str:
+    Path("link.png").symlink_to(name)
+    return "link.png"
+
+
+def _hard(name: str) -> str:
+    Path("link.png").hardlink_to(name)
+    return "link.png"
+
+
+@pytest.mark.parametrize("link", [_copied, _symbolic, _hard])
+@pytest.mark.parametrize(
+    ("role", "name"), [("style image", "painting.png"), ("initial image", "start.png")], ids=["style", "init"]
+)
+def test_no_file_of_the_job_is_overwritten(nst, link, role, name):
+    save_image(torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(2)), "start.png")
+    job = ("photo.jpg", "painting.png", *SMALL, "--init", "image:path=start.png")
+    output, before = link(name), Path(name).read_bytes()
+    done = nst("run", *job, "-o", output)
+    assert (done.code, done.out) == (2, "")
+    assert f"the result would overwrite the {role} '{name}'; choose another name for the result" in done.err
+    done = nst("run", *job, "-o", "o.png", "--checkpoint", output)
+    assert (done.code, done.out) == (2, "")
+    assert f"the checkpoint would overwrite the {role} '{name}'" in done.err
+    assert Path(name).read_bytes() == before
+
+
 def test_previews(nst):
     nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "o.png", "--preview-every", "2")
     assert sorted(p.name for p in Path().glob("o*")) == ["o-step00002.png", "o-step00004.png", "o.png"]
@@ -235,7 +285,10 @@ def test_sixteen_bits(nst):
         (("photo.jpg", "painting.png", "--device", "cuda"), "no device 'cuda'"),
         (("photo.jpg", "painting.png", "--precision", "fp8"), "precision must be"),
         (("photo.jpg", "painting.png", "--weights", "x.safetensors"), "parameter of 'tiny'"),
-        (("photo.jpg", "painting.png", "-o", "./photo.jpg"), "would overwrite the content image 'photo.jpg'"),
+        (
+            ("photo.jpg", "painting.png", "-o", "./photo.jpg"),
+            "the result would overwrite the content image 'photo.jpg'",
+        ),
         (("photo.jpg", "painting.png", "-o", "o.png", "--checkpoint", "./o.png"), "cannot both be 'o.png'"),
         (("photo.jpg", "painting.png", "--save-recipe", "no/r.toml"), "the folder 'no' does not exist"),
         (("photo.jpg", "painting.png", "--save-recipe", "photo.jpg"), "ends in .toml"),

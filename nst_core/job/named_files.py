@@ -1,0 +1,100 @@
+"""The files that a job names: its images, its weights, and what parameters of its components name. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from nst_core.job.schema import Component, Job, ParamValue, Source
+
+__all__ = ["FileParameters", "NamedFile", "named_files", "with_paths"]
+
+_SAMPLE = "sample:"
+
+FileParameters = Callable[[str, str], Iterable[str]]
+"""Gives, for kind and name of a component, the names of its parameters that are paths."""
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """A file that a job names.
+
+    Attributes:
+        role: what messages call it: "content image", "style image", "initial image", "weights", ….
+        path: as the job has it; of weights also the name of a weight set.
+        sha256: of the file, in hex; "" if the job leaves it open.
+        options: names of the options, ``content`` and ``styles`` among them, that put another file in its place.
+    """
+
+    role: str
+    path: str
+    sha256: str
+    options: tuple[str, ...]
+
+
+def named_files(job: Job, parameters: FileParameters | None = None) -> list[NamedFile]:
+    """List the files that a job names, without bundled samples and images in memory; see :func:`with_paths`."""
+    found: list[NamedFile] = []
+
+    def note(file: NamedFile) -> str:
+        found.append(file)
+        return file.path
+
+    with_paths(job, note, parameters)
+    return found
+
+
+def with_paths(job: Job, place: Callable[[NamedFile], str], parameters: FileParameters | None = None) -> Job:
+    """Give every file that a job names another path; hashes stay.
+
+    Args:
+        job: the job.
+        place: returns the new path of a file.
+        parameters: which parameters of components are paths. A parameter is one, too, if the job holds its SHA-256
+            (``path`` and ``path_sha256``), as pinned jobs always do; without this argument it is these alone.
+    """
+
+    def image(source: Source, role: str, option: str) -> Source:
+        transform = source.transform
+        if transform is not None:
+            transform = component("transform", transform, "style_transform")
+        path = source.path
+        if _is_file(path):
+            path = place(NamedFile(f"{role} image", path, source.sha256, (option,)))
+        return replace(source, path=path, transform=transform)
+
+    def component(kind: str, given: Component, *options: str) -> Component:
+        return Component(given.name, params(kind, given.name, given.params, options))
+
+    def params(
+        kind: str, name: str, given: Mapping[str, ParamValue], options: tuple[str, ...]
+    ) -> dict[str, ParamValue]:
+        declared = set(parameters(kind, name)) if parameters else set()
+        changed = dict(given)
+        for key, value in given.items():
+            weights = kind == "extractor" and key == "weights"
+            known = key in declared or f"{key}_sha256" in given
+            if not (isinstance(value, str) and _is_file(value) and (weights or known)):
+                continue
+            if weights:
+                file = NamedFile("weights", value, job.weights_sha256, ("weights", *options))
+            else:
+                role = "initial image" if kind == "initializer" else f"'{key}' of {kind} '{name}'"
+                file = NamedFile(role, value, str(given.get(f"{key}_sha256", "")), options)
+            changed[key] = place(file)
+        return changed
+
+    return replace(
+        job,
+        content=image(job.content, "content", "content") if job.content else None,
+        styles=tuple(image(style, "style", "styles") for style in job.styles),
+        extractor=component("extractor", job.extractor, "extractor"),
+        initializer=component("initializer", job.initializer, "init", "preset"),
+        optimizer=component("optimizer", job.optimizer, "optimizer"),
+        parametrization=component("parametrization", job.parametrization, "parametrization"),
+        terms=tuple(replace(t, params=params("loss", t.loss, t.params, ("plugins",))) for t in job.terms),
+    )
+
+
+def _is_file(path: str) -> bool:
+    return bool(path) and not path.startswith(_SAMPLE)

@@ -1,0 +1,44 @@
+"""The files that a job names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nst_core import Component, Job, Source, Term
+from nst_core.job.named_files import NamedFile, named_files, with_paths
+
+JOB = Job(
+    terms=(Term("depth-style", 1.0, params={"map": "maps/d.png", "map_sha256": "d"}),),
+    extractor=Component("vgg19", {"weights": "/w/vgg.safetensors"}),
+    initializer=Component("image", {"path": "start.png", "path_sha256": "s"}),
+    optimizer=Component("lbfgs", {"history": 5}),
+    parametrization=Component("pixels"),
+    content=Source("/home/me/photo.jpg", "c"),
+    styles=(Source("sample:brushwork", "b"), Source("", "m"), Source("a.jpg", "a", transform=Component("greys"))),
+    weights_sha256="w",
+)
+
+
+def test_images_weights_and_parameters_with_a_hash_are_files():
+    assert named_files(JOB) == [
+        NamedFile("content image", "/home/me/photo.jpg", "c", ("content",)),
+        NamedFile("style image", "a.jpg", "a", ("styles",)),
+        NamedFile("weights", "/w/vgg.safetensors", "w", ("weights", "extractor")),
+        NamedFile("initial image", "start.png", "s", ("init", "preset")),
+        NamedFile("'map' of loss 'depth-style'", "maps/d.png", "d", ("plugins",)),
+    ]
+
+
+def test_a_parameter_without_a_hash_is_a_file_if_its_component_says_so():
+    job = replace(JOB, initializer=Component("image", {"path": "start.png", "mode": "soft"}), terms=JOB.terms[:1])
+    assert "start.png" not in {file.path for file in named_files(job)}
+    found = named_files(job, lambda kind, name: ("path",) if (kind, name) == ("initializer", "image") else ())
+    assert NamedFile("initial image", "start.png", "", ("init", "preset")) in found
+    assert "soft" not in {file.path for file in found}
+
+
+def test_paths_change_and_nothing_else_does():
+    moved = with_paths(JOB, lambda file: f"x/{file.path}")
+    assert [file.path for file in named_files(moved)] == [f"x/{file.path}" for file in named_files(JOB)]
+    assert [style.path for style in moved.styles[:2]] == ["sample:brushwork", ""]
+    assert with_paths(moved, lambda file: file.path.removeprefix("x/")) == JOB
