@@ -11,7 +11,15 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 from nst_core.errors import JobError, PluginError, unknown_name
 from nst_core.job.schema import Component, ParamValue
 
-__all__ = ["Parameter", "convert_all", "parameters_of", "parse_spec"]
+__all__ = [
+    "Parameter",
+    "convert_all",
+    "format_spec",
+    "parameters_of",
+    "parse_spec",
+    "split_values",
+    "unquoted",
+]
 
 # Key of a value that was given without one.
 BARE = ""
@@ -122,23 +130,76 @@ def _named(given: Mapping[str, Any], known: list[str], owner: str) -> dict[str, 
 def parse_spec(text: str) -> Component:
     """Parse ``NAME[:key=value,…]`` as the command line writes components; values stay texts.
 
-    The first value may come without its key: it belongs to the first parameter, and has the key "" here.
+    The first value may come without its key: it belongs to the first parameter, and has the key "" here. A value in
+    double quotes may hold commas and spaces at its ends; a quote in it is written twice.
 
     Raises:
         JobError: the text is not of that form.
     """
     name, _, rest = text.partition(":")
     params: dict[str, ParamValue] = {}
-    for number, item in enumerate(filter(None, (part.strip() for part in rest.split(",")))):
-        key, equals, value = item.partition("=")
+    for number, item in enumerate(filter(None, map(str.strip, split_values(rest)))):
+        key, equals, value = ("", "", item) if item.startswith('"') else item.partition("=")
         if not equals and number == 0:
-            params[BARE] = key
+            params[BARE] = unquoted(key or value)
             continue
         if not equals or not key.strip():
             raise JobError(f"'{item}' in '{text}' is not of the form key=value; write NAME:key=value,key=value")
         if key.strip() in params:
             raise JobError(f"'{key.strip()}' is given twice in '{text}'")
-        params[key.strip()] = value.strip()
+        params[key.strip()] = unquoted(value)
     if not name.strip():
         raise JobError(f"'{text}' has no name; write NAME or NAME:key=value")
     return Component(name.strip(), params)
+
+
+def format_spec(component: Component) -> str:
+    """Write a component as :func:`parse_spec` reads it: ``image:path="a,b.jpg"``."""
+    values = ",".join(f"{key}={_written(value)}" for key, value in component.params.items())
+    return f"{component.name}:{values}" if values else component.name
+
+
+def split_values(text: str) -> list[str]:
+    """Split at the commas that are not in double quotes; quotes and spaces stay.
+
+    Raises:
+        JobError: a quote is not closed.
+    """
+    pieces, begin, opened, closed, before = [], 0, False, -2, ""
+    for place, character in enumerate(text):
+        if opened:
+            opened = character != '"'
+            closed = closed if opened else place
+        elif character == '"' and (before in ("", "=", ":", ",") or closed == place - 1):
+            opened = True  # at the start of a value, or again after the first of two
+        elif character == ",":
+            pieces.append(text[begin:place])
+            begin = place + 1
+        before = before if character.isspace() else character
+    if opened:
+        raise JobError(f"a quote in '{text}' is not closed; write \"a,b.jpg\", and a quote in a value twice")
+    return [*pieces, text[begin:]]
+
+
+def unquoted(text: str) -> str:
+    """Return a value without the spaces around it, and without quotes if it is in quotes.
+
+    Raises:
+        JobError: something follows the closing quote.
+    """
+    value = text.strip()
+    if not value.startswith('"'):
+        return value
+    inner = value[1:-1].replace('""', "")
+    if len(value) < 2 or not value.endswith('"') or '"' in inner:
+        raise JobError(f'{value} is not a value in quotes; write "a,b.jpg", and a quote in a value twice')
+    return value[1:-1].replace('""', '"')
+
+
+def _written(value: ParamValue) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str):
+        return repr(value)
+    plain = value == value.strip() and not {*value} & {",", '"'}
+    return value if plain else '"' + value.replace('"', '""') + '"'

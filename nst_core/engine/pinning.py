@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -267,8 +268,14 @@ def remarks_on(job: Job, extractor: Extractor, images: Images, device: torch.dev
         found.append(_smaller(images.content, job.size, "content"))
     for decoded, style in zip(images.styles, job.styles, strict=True):
         found.append(_smaller(decoded, style_size(job, style), "style"))
-    found.append(_slow(device))
+    found += [_repeated(job), _slow(device)]
     return [remark for remark in found if remark]
+
+
+def _repeated(job: Job) -> str:
+    counts = Counter(term.loss for term in job.terms)
+    twice = [f"'{loss}' ({count} times)" for loss, count in counts.items() if count > 1]
+    return f"a loss that is named more than once counts each time: {', '.join(twice)}" if twice else ""
 
 
 def _slow(device: torch.device) -> str:

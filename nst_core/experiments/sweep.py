@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nst_core.api import make_job
+from nst_core.components.parameters import split_values, unquoted
 from nst_core.components.registry import Registry
 from nst_core.engine.session import Session
 from nst_core.errors import JobError, unknown_name
@@ -62,7 +63,8 @@ def _names(job: Job, owner: str, registry: Registry) -> list[str]:
 def parse_variation(text: str, job: Job, registry: Registry) -> Variation:
     """Read ``KEY=v1,v2,…``.
 
-    Values of components may have parameters: in ``init=content,noise:kind=uniform,amplitude=0.2`` there are two.
+    Values of components may have parameters: in ``init=content,noise:kind=uniform,amplitude=0.2`` there are two. A
+    value in double quotes may hold commas.
 
     Args:
         text: as written on the command line.
@@ -83,7 +85,7 @@ def parse_variation(text: str, job: Job, registry: Registry) -> Variation:
         raise unknown_name("key to vary", key, valid_keys(job, registry))
     if key not in direct and key not in valid_keys(job, registry) and owner in ("content", "style"):
         raise unknown_name("key to vary", key, valid_keys(job, registry))
-    values = _values(rest, joined=key in options and options[key].type.has_params)
+    values = _values(rest, components=key in options and options[key].type.has_params)
     if not values or "" in values:
         raise JobError(f"'{text}' has an empty value; write {key}=v1,v2,…")
     for value in values:
@@ -92,11 +94,14 @@ def parse_variation(text: str, job: Job, registry: Registry) -> Variation:
     return Variation(key, values)
 
 
-def _values(text: str, joined: bool) -> tuple[str, ...]:
+def _values(text: str, components: bool) -> tuple[str, ...]:
+    pieces = [piece.strip() for piece in split_values(text)]
+    if not components:
+        return tuple(unquoted(piece) for piece in pieces)
     values: list[str] = []
-    for piece in (part.strip() for part in text.split(",")):
+    for piece in pieces:
         name, equals, _ = piece.partition("=")
-        if joined and equals and ":" not in name and values:
+        if equals and ":" not in name and values:
             values[-1] += f",{piece}"  # one more parameter of the component before
         else:
             values.append(piece)

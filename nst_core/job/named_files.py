@@ -24,12 +24,14 @@ class NamedFile:
         path: as the job has it; of weights also the name of a weight set.
         sha256: of the file, in hex; "" if the job leaves it open.
         options: names of the options, ``content`` and ``styles`` among them, that put another file in its place.
+        form: how the first of these options names a file: ``FILE``, or ``image:path=FILE`` of a parameter.
     """
 
     role: str
     path: str
     sha256: str
     options: tuple[str, ...]
+    form: str = "FILE"
 
 
 def named_files(job: Job, parameters: FileParameters | None = None) -> list[NamedFile]:
@@ -80,7 +82,7 @@ def with_paths(job: Job, place: Callable[[NamedFile], str], parameters: FilePara
                 file = NamedFile("weights", value, job.weights_sha256, ("weights", *options))
             else:
                 role = "initial image" if kind == "initializer" else f"'{key}' of {kind} '{name}'"
-                file = NamedFile(role, value, str(given.get(f"{key}_sha256", "")), options)
+                file = NamedFile(role, value, str(given.get(f"{key}_sha256", "")), options, f"{name}:{key}=FILE")
             changed[key] = place(file)
         return changed
 

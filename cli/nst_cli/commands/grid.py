@@ -29,10 +29,12 @@ def grid(
     nst grid --contents sample:landscape sample:brushwork --styles sample:brushwork sample:landscape
     """
     from nst_cli.execution.many import carry_out_all
+    from nst_cli.options.images import check_no_folder
     from nst_cli.options.recipes import base_job
     from nst_core import Job, Session, make_job
     from nst_core.experiments.layout import grid_sheet
 
+    check_no_folder(contents, styles)
     session = Session()
     base = base_job(recipe.recipe, session.registry, replaced={"content", "styles", *options.given})
 

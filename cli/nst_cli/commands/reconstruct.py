@@ -39,10 +39,12 @@ def reconstruct(
     nst reconstruct sample:landscape --layer conv4_4 --plugin tv:weight=1 --seed 1 --size 256
     """
     from nst_cli.execution.single import Delivery, carry_out
+    from nst_cli.options.images import check_no_folder
     from nst_cli.options.recipes import base_job
     from nst_core import Session
     from nst_core.experiments.study import reconstruction_job
 
+    check_no_folder([content])
     session, layers = Session(), content_layers.split(",")
     base = base_job(recipe.recipe, session.registry, replaced={"content", "styles", *options.given})
     job = reconstruction_job(content, layers, session, base, **options.given)

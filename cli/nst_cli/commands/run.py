@@ -76,11 +76,13 @@ def run(
     """
     from nst_cli.execution.dry_run import show_plan
     from nst_cli.execution.single import Delivery, carry_out
+    from nst_cli.options.images import check_no_folder
     from nst_cli.options.recipes import base_job, check_recipe_target
     from nst_core import Session, api
 
     if preview_every < 0:
         raise JobError(f"--preview-every must not be negative, not {preview_every}")
+    check_no_folder([content], styles or [])
     session = Session()
     images = {"content": content, "styles": styles}
     replaced = {name for name, given in images.items() if given} | {*options.given}

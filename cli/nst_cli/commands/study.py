@@ -62,10 +62,12 @@ def study(
     nst study --contents sample:landscape --styles sample:brushwork --size 64 --steps 5
     """
     from nst_cli.execution.many import carry_out_all
+    from nst_cli.options.images import check_no_folder
     from nst_cli.options.recipes import base_job
     from nst_core import Session
     from nst_core.experiments.study import study_sheets
 
+    check_no_folder(contents or [], styles or [])
     session = Session()
     chosen = {**(QUICK if quick else FULL), **options.given}
     # Either sample also serves as the other kind of image, so that there is a grid to look at without any files.

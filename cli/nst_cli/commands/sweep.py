@@ -44,11 +44,13 @@ def sweep(
     nst sweep --vary style.layers=conv1_2,conv1_2+conv2_2 --vary seed=0,1 sample:landscape sample:brushwork
     """
     from nst_cli.execution.many import carry_out_all
+    from nst_cli.options.images import check_no_folder
     from nst_cli.options.recipes import base_job
     from nst_core import Job, Session
     from nst_core.experiments.layout import sweep_sheets
     from nst_core.experiments.sweep import parse_variation, varied_job
 
+    check_no_folder([content], styles or [])
     session = Session()
     varied = {"styles" if key == "style" else key for key in (text.partition("=")[0].strip() for text in vary or ())}
     images = {name for name, given in (("content", content), ("styles", styles)) if given}

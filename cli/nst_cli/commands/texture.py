@@ -69,6 +69,7 @@ def texture(
     nst texture sample:brushwork --size 300x500 --sample-size 200 --seed 1
     """
     from nst_cli.execution.single import Delivery, carry_out
+    from nst_cli.options.images import check_no_folder
     from nst_cli.options.recipes import base_job
     from nst_core import Session
     from nst_core.experiments.study import texture_job
@@ -79,6 +80,7 @@ def texture(
     chosen = dict(options.given)
     if longest is not None or sample_size is not None:
         chosen["size"] = longest if longest is not None else sample_size
+    check_no_folder(styles=styles)
     session, layers = Session(), style_layers.split(",") if style_layers else []
     base = base_job(recipe.recipe, session.registry, replaced={"content", "styles", *chosen})
     job = texture_job(styles, layers, session, base, shape, **chosen)

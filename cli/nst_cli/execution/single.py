@@ -76,6 +76,8 @@ def carry_out(
     say, bits = report.say, delivery.bits
     numbered = delivery.numbered or delivery.output is None
     target = delivery.output or _free_name(job, delivery.suffix)
+    if target.is_dir():
+        raise JobError(f"'{target}' is a folder; name the file, too: -o {_free_name(job, delivery.suffix, target)}")
     check_output(target, bits=bits)
     path = checkpoint.checkpoint if checkpoint else None
     outputs = {"result": target, "recipe": delivery.recipe, "checkpoint": path}

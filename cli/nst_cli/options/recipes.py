@@ -10,6 +10,7 @@ from nst_core.errors import JobError
 from nst_core.files import atomic_write, check_writable
 from nst_core.job.named_files import NamedFile
 from nst_core.job.schema import Job
+from nst_core.options.table import options_table
 
 if TYPE_CHECKING:
     from nst_core import Registry, Result
@@ -58,8 +59,8 @@ def _not_found(source: Path, missing: list[NamedFile]) -> str:
 
 
 def _way(file: NamedFile) -> str:
-    ways = {"content": "CONTENT STYLE", "styles": "CONTENT STYLE", "weights": "--weights FILE"}
-    return ways.get(file.options[0], f"--{file.options[0].replace('_', '-')} NAME:key=FILE")
+    option = options_table().get(file.options[0])
+    return f"{option.flags[0]} {file.form}" if option else "CONTENT STYLE"
 
 
 def check_recipe_target(path: Path) -> None:

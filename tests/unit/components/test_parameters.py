@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nst_core import JobError, PluginError, UnknownNameError
-from nst_core.components.parameters import Parameter, convert_all, parameters_of, parse_spec
+from nst_core import Component, JobError, PluginError, UnknownNameError
+from nst_core.components.parameters import Parameter, convert_all, format_spec, parameters_of, parse_spec, split_values
 
 
 class Example:
@@ -136,6 +136,10 @@ def test_reserved_names_are_refused():
         ("image:path=a:b=c.png", "image", {"path": "a:b=c.png"}),
         ("tv:isotropic,weight=5", "tv", {"": "isotropic", "weight": "5"}),
         ("tv:a=", "tv", {"a": ""}),
+        ('image:path="a,b.jpg"', "image", {"path": "a,b.jpg"}),
+        ('image:"a,b=c.jpg"', "image", {"": "a,b=c.jpg"}),
+        ('image: path = " a ", b="", c="6"" wide"', "image", {"path": " a ", "b": "", "c": '6" wide'}),
+        ('image:path=6" wide.jpg,b=1', "image", {"path": '6" wide.jpg', "b": "1"}),
     ],
 )
 def test_specifications(text, name, params):
@@ -151,6 +155,8 @@ def test_specifications(text, name, params):
         ("tv:a=1,b", "'b' in 'tv:a=1,b' is not of the form key=value"),
         ("tv:=1", "'=1' in 'tv:=1' is not of the form key=value"),
         ("tv:a=1,a=2", "'a' is given twice in 'tv:a=1,a=2'"),
+        ('image:path="a,b.jpg', "a quote in 'path=\"a,b.jpg' is not closed"),
+        ('image:path="a"b', "is not a value in quotes"),
     ],
 )
 def test_specifications_that_make_no_sense_are_explained(text, message):
@@ -159,10 +165,23 @@ def test_specifications_that_make_no_sense_are_explained(text, message):
 
 
 @settings(deadline=None)
-@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(), st.booleans())
-def test_what_is_written_is_what_is_read(power, count, sharp):
-    text = f"example:power={power!r},count={count},sharp={str(sharp).lower()}"
-    assert convert_all(PARAMETERS, parse_spec(text).params, "it") == {"power": power, "count": count, "sharp": sharp}
+@given(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(),
+    st.booleans(),
+    st.text() | st.text(alphabet=' ",=:a'),
+)
+def test_what_is_written_is_what_is_read(power, count, sharp, path):
+    values = {"power": power, "count": count, "path": path, "sharp": sharp}
+    text = format_spec(Component("example", values))
+    assert convert_all(PARAMETERS, parse_spec(text).params, "it") == values
+    assert split_values(f"a,{text},b=1")[0] == "a"
+
+
+def test_only_what_needs_quotes_is_in_quotes():
+    assert format_spec(Component("noise")) == "noise"
+    assert format_spec(Component("image", {"path": "a b=c:d.jpg", "n": 2})) == "image:path=a b=c:d.jpg,n=2"
+    assert format_spec(Component("image", {"path": 'a,"b".jpg'})) == 'image:path="a,""b"".jpg"'
 
 
 def test_a_parameter_by_itself():

@@ -54,6 +54,17 @@ def test_every_kind_of_key_changes_its_field(registry):
         assert changed != job, key
 
 
+def test_values_in_quotes_may_hold_commas(registry):
+    """Those of components stay in quotes, for whoever reads the component."""
+    images = 'image:path="a,b.jpg"'
+    assert parsed(registry, f"init={images},noise:kind=uniform,amplitude=0.2").values == (
+        images,
+        "noise:kind=uniform,amplitude=0.2",
+    )
+    assert one(registry, init=images).initializer.params == {"path": "a,b.jpg"}
+    assert parsed(registry, 'content="a,b.jpg",c.jpg').values == ("a,b.jpg", "c.jpg")
+
+
 def test_a_parameter_of_a_component_that_varies_too(registry):
     assert one(registry, init="noise", init__amplitude="0.3").initializer.params == {"amplitude": 0.3}
     with pytest.raises(UnknownNameError, match=r"unknown key to vary 'init.amplitude'"):

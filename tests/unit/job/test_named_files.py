@@ -24,8 +24,8 @@ def test_images_weights_and_parameters_with_a_hash_are_files():
         NamedFile("content image", "/home/me/photo.jpg", "c", ("content",)),
         NamedFile("style image", "a.jpg", "a", ("styles",)),
         NamedFile("weights", "/w/vgg.safetensors", "w", ("weights", "extractor")),
-        NamedFile("initial image", "start.png", "s", ("init", "preset")),
-        NamedFile("'map' of loss 'depth-style'", "maps/d.png", "d", ("plugins",)),
+        NamedFile("initial image", "start.png", "s", ("init", "preset"), "image:path=FILE"),
+        NamedFile("'map' of loss 'depth-style'", "maps/d.png", "d", ("plugins",), "depth-style:map=FILE"),
     ]
 
 
@@ -33,7 +33,7 @@ def test_a_parameter_without_a_hash_is_a_file_if_its_component_says_so():
     job = replace(JOB, initializer=Component("image", {"path": "start.png", "mode": "soft"}), terms=JOB.terms[:1])
     assert "start.png" not in {file.path for file in named_files(job)}
     found = named_files(job, lambda kind, name: ("path",) if (kind, name) == ("initializer", "image") else ())
-    assert NamedFile("initial image", "start.png", "", ("init", "preset")) in found
+    assert NamedFile("initial image", "start.png", "", ("init", "preset"), "image:path=FILE") in found
     assert "soft" not in {file.path for file in found}
 
 

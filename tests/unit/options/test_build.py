@@ -275,3 +275,24 @@ def test_regularizers_keep_the_weight_of_the_preset():
     assert weights(job) == {"mse-content": 2.0, "gram-style": 1.0, "tv": 3.0}
     assert job.terms[2] == Term("tv", 3.0)
     assert job.styles == (Source("b.jpg"),)
+
+
+@pytest.mark.parametrize(
+    ("path", "spec"),
+    [
+        ("photo.jpg", "image:path=photo.jpg"),
+        ("pictures/a,b.png", 'image:path="pictures/a,b.png"'),
+        ("sample:landscape", "image:path=sample:landscape"),
+        ("C:\\start.tif", "image:path=C:\\start.tif"),
+    ],
+)
+def test_a_file_in_place_of_an_initializer_is_understood(registry, path, spec):
+    context = Context(registry, {})
+    with pytest.raises(JobError) as raised:
+        context.component("initializer", path)
+    assert str(raised.value) == f"'{path}' is a file; to use it as initializer, write {spec}"
+    assert context.component("initializer", spec).name == "image"
+    with pytest.raises(JobError, match=r"unknown optimizer 'photo\.jpg'"):
+        context.component("optimizer", "photo.jpg")
+    with pytest.raises(JobError, match="unknown initializer 'nois'; did you mean 'noise'"):
+        context.component("initializer", "nois:amplitude=0.1")

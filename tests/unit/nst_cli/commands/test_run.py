@@ -228,7 +228,7 @@ def test_files_of_a_recipe_from_another_machine_are_found_by_name_or_named(nst):
         assert nst("run", *given, *again, "-o", "third.png").code == 0
 
 
-def _copied(name: str) -> str:
+def _itself(name: str) -> str:
     return name
 
 
@@ -242,7 +242,7 @@ def _hard(name: str) -> str:
     return "link.png"
 
 
-@pytest.mark.parametrize("link", [_copied, _symbolic, _hard])
+@pytest.mark.parametrize("link", [_itself, _symbolic, _hard])
 @pytest.mark.parametrize(
     ("role", "name"), [("style image", "painting.png"), ("initial image", "start.png")], ids=["style", "init"]
 )
@@ -257,6 +257,14 @@ def test_no_file_of_the_job_is_overwritten(nst, link, role, name):
     assert (done.code, done.out) == (2, "")
     assert f"the checkpoint would overwrite the {role} '{name}'" in done.err
     assert Path(name).read_bytes() == before
+
+
+def test_a_loss_that_is_named_twice_counts_twice_and_says_so(nst):
+    run = ("run", "photo.jpg", "painting.png", *SMALL, "--json", "-o")
+    told = json.loads(nst(*run, "o.png", "--plugin", "tv", "--plugin", "tv:weight=9").out)
+    assert [term["loss"] for term in told["job"]["terms"]][2:] == ["tv", "tv"]
+    assert told["remarks"] == ["a loss that is named more than once counts each time: 'tv' (2 times)"]
+    assert json.loads(nst(*run, "o.png", "--plugin", "tv").out)["remarks"] == []
 
 
 def test_previews(nst):
@@ -274,6 +282,13 @@ def test_sixteen_bits(nst):
     [
         (("phot.jpg", "painting.png"), "content image 'phot.jpg' does not exist; did you mean 'photo.jpg'"),
         (("photo.jpg",), "only one image is given"),
+        ((".", "painting.png"), 'for image in ./*; do nst run "$image" STYLE; done'),
+        (
+            ("photo.jpg", "painting.png", "."),
+            "the style image '.' is a folder; name image files. A picture and a report",
+        ),
+        (("photo.jpg", "painting.png", "-o", "."), "'.' is a folder; name the file, too: -o photo-painting.png"),
+        (("photo.jpg", "painting.png", "--init", "photo.jpg"), "write image:path=photo.jpg"),
         (("photo.jpg", "painting.png", "-o", "out.xyz"), "cannot tell the format"),
         (("photo.jpg", "painting.png", "-o", "no/out.png"), "the folder 'no' does not exist"),
         (("photo.jpg", "painting.png", "--preset", "nose"), "unknown preset 'nose'; did you mean 'noise'"),

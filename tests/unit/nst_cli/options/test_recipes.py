@@ -27,7 +27,7 @@ def test_files_that_are_not_found_are_named_with_what_to_do(job, registry):
     assert str(raised.value) == (
         "the recipe 'r.toml' names files that are not found: content image 'photo.png', style image 'one.png', "
         "initial image 'a.png'. Put them into the folder of the recipe or the current folder, or name them on the "
-        "command line: CONTENT STYLE, --init NAME:key=FILE"
+        "command line: CONTENT STYLE, --init image:path=FILE"
     )
     Path("photo.png").touch()
     with pytest.raises(JobError, match=r"not found: style image 'one.png'\. "):
