@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nst_core.api import StyleInput, make_job, plan, preview, reconstruct, run, stylize, synthesize
+    from nst_core.api import StyleInput, load_job, make_job, plan, preview, reconstruct, run, stylize, synthesize
     from nst_core.components import (
         Extractor,
         FeatureLoss,
@@ -122,6 +122,7 @@ __all__ = [
     "export_extractor",
     "hookimpl",
     "load_image",
+    "load_job",
     "load_registry",
     "make_job",
     "plan",
@@ -138,6 +139,7 @@ __all__ = [
 
 _MODULES = {
     "api": (
+        "load_job",
         "make_job",
         "plan",
         "preview",

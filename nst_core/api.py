@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from nst_core.engine.checkpoint import Checkpoint
@@ -16,12 +17,13 @@ from nst_core.images import ImageInput
 from nst_core.job.schedule import preview_of
 from nst_core.job.schema import Job, Source
 from nst_core.options.build import default_job
+from nst_core.options.recipes import job_of_file, job_of_picture
 from nst_core.options.table import apply_options, check_options, describe_options
 from nst_core.planning.memory_plan import MemoryPlan
 from nst_core.planning.resources import Resources
 from nst_core.plugins.discovery import default_registry
 
-__all__ = ["StyleInput", "make_job", "plan", "preview", "reconstruct", "run", "stylize", "synthesize"]
+__all__ = ["StyleInput", "load_job", "make_job", "plan", "preview", "reconstruct", "run", "stylize", "synthesize"]
 
 StyleInput = ImageInput | Sequence[ImageInput]
 """One style image, or several that are blended."""
@@ -68,6 +70,30 @@ def make_job(
     if styles is not None:
         job = replace(job, styles=_style_sources(_listed(styles), base))
     return apply_options(job, registry, options)
+
+
+def load_job(path: str | os.PathLike[str], *, session: Session | None = None) -> Job:
+    """Read a job from a recipe file, or from the recipe inside a picture, and find the files that it names.
+
+    They are looked for where the recipe says and by their names alone, in the folder of ``path`` and in the current
+    one; of several, the one with the hash in the recipe is taken. A file that is not found keeps its path.
+
+    Args:
+        path: a recipe (.toml, .json), or a picture that holds one.
+        session: says what parameters of components are paths.
+
+    Raises:
+        ImageError: the picture cannot be read or has no recipe.
+        JobError: the recipe cannot be read or is invalid.
+
+    Example:
+        >>> import nst_core as nst
+        >>> job = nst.make_job(base=nst.load_job("pastiche.png"), seed=1)  # doctest: +SKIP
+        >>> nst.run(job).save("again.png")  # doctest: +SKIP
+    """
+    source, registry = Path(path), session.registry if session else default_registry()
+    is_recipe = source.suffix.lower() in (".toml", ".json")
+    return (job_of_file if is_recipe else job_of_picture)(source, registry)
 
 
 @_with_options

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["Destination"]
+__all__ = ["Destination", "Metadata"]
+
+Metadata = Literal["names", "full", "none"]
+"""What a picture holds of its recipe: all but the folders of the files, all, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,7 @@ class Destination:
         bits: of the picture.
         recipe: where the recipe is written as well, "" for nowhere.
         folder: that relative paths of the job start from, "" if unknown.
+        metadata: what the picture holds of its recipe.
     """
 
     picture: str = ""
@@ -24,3 +29,4 @@ class Destination:
     bits: int = 8
     recipe: str = ""
     folder: str = ""
+    metadata: Metadata = "names"

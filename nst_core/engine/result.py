@@ -8,12 +8,17 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
+from nst_core.engine.destination import Metadata
+from nst_core.errors import JobError, unknown_name
+from nst_core.files import atomic_write
 from nst_core.images import save_image, to_pil
+from nst_core.job.named_files import with_file_names, with_paths_from
 from nst_core.job.schema import Job
 
 if TYPE_CHECKING:
@@ -131,26 +136,54 @@ class Result:
 
     @property
     def recipe(self) -> str:
-        """The job as TOML, with comments that say how it was run."""
+        """The job as TOML, with comments that say how it was run; files have the paths under which they were read."""
+        return self._recipe(self.job)
+
+    def _recipe(self, job: Job) -> str:
         made_with = ", ".join(f"{name} {number}" for name, number in versions().items())
         return (
             f"# Made with {made_with} on {self.device}.\n"
             f"# Total loss {self.total:.6g} after {self.evaluations} evaluations in {self.seconds:.1f} s.\n"
-            f"{self.job.to_toml()}"
+            f"{job.to_toml()}"
         )
 
-    def save(self, path: str | os.PathLike[str], *, bits: int = 8, quality: int = 95) -> None:
+    def save(
+        self, path: str | os.PathLike[str], *, bits: int = 8, quality: int = 95, metadata: Metadata = "names"
+    ) -> None:
         """Write the image with its recipe; the suffix decides the format.
 
         Args:
             path: .png, .jpg, .webp or .tif; an existing file is replaced only once the new one is complete.
             bits: 8, or 16 for PNG and TIFF.
             quality: of JPEG and WebP, 1 to 100.
+            metadata: what the file holds of the recipe: with "names" all of it, but files by their names and hashes
+                alone, so that it can be shared; with "full" their paths, too; with "none" nothing.
 
         Raises:
             ImageError: unknown suffix, wrong bits, or the file cannot be written.
+            UnknownNameError: ``metadata`` is none of these.
         """
-        save_image(self.image, path, bits=bits, recipe=self.recipe, quality=quality)
+        if metadata not in get_args(Metadata):
+            raise unknown_name("metadata", metadata, get_args(Metadata))
+        job = with_file_names(self.job) if metadata == "names" else self.job
+        recipe = "" if metadata == "none" else self._recipe(job)
+        save_image(self.image, path, bits=bits, recipe=recipe, quality=quality)
+
+    def save_recipe(self, path: str | os.PathLike[str]) -> None:
+        """Write the recipe as TOML; an existing file is replaced only once the new one is complete.
+
+        Paths start from the folder of the recipe, so that it can be used from any folder; absolute ones that lead
+        elsewhere stay.
+
+        Raises:
+            JobError: the file cannot be written.
+        """
+        target = Path(path)
+        try:
+            with atomic_write(target) as temporary:
+                temporary.write_text(self._recipe(with_paths_from(self.job, target.parent)), encoding="utf-8")
+        except OSError as error:
+            raise JobError(f"the recipe could not be written to '{target}': {error}") from error
 
     def to_pil(self) -> Image:
         """Return the image as an 8-bit Pillow image."""

@@ -62,8 +62,7 @@ class ResultStore:
         """Write picture and recipe; return the path of the picture."""
         folder = self.folder(key)
         result.save(folder / PICTURE)
-        with atomic_write(folder / "recipe.toml") as temporary:
-            temporary.write_text(result.recipe, encoding="utf-8")
+        result.save_recipe(folder / "recipe.toml")
         return folder / PICTURE
 
     def finish(self, key: str, record: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path, PureWindowsPath
 
 from nst_core.job.schema import Component, Job, ParamValue, Source
 
-__all__ = ["FileParameters", "NamedFile", "named_files", "with_paths"]
+__all__ = ["FileParameters", "NamedFile", "named_files", "with_file_names", "with_paths", "with_paths_from"]
 
 _SAMPLE = "sample:"
 
@@ -32,6 +34,11 @@ class NamedFile:
     sha256: str
     options: tuple[str, ...]
     form: str = "FILE"
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it is a path, and not the name of a weight set."""
+        return self.role != "weights" or len(PureWindowsPath(self.path).parts) > 1 or "." in self.path
 
 
 def named_files(job: Job, parameters: FileParameters | None = None) -> list[NamedFile]:
@@ -96,6 +103,29 @@ def with_paths(job: Job, place: Callable[[NamedFile], str], parameters: FilePara
         parametrization=component("parametrization", job.parametrization, "parametrization"),
         terms=tuple(replace(t, params=params("loss", t.loss, t.params, ("plugins",))) for t in job.terms),
     )
+
+
+def with_file_names(job: Job) -> Job:
+    """Leave nothing but the file name of every path, which says nothing about the machine or its user."""
+    return with_paths(job, lambda file: Path(file.path).name)
+
+
+def with_paths_from(job: Job, folder: Path) -> Job:
+    """Let paths start from a folder and no longer from the current one.
+
+    Relative paths become relative to ``folder``, and so do absolute ones that lead into it; other absolute ones stay.
+    """
+
+    def place(file: NamedFile) -> str:
+        path, base = Path(file.path).absolute(), folder.absolute()
+        if not file.is_path or (Path(file.path).is_absolute() and not path.is_relative_to(base)):
+            return file.path
+        try:
+            return os.path.relpath(path, base)
+        except ValueError:  # another drive
+            return str(path)
+
+    return with_paths(job, place)
 
 
 def _is_file(path: str) -> bool:

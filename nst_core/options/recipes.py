@@ -51,7 +51,7 @@ def job_of_picture(path: Path, registry: Registry) -> Job:
 
 def missing_files(job: Job, registry: Registry) -> list[NamedFile]:
     """List the files that a job names and that are not there."""
-    return [f for f in named_files(job, registry.file_parameters) if _looked_for(f) and not Path(f.path).exists()]
+    return [f for f in named_files(job, registry.file_parameters) if f.is_path and not Path(f.path).exists()]
 
 
 def _text(path: Path) -> str:
@@ -72,17 +72,12 @@ def _found(job: Job, folder: Path, registry: Registry) -> Job:
 
 
 def _place(file: NamedFile, folder: Path) -> str:
-    if not _looked_for(file):
+    if not file.is_path:
         return file.path
     there = list(dict.fromkeys(_normal(path) for path in _candidates(file.path, folder) if path.is_file()))
     if len(there) > 1 and file.sha256:
         there = [path for path in there if _sha256(path) == file.sha256] or there
     return os.fspath(there[0]) if there else _in_store(file)
-
-
-def _looked_for(file: NamedFile) -> bool:
-    """Say whether it is a path, and not the name of a weight set."""
-    return file.role != "weights" or len(PureWindowsPath(file.path).parts) > 1 or "." in file.path
 
 
 def _candidates(path: str, folder: Path) -> Iterator[Path]:

@@ -11,7 +11,21 @@ import torch
 from tiny import plugin, tiny_registry
 
 import nst_core
-from nst_core import Job, JobError, Session, StatisticLoss, Term, make_job, reconstruct, stylize, synthesize
+from nst_core import (
+    Job,
+    JobError,
+    Session,
+    StatisticLoss,
+    Term,
+    UnknownNameError,
+    load_job,
+    make_job,
+    reconstruct,
+    run,
+    save_image,
+    stylize,
+    synthesize,
+)
 from nst_core.options.table import OPTIONS
 
 IMAGE = torch.rand(1, 3, 16, 20, generator=torch.Generator().manual_seed(0))
@@ -253,3 +267,22 @@ def test_docstrings_list_every_option(function):
 def test_an_unknown_option_is_named_before_anything_else_is_looked_up():
     with pytest.raises(JobError, match=r"unknown option 'registry'"):
         stylize(IMAGE, IMAGE, registry=None, extractor="no such extractor")
+
+
+def test_a_picture_and_a_recipe_give_the_job_back_from_any_folder(registry, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_image(IMAGE, "photo.png")
+    session = Session(registry)
+    result = stylize("photo.png", "photo.png", session=session, extractor="tiny", size=16, steps=2)
+    result.save("o.png")
+    (tmp_path / "looks").mkdir()
+    result.save_recipe("looks/r.toml")
+    monkeypatch.chdir("looks")
+    for path in ("../o.png", tmp_path / "looks" / "r.toml"):
+        job = load_job(path, session=session)
+        assert job.content.path.endswith("photo.png")
+        assert torch.equal(run(job, session=session).image, result.image)
+    with pytest.raises(JobError, match="the recipe could not be written"):
+        result.save_recipe("none/r.toml")
+    with pytest.raises(UnknownNameError, match="unknown metadata 'some'"):
+        result.save("o.png", metadata="some")

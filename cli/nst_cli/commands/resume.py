@@ -10,6 +10,7 @@ import typer
 
 from nst_cli.options.groups import OUTPUT, CheckpointEvery, CheckpointOptions, ReportOptions, ResourceOptions
 from nst_core.errors import CheckpointError, NstError
+from nst_core.job.named_files import with_file_names
 from nst_core.job.schema import Job
 
 __all__ = ["resume"]
@@ -65,6 +66,7 @@ def resume(
     delivery = Delivery(
         target,
         bits=to.bits if bits is None else bits,
+        metadata=to.metadata,
         recipe=recipe,
         numbered=to.numbered and output is None and not _is_result(target, job),
     )
@@ -80,6 +82,6 @@ def _is_result(picture: Path | None, job: Job) -> bool:
     from nst_core import read_recipe
 
     try:
-        return picture is not None and Job.from_toml(read_recipe(picture)) == job
+        return picture is not None and with_file_names(Job.from_toml(read_recipe(picture))) == with_file_names(job)
     except NstError:
         return False

@@ -100,5 +100,7 @@ def run(
     if dry_run:
         show_plan(job, session, resources.resources(), as_json=report.as_json)
         return
-    delivery = Delivery(output.output, bits=output.bits, recipe=save_recipe, preview_every=preview_every)
+    delivery = Delivery(
+        output.output, bits=output.bits, metadata=output.metadata, recipe=save_recipe, preview_every=preview_every
+    )
     carry_out(job, session, delivery, report, resources, checkpoint)

@@ -12,7 +12,7 @@ import typer
 
 from nst_cli import console, interruption
 from nst_cli.options.groups import CheckpointOptions, ReportOptions, ResourceOptions
-from nst_core.engine.destination import Destination
+from nst_core.engine.destination import Destination, Metadata
 from nst_core.errors import ImageError, JobError
 from nst_core.files import fitting
 from nst_core.job.named_files import NamedFile, named_files
@@ -35,6 +35,7 @@ class Delivery:
         numbered: whether ``output`` is such a name too. The picture never takes the place of another file then, not
             even of one that is made in the meantime: it gets a number.
         bits: per channel of the picture, 8 or 16.
+        metadata: what the picture holds of the recipe.
         recipe: where the recipe is written too, ``None`` for nowhere.
         suffix: of a default name.
         preview_every: steps from one preview to the next, 0 for none.
@@ -43,6 +44,7 @@ class Delivery:
     output: Path | None = None
     numbered: bool = False
     bits: int = 8
+    metadata: Metadata = "names"
     recipe: Path | None = None
     suffix: str = ""
     preview_every: int = 0
@@ -70,7 +72,6 @@ def carry_out(
         NstError: the output cannot be written, checked before the work, or the job cannot be done.
         typer.Exit: 128 and the number of the signal that interrupted it, 130 after Ctrl-C.
     """
-    from nst_cli.options.recipes import write_recipe
     from nst_core.images import check_output
 
     say, bits = report.say, delivery.bits
@@ -87,18 +88,18 @@ def carry_out(
     observers: list[Observer] = []
     if delivery.preview_every:
         observers.append(_previews(target, delivery.preview_every, say))
-    opened = checkpoint.open(_destination(target, numbered, bits, delivery.recipe), say) if checkpoint else None
+    opened = checkpoint.open(_destination(target, numbered, delivery), say) if checkpoint else None
     limits = resources.resources()
     with opened.claimed() if opened else nullcontext():  # longer than the run: until its result is saved
         run = session.run(job, resources=limits, checkpoint=opened)
         result = _exhausted(run, observers, report)
         if numbered:
             target = _claimed(target, job, delivery.suffix)
-        _save(result, target, bits, claimed=numbered)
+        _save(result, target, delivery, claimed=numbered)
         if opened and result.stopped != "cancelled":
             opened.finished()
     if delivery.recipe is not None:
-        write_recipe(result, delivery.recipe)
+        result.save_recipe(delivery.recipe)
     for remark in result.remarks:
         say(f"note: {remark}")
     if result.stopped != "finished":
@@ -154,10 +155,15 @@ def _claimed(target: Path, job: Job, suffix: str) -> Path:
             return target
 
 
-def _destination(target: Path, numbered: bool, bits: int, recipe: Path | None) -> Destination:
+def _destination(target: Path, numbered: bool, delivery: Delivery) -> Destination:
     """Say where the result goes, so that a later process finds it from any folder."""
     return Destination(
-        str(target.absolute()), numbered, bits, str(recipe.absolute()) if recipe else "", folder=str(Path.cwd())
+        str(target.absolute()),
+        numbered,
+        delivery.bits,
+        str(delivery.recipe.absolute()) if delivery.recipe else "",
+        folder=str(Path.cwd()),
+        metadata=delivery.metadata,
     )
 
 
@@ -186,21 +192,21 @@ def _previews(target: Path, every: int, say: Callable[[str], None]) -> Observer:
     return watch
 
 
-def _save(result: Result, target: Path, bits: int, *, claimed: bool) -> None:
+def _save(result: Result, target: Path, delivery: Delivery, *, claimed: bool) -> None:
     """Write the result; where that fails now, put it somewhere else rather than lose it."""
     try:
-        result.save(target, bits=bits)
+        result.save(target, bits=delivery.bits, metadata=delivery.metadata)
     except ImageError as error:
         if claimed:
             with suppress(OSError):
                 target.unlink()
-        rescued = _rescued(result, bits)
+        rescued = _rescued(result, delivery)
         if rescued is None:
             raise ImageError(f"{error}. Nor could the result be saved in any other folder") from error
         raise ImageError(f"{error}. The result was saved to '{rescued}'") from error
 
 
-def _rescued(result: Result, bits: int) -> Path | None:
+def _rescued(result: Result, delivery: Delivery) -> Path | None:
     """Write the result into a new folder where temporary files go, else at home, else here; ``None`` if none will do.
 
     Its name is not that of the picture, which may be what was wrong.
@@ -213,7 +219,7 @@ def _rescued(result: Result, bits: int) -> Path | None:
         except (OSError, RuntimeError):  # nowhere to put temporary files, no home
             continue
         try:
-            result.save(folder / "pastiche.png", bits=bits)
+            result.save(folder / "pastiche.png", bits=delivery.bits, metadata=delivery.metadata)
         except ImageError:
             folder.rmdir()
             continue

@@ -12,6 +12,7 @@ import typer
 
 from nst_cli import console
 from nst_cli.options.expansion import JobOptions, OptionGroup
+from nst_core.engine.destination import Metadata
 from nst_core.errors import JobError
 from nst_core.options.table import Option
 from nst_core.planning.resources import Resources
@@ -97,6 +98,13 @@ class OutputOptions(OptionGroup):
         ),
     ] = None
     bits: Annotated[int, typer.Option(help="Bits per channel: 8, or 16 for PNG and TIFF.", rich_help_panel=OUTPUT)] = 8
+    metadata: Annotated[
+        Metadata,
+        typer.Option(
+            help="Recipe in the picture: with the names of files alone, with their full paths, or none.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = "names"
 
 
 @dataclass

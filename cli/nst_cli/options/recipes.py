@@ -1,4 +1,4 @@
-"""Recipes as files: reading one to start from, writing one."""
+"""Recipes as files: reading one to start from, checking where one can be written."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nst_core.errors import JobError
-from nst_core.files import atomic_write, check_writable
+from nst_core.files import check_writable
 from nst_core.job.named_files import NamedFile
 from nst_core.job.schema import Job
 from nst_core.options.table import options_table
 
 if TYPE_CHECKING:
-    from nst_core import Registry, Result
+    from nst_core import Registry
 
-__all__ = ["base_job", "check_recipe_target", "write_recipe"]
+__all__ = ["base_job", "check_recipe_target"]
 
 
 def base_job(
@@ -68,12 +68,3 @@ def check_recipe_target(path: Path) -> None:
     if path.suffix.lower() != ".toml":
         raise JobError(f"recipes are written as TOML; choose a file name that ends in .toml, not '{path}'")
     check_writable(path, JobError)
-
-
-def write_recipe(result: Result, path: Path) -> None:
-    """Write the recipe of a result as TOML, beside first and then renamed."""
-    try:
-        with atomic_write(path) as temporary:
-            temporary.write_text(result.recipe, encoding="utf-8")
-    except OSError as error:
-        raise JobError(f"the recipe could not be written to '{path}': {error}") from None

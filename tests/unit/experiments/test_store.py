@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from nst_core import Session, stylize
+from nst_core import Job, Session, stylize
 from nst_core.experiments.store import CHECKPOINT, ResultStore, plain_number
 
 KEY = "0123456789abcdef" * 4
@@ -39,7 +39,7 @@ def test_a_cell_is_finished_once_it_has_its_figures(store, result):
     record = store.finish(KEY, {"total": 0.1})
     assert store.read(KEY) == record == {"format": 1, "key": KEY, "total": 0.1}
     assert sorted(path.name for path in picture.parent.iterdir()) == ["image.png", "recipe.toml", "result.json"]
-    assert (picture.parent / "recipe.toml").read_text(encoding="utf-8") == result.recipe
+    assert Job.from_toml((picture.parent / "recipe.toml").read_text(encoding="utf-8")) == result.job
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from nst_core import Component, Job, Source, Term
-from nst_core.job.named_files import NamedFile, named_files, with_paths
+from nst_core.job.named_files import NamedFile, named_files, with_file_names, with_paths, with_paths_from
 
 JOB = Job(
     terms=(Term("depth-style", 1.0, params={"map": "maps/d.png", "map_sha256": "d"}),),
@@ -42,3 +43,19 @@ def test_paths_change_and_nothing_else_does():
     assert [file.path for file in named_files(moved)] == [f"x/{file.path}" for file in named_files(JOB)]
     assert [style.path for style in moved.styles[:2]] == ["sample:brushwork", ""]
     assert with_paths(moved, lambda file: file.path.removeprefix("x/")) == JOB
+
+
+def test_file_names_alone():
+    names = with_file_names(JOB)
+    assert [file.path for file in named_files(names)] == ["photo.jpg", "a.jpg", "vgg.safetensors", "start.png", "d.png"]
+    assert [file.sha256 for file in named_files(names)] == [file.sha256 for file in named_files(JOB)]
+
+
+def test_paths_from_another_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    inside = replace(JOB, content=Source(str(tmp_path / "look" / "photo.jpg")))
+    moved = with_paths_from(inside, Path("look"))
+    found = [file.path for file in named_files(moved)]
+    assert found == ["photo.jpg", "../a.jpg", "/w/vgg.safetensors", "../start.png", "../maps/d.png"]
+    named = replace(JOB, extractor=Component("vgg19", {"weights": "mine"}))
+    assert with_paths_from(named, Path("look")).extractor.params == {"weights": "mine"}

@@ -228,6 +228,38 @@ def test_files_of_a_recipe_from_another_machine_are_found_by_name_or_named(nst):
         assert nst("run", *given, *again, "-o", "third.png").code == 0
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])
+def test_a_picture_says_nothing_of_the_folders_of_its_files(nst, tmp_path, suffix):
+    """Unless it is asked to, and yet it makes itself again."""
+    save_image(torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(2)), "start.png")
+    here = Path.cwd()
+    images = (str(here / "photo.jpg"), str(here / "painting.png"), "--init", f"image:path={here / 'start.png'}")
+    run = ("run", *images, *SMALL, "-o")
+    assert nst(*run, f"o.{suffix}").code == 0
+    assert str(tmp_path) not in read_recipe(f"o.{suffix}")
+    job = Job.from_toml(read_recipe(f"o.{suffix}"))
+    assert (job.content.path, job.styles[0].path) == ("photo.jpg", "painting.png")
+    assert job.initializer.params["path"] == "start.png"
+    assert all((job.content.sha256, job.styles[0].sha256, job.initializer.params["path_sha256"]))
+    assert nst("run", "--from-image", f"o.{suffix}", "-o", "again.png").code == 0
+    assert nst(*run, f"full.{suffix}", "--metadata", "full").code == 0
+    assert Job.from_toml(read_recipe(f"full.{suffix}")).content.path == images[0]
+    assert nst(*run, f"none.{suffix}", "--metadata", "none").code == 0
+    with pytest.raises(ImageError, match="contains no recipe"):
+        read_recipe(f"none.{suffix}")
+    assert b"mse-content" not in Path(f"none.{suffix}").read_bytes()
+
+
+def test_a_recipe_works_from_any_folder(nst):
+    for folder in ("looks", "elsewhere"):
+        Path(folder).mkdir()
+    nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "o.png", "--save-recipe", "looks/r.toml")
+    assert Job.from_toml(Path("looks/r.toml").read_text()).content.path == "../photo.jpg"
+    os.chdir("elsewhere")
+    assert nst("run", "--recipe", "../looks/r.toml", "-o", "again.png").code == 0
+    assert torch.equal(load_image("again.png").pixels, load_image("../o.png").pixels)
+
+
 def _itself(name: str) -> str:
     return name
 

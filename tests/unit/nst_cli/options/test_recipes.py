@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 
-from nst_cli.options.recipes import base_job, check_recipe_target, write_recipe
-from nst_core import Job, JobError, Session, make_job, save_image, stylize
+from nst_cli.options.recipes import base_job, check_recipe_target
+from nst_core import Job, JobError, Session, make_job
 
 
 @pytest.fixture
@@ -49,15 +48,3 @@ def test_where_a_recipe_can_be_written_is_checked_first(tmp_path):
         check_recipe_target(tmp_path / "folder.toml")
     with pytest.raises(JobError, match=r"the folder '.*none' does not exist"):
         check_recipe_target(tmp_path / "none" / "r.toml")
-
-
-def test_a_recipe_of_a_result_makes_it_again(registry, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for seed, name in enumerate(("photo.png", "one.png")):
-        save_image(torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(seed)), tmp_path / name)
-    common = {"session": Session(registry), "extractor": "tiny", "size": 16, "steps": 1}
-    result = stylize("photo.png", "one.png", **common)
-    write_recipe(result, tmp_path / "r.toml")
-    assert base_job(Path("r.toml"), registry) == result.job
-    with pytest.raises(JobError, match="the recipe could not be written"):
-        write_recipe(result, tmp_path / "none" / "r.toml")
