@@ -22,6 +22,8 @@ class Destination:
         recipe: where the recipe is written as well, "" for nowhere.
         folder: that relative paths of the job start from, "" if unknown.
         metadata: what the picture holds of its recipe.
+        frames: folder for the frames of a timelapse, "" for none.
+        frames_every: steps from one frame to the next.
     """
 
     picture: str = ""
@@ -30,3 +32,5 @@ class Destination:
     recipe: str = ""
     folder: str = ""
     metadata: Metadata = "names"
+    frames: str = ""
+    frames_every: int = 1

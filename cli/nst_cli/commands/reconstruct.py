@@ -49,5 +49,5 @@ def reconstruct(
     base = base_job(recipe.recipe, session.registry, replaced={"content", "styles", *options.given})
     job = reconstruction_job(content, layers, session, base, **options.given)
     suffix = "-" + "+".join(name.partition("=")[0] for name in layers)
-    delivery = Delivery(output.output, bits=output.bits, metadata=output.metadata, suffix=suffix)
+    delivery = Delivery.chosen(output, suffix=suffix)
     carry_out(job, session, delivery, report, resources)

@@ -68,6 +68,8 @@ def resume(
         bits=to.bits if bits is None else bits,
         metadata=to.metadata,
         recipe=recipe,
+        frames=Path(to.frames) if to.frames else None,
+        frames_every=to.frames_every,
         numbered=to.numbered and output is None and not _is_result(target, job),
     )
     keep = CheckpointOptions(checkpoint.absolute(), checkpoint_every)

@@ -45,9 +45,6 @@ def run(
     save_recipe: Annotated[
         Path | None, typer.Option(help="Write the recipe to this TOML file as well.", rich_help_panel=RECIPE)
     ] = None,
-    preview_every: Annotated[
-        int, typer.Option(metavar="K", help="Save a preview every K steps; 0 for none.", rich_help_panel=OUTPUT)
-    ] = 0,
     preview: Annotated[
         bool, typer.Option("--preview", help="Make only the smallest level.", rich_help_panel=OUTPUT)
     ] = False,
@@ -80,8 +77,6 @@ def run(
     from nst_cli.options.recipes import base_job, check_recipe_target
     from nst_core import Session, api
 
-    if preview_every < 0:
-        raise JobError(f"--preview-every must not be negative, not {preview_every}")
     check_no_folder([content], styles or [])
     session = Session()
     images = {"content": content, "styles": styles}
@@ -100,7 +95,5 @@ def run(
     if dry_run:
         show_plan(job, session, resources.resources(), as_json=report.as_json)
         return
-    delivery = Delivery(
-        output.output, bits=output.bits, metadata=output.metadata, recipe=save_recipe, preview_every=preview_every
-    )
+    delivery = Delivery.chosen(output, recipe=save_recipe)
     carry_out(job, session, delivery, report, resources, checkpoint)

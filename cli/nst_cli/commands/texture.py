@@ -84,7 +84,7 @@ def texture(
     session, layers = Session(), style_layers.split(",") if style_layers else []
     base = base_job(recipe.recipe, session.registry, replaced={"content", "styles", *chosen})
     job = texture_job(styles, layers, session, base, shape, **chosen)
-    delivery = Delivery(output.output, bits=output.bits, metadata=output.metadata, suffix="-texture")
+    delivery = Delivery.chosen(output, suffix="-texture")
     carry_out(job, session, delivery, report, resources)
 
 

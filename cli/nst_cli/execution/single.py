@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from nst_cli import console, interruption
-from nst_cli.options.groups import CheckpointOptions, ReportOptions, ResourceOptions
+from nst_cli.options.groups import CheckpointOptions, OutputOptions, ReportOptions, ResourceOptions
 from nst_core.engine.destination import Destination, Metadata
 from nst_core.errors import ImageError, JobError
 from nst_core.files import fitting
@@ -19,9 +19,9 @@ from nst_core.job.named_files import NamedFile, named_files
 from nst_core.job.schema import Job, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from nst_core import Observer, Result, Run, Session, Step
+    from nst_core import Observer, Result, Run, Session
 
 __all__ = ["Delivery", "carry_out"]
 
@@ -38,7 +38,8 @@ class Delivery:
         metadata: what the picture holds of the recipe.
         recipe: where the recipe is written too, ``None`` for nowhere.
         suffix: of a default name.
-        preview_every: steps from one preview to the next, 0 for none.
+        frames: folder for the frames of a timelapse, ``None`` for none.
+        frames_every: steps from one frame to the next.
     """
 
     output: Path | None = None
@@ -47,7 +48,25 @@ class Delivery:
     metadata: Metadata = "names"
     recipe: Path | None = None
     suffix: str = ""
-    preview_every: int = 0
+    frames: Path | None = None
+    frames_every: int = 1
+
+    @classmethod
+    def chosen(cls, output: OutputOptions, *, recipe: Path | None = None, suffix: str = "") -> Delivery:
+        """Return what options say.
+
+        Raises:
+            JobError: the frames make no sense.
+        """
+        return cls(
+            output.output,
+            bits=output.bits,
+            metadata=output.metadata,
+            recipe=recipe,
+            suffix=suffix,
+            frames=output.frames,
+            frames_every=output.frame_interval,
+        )
 
 
 def carry_out(
@@ -72,6 +91,7 @@ def carry_out(
         NstError: the output cannot be written, checked before the work, or the job cannot be done.
         typer.Exit: 128 and the number of the signal that interrupted it, 130 after Ctrl-C.
     """
+    from nst_cli.execution.frames import FrameWriter, check_frames
     from nst_core.images import check_output
 
     say, bits = report.say, delivery.bits
@@ -85,17 +105,20 @@ def carry_out(
     _check_no_input(outputs, named_files(job, session.registry.file_parameters))
     if path is not None and path.resolve() == target.resolve():
         raise JobError(f"the result and the checkpoint cannot both be '{target}'; choose another --checkpoint or -o")
-    observers: list[Observer] = []
-    if delivery.preview_every:
-        observers.append(_previews(target, delivery.preview_every, say))
     opened = checkpoint.open(_destination(target, numbered, delivery), say) if checkpoint else None
+    if delivery.frames is not None:
+        saved = opened is not None and opened.exists
+        check_frames(delivery.frames, continued=saved)
     limits = resources.resources()
     with opened.claimed() if opened else nullcontext():  # longer than the run: until its result is saved
         run = session.run(job, resources=limits, checkpoint=opened)
-        result = _exhausted(run, observers, report)
+        frames = FrameWriter(delivery.frames, delivery.frames_every, run, say) if delivery.frames else None
+        result = _exhausted(run, [frames] if frames else [], report)
         if numbered:
             target = _claimed(target, job, delivery.suffix)
         _save(result, target, delivery, claimed=numbered)
+        if frames:
+            frames.finish(result)
         if opened and result.stopped != "cancelled":
             opened.finished()
     if delivery.recipe is not None:
@@ -164,6 +187,8 @@ def _destination(target: Path, numbered: bool, delivery: Delivery) -> Destinatio
         str(delivery.recipe.absolute()) if delivery.recipe else "",
         folder=str(Path.cwd()),
         metadata=delivery.metadata,
+        frames=str(delivery.frames.absolute()) if delivery.frames else "",
+        frames_every=delivery.frames_every,
     )
 
 
@@ -176,20 +201,6 @@ def _check_no_input(outputs: Mapping[str, Path | None], inputs: Sequence[NamedFi
                     raise JobError(
                         f"the {what} would overwrite the {file.role} '{file.path}'; choose another name for the {what}"
                     )
-
-
-def _previews(target: Path, every: int, say: Callable[[str], None]) -> Observer:
-    from nst_core.images import save_image
-
-    def watch(step: Step) -> None:
-        if step.number % every == 0:
-            try:
-                ending = f"-step{step.number:05d}{target.suffix}"
-                save_image(step.image, fitting(target.parent, target.stem, ending))
-            except ImageError as error:  # a preview is not worth the run
-                say(f"no preview of step {step.number}: {error}")
-
-    return watch
 
 
 def _save(result: Result, target: Path, delivery: Delivery, *, claimed: bool) -> None:

@@ -42,6 +42,7 @@ RECIPE, OUTPUT, RESOURCES = "Recipes", "Output", "Memory and safety"
 CheckpointEvery = Annotated[
     str, typer.Option(metavar="30s|5m", help="Interval between checkpoints.", rich_help_panel=RESOURCES)
 ]
+FRAMES_EVERY = 5
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
@@ -85,7 +86,7 @@ class ReportOptions(OptionGroup):
 
 @dataclass
 class OutputOptions(OptionGroup):
-    """Where a picture goes."""
+    """Where a picture goes, and what is kept of the way to it."""
 
     output: Annotated[
         Path | None,
@@ -105,6 +106,37 @@ class OutputOptions(OptionGroup):
             rich_help_panel=OUTPUT,
         ),
     ] = "names"
+    frames: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Save the best image so far every few steps, as the frames of a timelapse.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    frames_every: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Steps from one frame to the next.",
+            show_default=f"{FRAMES_EVERY}",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+
+    @property
+    def frame_interval(self) -> int:
+        """Steps from one frame to the next.
+
+        Raises:
+            JobError: it is not positive, or there are to be no frames.
+        """
+        if self.frames_every is not None and self.frames is None:
+            raise JobError("--frames-every needs --frames FOLDER, where the frames go")
+        every = FRAMES_EVERY if self.frames_every is None else self.frames_every
+        if every < 1:
+            raise JobError(f"--frames-every must be at least 1, not {every}")
+        return every
 
 
 @dataclass

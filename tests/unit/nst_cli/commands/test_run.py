@@ -56,10 +56,11 @@ def test_a_default_name_is_cut_to_fit(nst):
 
 
 def test_a_name_as_long_as_the_file_system_allows_serves_all_files_of_a_run(nst):
-    name, kept = "n" * 251 + ".png", "c" * 255
-    done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", name, "--preview-every", "2", "--checkpoint", kept)
+    name, kept, frames = "n" * 251 + ".png", "c" * 255, "f" * 255
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", name, "--frames", frames, "--checkpoint", kept)
     assert (done.code, done.out) == (0, f"{name}\n")
-    assert sorted(p.name[-14:] for p in Path().glob("n*")) == ["-step00002.png", "-step00004.png", name[-14:]]
+    assert sorted(p.name for p in Path().glob("n*")) == [name]
+    assert [p.name for p in Path(frames).iterdir()] == ["00001.png"]
     assert not list(Path().glob("*c" * 20)) + list(Path().glob(".nst*"))
 
 
@@ -170,14 +171,6 @@ def test_a_name_is_not_taken_for_a_result_that_cannot_be_written(nst, monkeypatc
     monkeypatch.setattr(Result, "save", fails_once)
     assert nst("run", "photo.jpg", "painting.png", *SMALL).code == 2
     assert [place.exists() for place in places] == [False, True]
-
-
-def test_a_preview_that_cannot_be_written_does_not_end_the_run(nst, monkeypatch):
-    _full_disk(monkeypatch, "-step")
-    done = nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "out.jpg", "--preview-every", "3")
-    assert (done.code, done.out) == (0, "out.jpg\n")
-    assert "no preview of step 3: " in done.err
-    assert sorted(p.name for p in Path().iterdir()) == ["out.jpg", "painting.png", "photo.jpg"]
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])
@@ -297,11 +290,6 @@ def test_a_loss_that_is_named_twice_counts_twice_and_says_so(nst):
     assert [term["loss"] for term in told["job"]["terms"]][2:] == ["tv", "tv"]
     assert told["remarks"] == ["a loss that is named more than once counts each time: 'tv' (2 times)"]
     assert json.loads(nst(*run, "o.png", "--plugin", "tv").out)["remarks"] == []
-
-
-def test_previews(nst):
-    nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "o.png", "--preview-every", "2")
-    assert sorted(p.name for p in Path().glob("o*")) == ["o-step00002.png", "o-step00004.png", "o.png"]
 
 
 def test_sixteen_bits(nst):
