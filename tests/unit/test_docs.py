@@ -171,7 +171,7 @@ def test_the_extractor_of_the_reference_finds_its_weights(tmp_path):
 
 PROGRAMS = [
     (page, number)
-    for page in ("README.md", "docs/large.md")
+    for page in ("README.md", "docs/large.md", "docs/python.md")
     for number in range(len(re.findall(r"^```python$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)))
 ]
 
@@ -187,6 +187,22 @@ def test_the_python_programs_run(page, number, tmp_path, monkeypatch, capsys):
     result = names.get("result") or names["run"].result()
     assert result.total < result.first_total
     assert Path("pastiche.png").exists() or page != "README.md"
+
+
+@pytest.mark.parametrize(
+    ("part", "stopped", "evaluations"),
+    [("raise KeyboardInterrupt", "cancelled", 20), ("checkpoint.finished()", "finished", 40)],
+)
+def test_the_programs_that_cancel_a_run_do(part, stopped, evaluations, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("photo.jpg", "painting.jpg")):
+        save_image(torch.rand(1, 3, 40, 48, generator=torch.Generator().manual_seed(seed)), name)
+    (program,) = (text for text in blocks("docs/python.md", "python") if part in text)
+    names = {}
+    exec(program, names)  # noqa: S102
+    result = names.get("result") or names["run"].result()
+    assert (result.stopped, result.evaluations) == (stopped, evaluations)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["painting.jpg", "pastiche.png", "photo.jpg"]
 
 
 ARCHITECTURE = "docs/architecture.md"
