@@ -93,6 +93,7 @@ class Result:
         levels: what was done at every resolution level, from small to large.
         job: the job with hashes and weights filled in; repeats this result.
         device: where it was computed.
+        threads: of the processor, that it was computed with.
         remarks: notes for the user.
     """
 
@@ -105,6 +106,7 @@ class Result:
     levels: tuple[LevelResult, ...]
     job: Job
     device: str
+    threads: int
     remarks: tuple[str, ...] = ()
 
     @property
@@ -129,6 +131,7 @@ class Result:
             "stopped": self.stopped,
             "levels": [asdict(level) for level in self.levels],
             "device": self.device,
+            "threads": self.threads,
             "versions": versions(),
             "remarks": list(self.remarks),
             "job": self.job.to_dict(),
@@ -142,7 +145,7 @@ class Result:
     def _recipe(self, job: Job) -> str:
         made_with = ", ".join(f"{name} {number}" for name, number in versions().items())
         return (
-            f"# Made with {made_with} on {self.device}.\n"
+            f"# Made with {made_with} on {self.device}, {self.threads} threads.\n"
             f"# Total loss {self.total:.6g} after {self.evaluations} evaluations in {self.seconds:.1f} s.\n"
             f"{job.to_toml()}"
         )

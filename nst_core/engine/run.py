@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from nst_core.components import Optimizer
@@ -158,6 +159,7 @@ class Run(Iterator[Step]):
             levels=tuple(levels),
             job=self._job(),
             device=str(self.prepared.device),
+            threads=self._threads or torch.get_num_threads(),
             remarks=(*self.prepared.remarks, *self._remarks),
         )
 

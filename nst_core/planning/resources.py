@@ -7,7 +7,10 @@ from typing import Literal
 
 from nst_core.errors import JobError
 
-__all__ = ["Resources"]
+__all__ = ["MOST_THREADS", "Resources"]
+
+MOST_THREADS = 1024
+"""More than any processor that torch computes on has use for; a system may refuse to start more."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,8 @@ class Resources:
         tile: "auto" cuts images into tiles where they do not fit into memory, "off" never does; a number is the side
             of a square tile in pixels, its margin included.
         memory_limit: bytes of memory that the process may use; ``None`` for most of what is available.
-        threads: of the processor, ``None`` for as many as torch chooses. Sums are added up in another order with
-            another number of threads: pictures differ as they do between processors.
+        threads: of the processor, 1 to :data:`MOST_THREADS`; ``None`` for as many as torch chooses. Sums are added up
+            in another order with another number of threads: pictures differ as they do between processors.
     """
 
     tile: Literal["auto", "off"] | int = "auto"
@@ -31,5 +34,5 @@ class Resources:
             raise JobError(f"tile must be auto, off, or the side of a tile in pixels, not {self.tile!r}")
         if self.memory_limit is not None and self.memory_limit < 1:
             raise JobError(f"the memory limit must be at least one byte, not {self.memory_limit}")
-        if self.threads is not None and self.threads < 1:
-            raise JobError(f"threads must be at least 1, not {self.threads}")
+        if self.threads is not None and not (type(self.threads) is int and 1 <= self.threads <= MOST_THREADS):
+            raise JobError(f"threads must be a whole number from 1 to {MOST_THREADS}, not {self.threads!r}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nst_cli import console
+from nst_cli.options.groups import ThreadOptions
 from nst_core.errors import JobError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Mode(enum.StrEnum):
 
 
 def bench(
+    threads: ThreadOptions,
     mode: Annotated[
         Mode,
         typer.Argument(
@@ -64,14 +66,15 @@ def bench(
     widths = _widths(sizes)
     if plot is not None and mode is not Mode.speed:
         raise JobError("--plot works with 'nst bench speed' only; omit it")
-    if mode is Mode.speed:
-        _speed(widths, weights, rounds, plot, as_json)
-    elif mode is Mode.kernels:
-        from nst_benchmarks.kernels import measure
+    with threads.limited():
+        if mode is Mode.speed:
+            _speed(widths, weights, rounds, plot, as_json)
+        elif mode is Mode.kernels:
+            from nst_benchmarks.kernels import measure
 
-        _tell({f"{w}x{w * 3 // 4}": measure(w, weights, rounds, console.say).plain() for w in widths}, as_json)
-    else:
-        _convergence(widths, (content, style), weights, steps, as_json)
+            _tell({f"{w}x{w * 3 // 4}": measure(w, weights, rounds, console.say).plain() for w in widths}, as_json)
+        else:
+            _convergence(widths, (content, style), weights, steps, as_json)
 
 
 def _widths(text: str) -> list[int]:

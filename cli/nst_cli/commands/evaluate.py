@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nst_cli import console
-from nst_cli.options.groups import NetworkOptions
+from nst_cli.options.groups import NetworkOptions, ThreadOptions
 from nst_core.job.schema import Job
 
 __all__ = ["evaluate"]
@@ -17,6 +17,7 @@ __all__ = ["evaluate"]
 def evaluate(
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="Picture to measure.")],
     options: NetworkOptions,
+    threads: ThreadOptions,
     content: Annotated[str | None, typer.Option(metavar="FILE", help="Content image to compare with.")] = None,
     style: Annotated[str | None, typer.Option(metavar="FILE", help="Style image to compare with.")] = None,
     style_size: Annotated[
@@ -43,16 +44,17 @@ def evaluate(
 
     session = Session()
     network = {name: value for name, value in options.given.items() if name != "device"}
-    metrics = evaluate_image(
-        image,
-        make_job(session=session, **network).extractor,
-        session=session,
-        content=content,
-        style=style,
-        style_size=style_size,
-        layers=layers.split(",") if layers else (),
-        device=options.given.get("device", Job.device),
-    )
+    with threads.limited():
+        metrics = evaluate_image(
+            image,
+            make_job(session=session, **network).extractor,
+            session=session,
+            content=content,
+            style=style,
+            style_size=style_size,
+            layers=layers.split(",") if layers else (),
+            device=options.given.get("device", Job.device),
+        )
     if as_json:
         console.out(json.dumps({"image": image, **metrics.to_dict()}, indent=2))
         return

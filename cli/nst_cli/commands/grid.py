@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nst_cli.options.expansion import JobOptions
-from nst_cli.options.groups import FolderOptions, RecipeOptions, ReportOptions
+from nst_cli.options.groups import FolderOptions, RecipeOptions, ReportOptions, ThreadOptions
 from nst_core.options.table import IMAGES
 
 __all__ = ["grid"]
@@ -21,6 +21,7 @@ def grid(
     options: JobOptions,
     recipe: RecipeOptions,
     report: ReportOptions,
+    threads: ThreadOptions,
 ) -> None:
     """Paint every content in the manner of every style, and compare them in a report.
 
@@ -41,4 +42,5 @@ def grid(
     def job(content: str, style: str) -> Job:
         return make_job(content, style, base=base, session=session, **options.given)
 
-    carry_out_all("Grid", [grid_sheet(contents, styles, job)], session, folder.folder or Path("nst-grid"), report)
+    sheets, target = [grid_sheet(contents, styles, job)], folder.folder or Path("nst-grid")
+    carry_out_all("Grid", sheets, session, target, report, threads)

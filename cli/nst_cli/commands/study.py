@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nst_cli.options.expansion import JobOptions
-from nst_cli.options.groups import SAMPLES, FolderOptions, RecipeOptions, ReportOptions
+from nst_cli.options.groups import SAMPLES, FolderOptions, RecipeOptions, ReportOptions, ThreadOptions
 from nst_core.options.table import IMAGES, METHOD
 
 __all__ = ["study"]
@@ -22,6 +22,7 @@ def study(
     options: JobOptions,
     recipe: RecipeOptions,
     report: ReportOptions,
+    threads: ThreadOptions,
     contents: Annotated[
         list[str] | None,
         typer.Option(
@@ -75,4 +76,4 @@ def study(
     base = base_job(recipe.recipe, session.registry, replaced={"content", "styles", *chosen})
     sheets = study_sheets(contents, styles, session, chosen, base)
     target = folder.folder or Path("nst-study-quick" if quick else "nst-study")
-    carry_out_all("Study", sheets, session, target, report)
+    carry_out_all("Study", sheets, session, target, report, threads)

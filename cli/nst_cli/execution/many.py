@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from nst_cli import console, interruption
-from nst_cli.options.groups import ReportOptions
+from nst_cli.options.groups import ReportOptions, ThreadOptions
 from nst_core.errors import JobError
 from nst_core.files import Lock
 
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["carry_out_all"]
 
 
-def carry_out_all(title: str, sheets: Sequence[Sheet], session: Session, folder: Path, report: ReportOptions) -> None:
+def carry_out_all(
+    title: str,
+    sheets: Sequence[Sheet],
+    session: Session,
+    folder: Path,
+    report: ReportOptions,
+    threads: ThreadOptions,
+) -> None:
     """Make what is missing of all cells, write the report and print its path, or everything as JSON.
 
     Args:
@@ -33,15 +40,17 @@ def carry_out_all(title: str, sheets: Sequence[Sheet], session: Session, folder:
         session: that all cells are run in.
         folder: for cells and report, made where it is missing.
         report: what is printed.
+        threads: with how many threads to compute.
 
     Raises:
-        JobError: the folder cannot be written to, or another process does so.
+        JobError: the folder cannot be written to, or another process does so; the number of threads is invalid.
         typer.Exit: 1 where a cell failed; after a signal 128 and its number, 130 for Ctrl-C.
     """
-    _make(folder)
     busy = f"another nst is writing to '{folder}'; wait for it to end, or choose another folder"
-    with Lock(folder / ".lock").held(JobError(busy)):
-        _carry_out(title, sheets, session, folder, report)
+    with threads.limited():
+        _make(folder)
+        with Lock(folder / ".lock").held(JobError(busy)):
+            _carry_out(title, sheets, session, folder, report)
 
 
 def _carry_out(title: str, sheets: Sequence[Sheet], session: Session, folder: Path, options: ReportOptions) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,6 +33,7 @@ __all__ = [
     "ReportOptions",
     "ResourceOptions",
     "StyleJobOptions",
+    "ThreadOptions",
     "parse_duration",
 ]
 
@@ -166,7 +168,34 @@ class RecipeOptions(OptionGroup):
 
 
 @dataclass
-class ResourceOptions(OptionGroup):
+class ThreadOptions(OptionGroup):
+    """With how many threads to compute."""
+
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Number of threads; another number rounds differently.",
+            show_default="torch's choice",
+            rich_help_panel=RESOURCES,
+        ),
+    ] = None
+
+    @contextmanager
+    def limited(self) -> Iterator[None]:
+        """Compute with this number of threads inside the block.
+
+        Raises:
+            JobError: it is invalid.
+        """
+        from nst_core.runtime.threads import processor_threads
+
+        with processor_threads(Resources(threads=self.threads).threads):
+            yield
+
+
+@dataclass
+class ResourceOptions(ThreadOptions):
     """What a run may use."""
 
     tile: Annotated[
@@ -183,15 +212,6 @@ class ResourceOptions(OptionGroup):
             metavar="4GB",
             help="Memory that may be used.",
             show_default="most of what is available",
-            rich_help_panel=RESOURCES,
-        ),
-    ] = None
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Number of threads; another number rounds differently.",
-            show_default="torch's choice",
             rich_help_panel=RESOURCES,
         ),
     ] = None

@@ -90,7 +90,7 @@ class Report:
         """Return what is needed to repeat the report, as pairs of name and value."""
         done = [cell.result.record for cell in self.cells() if cell.result.finished]
         weights = {f"{r['job']['extractor']['name']} {r['job'].get('weights_sha256', '')}" for r in done}
-        made = {f"nst {r['versions']['nst']}, torch {r['versions']['torch']}, on {r['device']}" for r in done}
+        made = {f"nst {r['versions']['nst']}, torch {r['versions']['torch']}, on {_place(r)}" for r in done}
         precisions = {str(r["job"].get("precision", "")) for r in done}
         sources = [source for r in done for source in [r["job"].get("content"), *r["job"].get("styles", ())] if source]
         images = {f"{source['path']} {source['sha256']}" for source in sources}
@@ -105,6 +105,11 @@ class Report:
             ("threads", str(self.machine["threads"])),
             ("kernels", str(self.machine["kernels"])),
         ]
+
+
+def _place(record: dict[str, Any]) -> str:
+    """Say on what a cell was computed; cells of earlier versions do not know their threads."""
+    return str(record["device"]) + (f" with {record['threads']} threads" if "threads" in record else "")
 
 
 def arrange(sheets: Sequence[Sheet], results: Sequence[JobOutcome]) -> tuple[ShownSheet, ...]:

@@ -28,7 +28,7 @@ def test_a_limit_without_memory_is_refused(limit):
         Resources(memory_limit=limit)
 
 
-@pytest.mark.parametrize("threads", [0, -2])
-def test_no_threads_are_refused(threads):
-    with pytest.raises(JobError, match=f"threads must be at least 1, not {threads}"):
+@pytest.mark.parametrize("threads", [0, -2, 1025, 10**20, True, 1.5, "2"])
+def test_numbers_of_threads_that_make_no_sense_are_refused(threads):
+    with pytest.raises(JobError, match=f"threads must be a whole number from 1 to 1024, not {threads!r}"):
         Resources(threads=threads)

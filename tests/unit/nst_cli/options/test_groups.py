@@ -31,11 +31,11 @@ def test_what_is_no_duration_is_explained(text):
 
 def test_resources():
     assert ResourceOptions().resources() == Resources()
-    assert ResourceOptions("256", "2GB", 3).resources() == Resources(256, 2 * 10**9, 3)
-    assert ResourceOptions("off").resources().tile == "off"
+    assert ResourceOptions(tile="256", memory_limit="2GB", threads=3).resources() == Resources(256, 2 * 10**9, 3)
+    assert ResourceOptions(tile="off").resources().tile == "off"
     for tile in ("0", "-8", "big", "1.5", ""):
         with pytest.raises(JobError, match="--tile must be auto, off, or the side of a tile in pixels"):
-            ResourceOptions(tile).resources()
+            ResourceOptions(tile=tile).resources()
 
 
 def test_jobs_with_one_kind_of_image_have_no_options_of_the_other():
