@@ -144,7 +144,10 @@ def parse_spec(text: str) -> Component:
             params[BARE] = unquoted(key or value)
             continue
         if not equals or not key.strip():
-            raise JobError(f"'{item}' in '{text}' is not of the form key=value; write NAME:key=value,key=value")
+            raise JobError(
+                f"'{item}' in '{text}' is not of the form key=value; write NAME:key=value,key=value, and a value that "
+                "has a comma in double quotes"
+            )
         if key.strip() in params:
             raise JobError(f"'{key.strip()}' is given twice in '{text}'")
         params[key.strip()] = unquoted(value)

@@ -309,6 +309,7 @@ def test_sixteen_bits(nst):
         ),
         (("photo.jpg", "painting.png", "-o", "."), "'.' is a folder; name the file, too: -o photo-painting.png"),
         (("photo.jpg", "painting.png", "--init", "photo.jpg"), "write image:path=photo.jpg"),
+        (("photo.jpg", "painting.png", "--init", "image:path=a,b.jpg"), "a value that has a comma in double quotes"),
         (("photo.jpg", "painting.png", "-o", "out.xyz"), "cannot tell the format"),
         (("photo.jpg", "painting.png", "-o", "no/out.png"), "the folder 'no' does not exist"),
         (("photo.jpg", "painting.png", "--preset", "nose"), "unknown preset 'nose'; did you mean 'noise'"),
