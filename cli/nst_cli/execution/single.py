@@ -19,7 +19,7 @@ from nst_core.job.named_files import NamedFile, named_files
 from nst_core.job.schema import Job, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from nst_core import Observer, Result, Run, Session
 
@@ -101,11 +101,12 @@ def carry_out(
         raise JobError(f"'{target}' is a folder; name the file, too: -o {_free_name(job, delivery.suffix, target)}")
     check_output(target, bits=bits)
     path = checkpoint.checkpoint if checkpoint else None
-    outputs = {"result": target, "recipe": delivery.recipe, "checkpoint": path}
-    _check_no_input(outputs, named_files(job, session.registry.file_parameters))
     if path is not None and path.resolve() == target.resolve():
         raise JobError(f"the result and the checkpoint cannot both be '{target}'; choose another --checkpoint or -o")
     opened = checkpoint.open(_destination(target, numbered, delivery), say) if checkpoint else None
+    outputs = [("result", target)] + ([("recipe", delivery.recipe)] if delivery.recipe else [])
+    outputs += [("checkpoint", kept) for kept in ((opened.path, opened.previous, opened.partial) if opened else ())]
+    _check_no_input(outputs, named_files(job, session.registry.file_parameters))
     if delivery.frames is not None:
         saved = opened is not None and opened.exists
         check_frames(delivery.frames, continued=saved)
@@ -192,12 +193,12 @@ def _destination(target: Path, numbered: bool, delivery: Delivery) -> Destinatio
     )
 
 
-def _check_no_input(outputs: Mapping[str, Path | None], inputs: Sequence[NamedFile]) -> None:
+def _check_no_input(outputs: Sequence[tuple[str, Path]], inputs: Sequence[NamedFile]) -> None:
     """Refuse to write over a file of the job, by whatever name or link it goes."""
-    for what, output in outputs.items():
+    for what, output in outputs:
         for file in inputs:
             with suppress(OSError):  # one of them does not exist
-                if output is not None and output.samefile(file.path):
+                if output.samefile(file.path):
                     raise JobError(
                         f"the {what} would overwrite the {file.role} '{file.path}'; choose another name for the {what}"
                     )

@@ -15,6 +15,7 @@ import torch
 from installed import install
 
 from nst_core import Component, ImageError, Job, Problem, Result, Run, load_image, read_recipe, save_image
+from nst_core.files import companion
 from nst_core.plugins.discovery import default_registry
 
 SMALL = ("--extractor", "tiny", "--steps", "4", "--size", "32", "--precision", "fp32")
@@ -281,6 +282,13 @@ def test_no_file_of_the_job_is_overwritten(nst, link, role, name):
     done = nst("run", *job, "-o", "o.png", "--checkpoint", output)
     assert (done.code, done.out) == (2, "")
     assert f"the checkpoint would overwrite the {role} '{name}'" in done.err
+    previous = companion(Path("run.ckpt"), "previous")
+    Path(output).rename(previous)
+    if output != name:
+        done = nst("run", *job, "-o", "o.png", "--checkpoint", "run.ckpt")
+        assert (done.code, done.out) == (2, "")
+        assert f"the checkpoint would overwrite the {role} '{name}'" in done.err
+    previous.rename(output)
     assert Path(name).read_bytes() == before
 
 
