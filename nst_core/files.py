@@ -8,11 +8,11 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from stat import S_IMODE
+from stat import S_IMODE, S_ISDIR, S_ISREG
 
 from nst_core.errors import NstError
 
-__all__ = ["Lock", "atomic_write", "check_writable", "companion", "fitting"]
+__all__ = ["Lock", "atomic_write", "check_writable", "companion", "exists", "fitting", "is_file", "is_folder"]
 
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 """Bytes of a name and of a path where the system does not say how many it allows."""
@@ -138,6 +138,28 @@ def fitting(folder: Path, stem: str, ending: str) -> Path:
     return folder / f"{stem}{ending}"
 
 
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path leads to a file; a text that no file system takes for a path leads nowhere."""
+    return S_ISREG(_mode(path))
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path leads to a folder; a text that no file system takes for a path leads nowhere."""
+    return S_ISDIR(_mode(path))
+
+
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path leads anywhere; a text that no file system takes for a path does not."""
+    return _mode(path) != 0
+
+
+def _mode(path: str | os.PathLike[str]) -> int:
+    try:
+        return os.stat(path).st_mode  # noqa: PTH116 - pathlib may raise an error for what is too long
+    except (OSError, ValueError):
+        return 0
+
+
 def check_writable(target: Path, error: type[NstError]) -> None:
     """Check that a file could be written, before any work starts.
 
@@ -146,9 +168,9 @@ def check_writable(target: Path, error: type[NstError]) -> None:
             does not exist or cannot be written to.
     """
     _check_length(target, error)
-    if target.is_dir():
+    if is_folder(target):
         raise error(f"'{target}' is a folder; give the path of a file")
-    if not target.parent.is_dir():
+    if not is_folder(target.parent):
         raise error(f"the folder '{target.parent}' does not exist; create it first")
     if not os.access(target.parent, os.W_OK | os.X_OK):
         raise error(f"the folder '{target.parent}' is not writable; change its permissions or choose another folder")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nst_core.errors import JobError
+from nst_core.files import is_file
 from nst_core.job.schema import Component, Job, Term
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Context:
 
 
 def _looks_like_file(text: str) -> bool:
-    return text.startswith("sample:") or re.search(r"\.[A-Za-z]\w{1,4}$", text) is not None or Path(text).is_file()
+    return text.startswith("sample:") or re.search(r"\.[A-Za-z]\w{1,4}$", text) is not None or is_file(text)
 
 
 Apply = Callable[[Job, Any, Context], Job]

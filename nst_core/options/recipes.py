@@ -9,6 +9,7 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from nst_core.errors import JobError
+from nst_core.files import exists, is_file
 from nst_core.job.named_files import NamedFile, named_files, with_paths
 from nst_core.job.schema import Job
 
@@ -51,7 +52,7 @@ def job_of_picture(path: Path, registry: Registry) -> Job:
 
 def missing_files(job: Job, registry: Registry) -> list[NamedFile]:
     """List the files that a job names and that are not there."""
-    return [f for f in named_files(job, registry.file_parameters) if f.is_path and not Path(f.path).exists()]
+    return [f for f in named_files(job, registry.file_parameters) if f.is_path and not exists(f.path)]
 
 
 def _text(path: Path) -> str:
@@ -74,7 +75,7 @@ def _found(job: Job, folder: Path, registry: Registry) -> Job:
 def _place(file: NamedFile, folder: Path) -> str:
     if not file.is_path:
         return file.path
-    there = list(dict.fromkeys(_normal(path) for path in _candidates(file.path, folder) if path.is_file()))
+    there = list(dict.fromkeys(_normal(path) for path in _candidates(file.path, folder) if is_file(path)))
     if len(there) > 1 and file.sha256:
         there = [path for path in there if _sha256(path) == file.sha256] or there
     return os.fspath(there[0]) if there else _in_store(file)

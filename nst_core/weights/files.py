@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nst_core.errors import WeightsError
-from nst_core.files import atomic_write
+from nst_core.files import atomic_write, is_folder
 from nst_core.weights.foreign import HEAD, describe_foreign
 
 __all__ = [
@@ -41,7 +41,7 @@ def detect_format(path: Path) -> Literal["safetensors", "pickle"]:
     Raises:
         WeightsError: the file cannot be read, is empty, or has neither format; says which it has, if that is known.
     """
-    if path.is_dir():
+    if is_folder(path):
         raise WeightsError(f"{path} is a folder; give the path of the weight file in it")
     try:
         with path.open("rb") as file:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nst_core.errors import NstError, WeightsError, unknown_name
+from nst_core.files import exists, is_file
 from nst_core.weights import files, store
 from nst_core.weights.architecture import Architecture
 from nst_core.weights.official import Notify, download, install_from_hub_cache, installation_help, write_to_stderr
@@ -31,7 +32,7 @@ def find(
         UnknownNameError: there is no weight set of that name.
         WeightsError: the file is not usable, or nothing is found; the message says how to obtain weights.
     """
-    if weights and (weights != architecture.name or store.path_of(weights).exists()):
+    if weights and (weights != architecture.name or exists(store.path_of(weights))):
         return read_weight_set(resolve_path(weights), architecture)
     local = install_from_hub_cache(architecture, notify) if weights else find_local(architecture, notify=notify)
     if local is not None:
@@ -116,12 +117,12 @@ def resolve_path(weights: str) -> Path:
     looks_like_path = os.sep in weights or "/" in weights or path.suffix in (".safetensors", ".pth", ".pt")
     if not looks_like_path:
         stored = store.path_of(weights)
-        if stored.exists():
+        if exists(stored):
             return stored
-        if not path.is_file():
+        if not is_file(path):
             names = (p.stem for p in store.store_folder().glob("*.safetensors"))
             raise unknown_name("weight set", weights, names, "See 'nst weights list', or give the path of a file.")
-    if not path.exists():
+    if not exists(path):
         raise WeightsError(f"the weight file {path} does not exist")
     return path
 

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from nst_core import ImageError
-from nst_core.files import Lock, atomic_write, check_writable, companion, fitting
+from nst_core.files import Lock, atomic_write, check_writable, companion, exists, fitting, is_file, is_folder
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
 
@@ -110,6 +110,16 @@ def test_many_threads_get_right_permissions_and_contents(tmp_path, monkeypatch):
         assert (tmp_path / f"own-{number}.txt").read_text() == f"{number}\n" * 2000
     lines = (tmp_path / "common.txt").read_text().splitlines()
     assert lines == lines[:1] * 2000
+
+
+@pytest.mark.parametrize("path", ["n" * 256, "n" * 256 + "/a.png", "folder/" * 1000, "a\0b", "a.png/b", "none"])
+def test_a_text_that_is_no_path_leads_nowhere(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    Path("a.png").touch()
+    Path("folder").mkdir()
+    assert [check("a.png") for check in (exists, is_file, is_folder)] == [True, True, False]
+    assert [check("folder") for check in (exists, is_file, is_folder)] == [True, False, True]
+    assert [check(path) for check in (exists, is_file, is_folder)] == [False, False, False]
 
 
 def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path):

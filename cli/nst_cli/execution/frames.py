@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nst_core.errors import ImageError, JobError
-from nst_core.files import check_writable
+from nst_core.files import check_writable, exists, is_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,9 +31,9 @@ def check_frames(folder: Path, *, continued: bool) -> None:
     Raises:
         JobError: it is not a folder, cannot be made or written to, or has the frames of another run.
     """
-    if folder.exists() and not folder.is_dir():
+    if exists(folder) and not is_folder(folder):
         raise JobError(f"frames need a folder, and '{folder}' is a file; choose another name")
-    check_writable(folder / "00001.png" if folder.exists() else folder, JobError)
+    check_writable(folder / "00001.png" if is_folder(folder) else folder, JobError)
     there = _frames(folder)
     if there and not continued:
         raise JobError(

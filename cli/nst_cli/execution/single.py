@@ -14,7 +14,7 @@ from nst_cli import console, interruption
 from nst_cli.options.groups import CheckpointOptions, OutputOptions, ReportOptions, ResourceOptions
 from nst_core.engine.destination import Destination, Metadata
 from nst_core.errors import ImageError, JobError
-from nst_core.files import fitting
+from nst_core.files import fitting, is_folder
 from nst_core.job.named_files import NamedFile, named_files
 from nst_core.job.schema import Job, Source
 
@@ -97,7 +97,7 @@ def carry_out(
     say, bits = report.say, delivery.bits
     numbered = delivery.numbered or delivery.output is None
     target = delivery.output or _free_name(job, delivery.suffix)
-    if target.is_dir():
+    if is_folder(target):
         raise JobError(f"'{target}' is a folder; name the file, too: -o {_free_name(job, delivery.suffix, target)}")
     check_output(target, bits=bits)
     path = checkpoint.checkpoint if checkpoint else None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from nst_core.errors import ImageError
+from nst_core.files import is_folder
 
 __all__ = ["check_no_folder"]
 
@@ -23,7 +23,7 @@ def check_no_folder(contents: Sequence[str | None] = (), styles: Sequence[str] =
     """
     for role, paths in (("content", contents), ("style", styles)):
         for path in paths:
-            if path and Path(path).is_dir():
+            if path and is_folder(path):
                 inside = f"{shlex.quote(path.rstrip('/'))}/*"
                 images = ("CONTENT", '"$image"') if role == "style" else ('"$image"', "STYLE")
                 lists = ("CONTENT", inside) if role == "style" else (inside, "STYLE")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from nst_core.components.names import check_name
 from nst_core.errors import JobError, unknown_name
+from nst_core.files import exists, is_folder
 
 if TYPE_CHECKING:
     from nst_core.components.registry import Registry
@@ -47,7 +48,7 @@ def write_package(name: str, kind: str, folder: Path, registry: Registry) -> Non
     taken = [entry for entry in registry.entries(kind) if entry.name == name]
     if taken:
         raise JobError(f"{taken[0]} has that name already; choose another")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if exists(folder) and (not is_folder(folder) or any(folder.iterdir())):
         raise JobError(f"'{folder}' exists and is not an empty folder; give another folder after the name")
     values = _values(name, kind)
     try:

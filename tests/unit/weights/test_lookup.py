@@ -86,6 +86,8 @@ def test_unknown_names_list_near_ones(state_dict):
         resolve_path("caffe-orginal")
     with pytest.raises(WeightsError, match="does not exist"):
         resolve_path("some/where.safetensors")
+    with pytest.raises(WeightsError, match="does not exist"):
+        resolve_path("n" * 256 + ".pth")
 
 
 def test_names_and_paths_are_resolved(state_dict):
