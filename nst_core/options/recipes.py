@@ -103,7 +103,6 @@ def _in_store(file: NamedFile) -> str:
     """Return the name of the weight set in the store that is the file; the path if there is none."""
     if file.role != "weights" or not file.sha256:
         return file.path
-    from nst_core.weights import scan_store
+    from nst_core.weights import stored_as
 
-    sets = scan_store()[0]
-    return next((found.name for found in sets if found.sha256 == file.sha256), file.path)
+    return stored_as(file.sha256) or file.path

@@ -9,7 +9,7 @@ from nst_core.weights.architecture import Architecture, KeyNaming, OfficialWeigh
 from nst_core.weights.detection import detect_architecture
 from nst_core.weights.files import sha256
 from nst_core.weights.importing import import_file
-from nst_core.weights.lookup import find, find_local, locate, resolve_path, several, verify
+from nst_core.weights.lookup import find, find_local, locate, resolve_path, several, stored_as, verify
 from nst_core.weights.official import fetch
 from nst_core.weights.preprocessing import CAFFE, TORCHVISION, Preprocessing
 from nst_core.weights.store import home, list_weight_sets, scan_store, store_folder
@@ -38,5 +38,6 @@ __all__ = [
     "several",
     "sha256",
     "store_folder",
+    "stored_as",
     "verify",
 ]

@@ -13,7 +13,7 @@ from nst_core.weights.architecture import Architecture
 from nst_core.weights.official import Notify, download, install_from_hub_cache, installation_help, write_to_stderr
 from nst_core.weights.weight_set import WeightSet, read_weight_set
 
-__all__ = ["find", "find_local", "locate", "resolve_path", "several", "verify"]
+__all__ = ["find", "find_local", "locate", "resolve_path", "several", "stored_as", "verify"]
 
 
 def find(
@@ -97,10 +97,18 @@ def locate(sha256: str, weights: str, architecture: Architecture) -> str:
                 return weights
         except NstError:  # neither a name nor a path any more
             pass
-    sets = [s for s in store.list_weight_sets() if s.architecture == architecture.name]
-    if not weights and len(sets) < 2:
+    if not weights and sum(s.architecture == architecture.name for s in store.list_weight_sets()) < 2:
         return weights
-    return next((s.name for s in sets if s.sha256 == sha256), weights)
+    return stored_as(sha256) or weights
+
+
+def stored_as(sha256: str) -> str:
+    """Return the name of the weight set in the store whose file has a hash, "" if there is none.
+
+    Args:
+        sha256: of the file, 64 hex digits.
+    """
+    return next((s.name for s in store.list_weight_sets() if s.sha256 == sha256), "")
 
 
 def resolve_path(weights: str) -> Path:

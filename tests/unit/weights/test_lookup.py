@@ -21,6 +21,7 @@ from nst_core.weights import (
     resolve_path,
     scan_store,
     several,
+    stored_as,
     verify,
 )
 
@@ -54,8 +55,9 @@ def two(tmp_path):
 
 @pytest.mark.parametrize("weights", ["", "new", "gone", "some/where.safetensors"])
 def test_weights_are_located_by_their_hash_whatever_was_said(two, weights):
-    assert locate(two[0].sha256, weights, TOY) == "old"
+    assert locate(two[0].sha256, weights, TOY) == stored_as(two[0].sha256) == "old"
     assert locate("ab" * 32, weights, TOY) == weights
+    assert stored_as("ab" * 32) == ""
 
 
 def test_what_was_said_is_kept_where_it_is_right(two, tmp_path):
