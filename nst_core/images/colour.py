@@ -1,4 +1,4 @@
-"""Conversion of any colour mode to 8-bit sRGB."""
+"""Conversion of any colour mode and sample format to 8-bit sRGB."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import io
 import numpy as np
 from PIL import Image, ImageCms
 
+from nst_core.images.depth import SampleFormat, to_eight_bits
+from nst_core.images.tiff import sample_format
+
 __all__ = ["to_srgb"]
 
 
@@ -14,12 +17,10 @@ def to_srgb(image: Image.Image) -> Image.Image:
     """Convert an image to mode RGB in sRGB, composited over white where it is transparent.
 
     An embedded colour profile is applied; a profile that is broken or made for another mode is ignored, and the image
-    is taken as sRGB. Grey images with 16 or 32 bits or floating-point values are scaled, not clipped. Their white is
-    65535; for floating-point values it is the smallest of 1, 255 and 65535 that no value exceeds. If values exceed
-    65535, white is the greatest of them. Negative values become black.
+    is taken as sRGB. Grey images with more than 8 bits, signed or floating-point samples are scaled: see
+    :func:`nst_core.images.depth.white_level`.
     """
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _eight_bits(image)
+    image = _eight_bits(image)
     alpha = None
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -35,14 +36,33 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image, dtype=np.float64)
-    greatest = float(values[np.isfinite(values)].max(initial=0.0))
-    common = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0,)
-    white = next((level for level in common if greatest <= level), greatest)
-    scaled = np.nan_to_num(values / white).clip(0.0, 1.0)
-    grey = Image.fromarray(np.rint(scaled * 255.0).astype(np.uint8))
+    """Return a grey image of any samples with 8 bits; others as they are."""
+    tags = getattr(image, "tag_v2", None)
+    form = sample_format(tags) if tags is not None else None
+    if image.mode == "L" and form is not None and form.kind == "signed":
+        samples = np.asarray(image).view(np.int8)
+    elif image.mode.startswith("I") or image.mode == "F":
+        samples = np.asarray(image)
+    else:
+        return image
+    if form is None:
+        form = _usual_format(image)
+    if form.kind == "unsigned" and samples.dtype == np.int32:
+        samples = samples.view(np.uint32)  # Pillow has none
+    grey = Image.fromarray(to_eight_bits(samples, form, colours=1))
+    if isinstance(clear := image.info.get("transparency"), int):
+        grey.putalpha(Image.fromarray(np.where(samples == clear, 0, 255).astype(np.uint8)))
     grey.info["icc_profile"] = image.info.get("icc_profile")
     return grey
+
+
+def _usual_format(image: Image.Image) -> SampleFormat:
+    """Return the format of an image that does not say it, by its mode."""
+    if image.mode == "F":
+        return SampleFormat("float", 32)
+    if image.mode == "I" and image.format != "PPM":
+        return SampleFormat("signed", 32)
+    return SampleFormat("unsigned", 16)  # to which Pillow scales the samples of a PGM with more than 8 bits
 
 
 def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:

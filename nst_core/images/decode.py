@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import io
+import logging
 import os
 import threading
 import warnings
@@ -12,16 +13,43 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from nst_core.errors import ImageError, unknown_name
+from nst_core.errors import ImageError, NstError, unknown_name
+from nst_core.images.tiff import decode_tiff, is_deep_colour, is_tiff
 
-__all__ = ["MAX_PIXELS", "decode_image", "read_bytes", "sample_names"]
+__all__ = [
+    "FORMATS",
+    "MAX_PIXELS",
+    "decode_full_depth",
+    "decode_image",
+    "exif_of",
+    "read_bytes",
+    "sample_names",
+    "upright",
+]
 
 SAMPLE = "sample:"
 # More than any camera takes; a file that claims more is treated as a decompression bomb.
 MAX_PIXELS = 300_000_000
 _LIMIT = threading.Lock()
+FORMATS = (
+    *("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "DIB", "JPEG2000", "PPM"),
+    *("TGA", "ICO", "ICNS", "PSD", "QOI", "PCX", "SGI", "DDS"),
+)
+"""Formats that Pillow is asked for. Others are for science, have no known white, or run other programs, as EPS does."""
+_ORIENTATION = 0x0112
+# What makes an image upright, by its orientation in EXIF 2.3.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SILENT = logging.NullHandler()
 
 
 def sample_names() -> list[str]:
@@ -60,6 +88,8 @@ def read_bytes(source: str | os.PathLike[str], role: str) -> bytes:
         ) from None
     except (OSError, ValueError) as error:
         raise ImageError(f"{role} '{text}' cannot be read: {error}") from None
+    except MemoryError:
+        raise ImageError(f"{role} '{text}' is larger than the memory that there is; reduce it first") from None
     if not data:
         raise ImageError(f"{role} '{text}' is an empty file; copy or download it again")
     return data
@@ -86,8 +116,31 @@ def _pillow_pixel_limit() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = before
 
 
+@contextmanager
+def _decoding(path: str, role: str) -> Iterator[None]:
+    """Turn what goes wrong in a decoder into an error that helps, and keep decoders from writing to the terminal."""
+    for name in ("PIL", "tifffile"):
+        logging.getLogger(name).addHandler(_SILENT)
+    try:
+        with _pillow_pixel_limit(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns at half of the limit, and of odd metadata
+            yield
+    except NstError:
+        raise
+    except Image.DecompressionBombError:
+        raise ImageError(
+            f"{role} '{path}' is larger than the limit of {MAX_PIXELS // 10**6} megapixels; reduce it first"
+        ) from None
+    except MemoryError:
+        raise ImageError(
+            f"there is not enough memory to decode {role} '{path}'; reduce it first, or raise the memory limit"
+        ) from None
+    except Exception as error:  # decoders raise whatever damaged data lead them to
+        raise ImageError(f"{role} '{path}' is damaged or incomplete: {error}; copy or download it again") from None
+
+
 def decode_image(data: bytes, path: str, role: str) -> Image.Image:
-    """Decode the bytes of an image file.
+    """Decode the bytes of an image file; the image has the mode and the metadata that Pillow gives it.
 
     Args:
         data: the whole file.
@@ -95,22 +148,54 @@ def decode_image(data: bytes, path: str, role: str) -> Image.Image:
         role: what messages call the image.
 
     Raises:
-        ImageError: the format is not supported, the file is damaged or incomplete, or the image has more than
-            :data:`MAX_PIXELS` pixels.
+        ImageError: the format or its samples are not supported, the file is damaged or incomplete, or the image has
+            more than :data:`MAX_PIXELS` pixels.
     """
-    try:
-        with _pillow_pixel_limit(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns at half of the limit, and of odd metadata
-            image = Image.open(io.BytesIO(data))
-            image.load()
-    except Image.DecompressionBombError:
-        raise ImageError(
-            f"{role} '{path}' is larger than the limit of {MAX_PIXELS // 10**6} megapixels; reduce it first"
-        ) from None
-    except UnidentifiedImageError:
-        raise ImageError(
-            f"{role} '{path}' is not an image in a supported format; use JPEG, PNG, WebP, TIFF, GIF or BMP"
-        ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
-        raise ImageError(f"{role} '{path}' is damaged or incomplete: {error}; copy or download it again") from None
+    with _decoding(path, role):
+        try:
+            Image.init()
+            image = Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
+        except UnidentifiedImageError:
+            return _decode_otherwise(data, f"{role} '{path}'")
+        image.load()
     return image
+
+
+def decode_full_depth(data: bytes, path: str, role: str) -> Image.Image:
+    """Decode the bytes of an image file as :func:`decode_image` does, with no bits lost where Pillow keeps 8 of 16.
+
+    The samples are scaled to 8 bits all the same, but with the white that they have. Metadata are fewer.
+    """
+    image = decode_image(data, path, role)
+    if not is_deep_colour(image):
+        return image
+    with _decoding(path, role):
+        try:
+            return decode_tiff(data, f"{role} '{path}'", MAX_PIXELS)
+        except ImageError:  # a compression that only Pillow reads
+            return image
+
+
+def upright(image: Image.Image, original: Image.Image) -> Image.Image:
+    """Rotate and flip an image as the EXIF data of the original say; data that are damaged say nothing."""
+    turn = _TURNS.get(exif_of(original).get(_ORIENTATION, 1))
+    return image if turn is None else image.transpose(turn)
+
+
+def exif_of(image: Image.Image) -> Image.Exif:
+    """Return the EXIF data of an image; none where they are damaged."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            exif = image.getexif()
+            exif.get_ifd(ExifTags.IFD.Exif)
+    except Exception:  # parsers raise whatever damaged data lead them to
+        return Image.Exif()
+    return exif
+
+
+def _decode_otherwise(data: bytes, what: str) -> Image.Image:
+    """Decode what Pillow does not know, or say why that cannot be done; ``what`` is the image for messages."""
+    if is_tiff(data):
+        return decode_tiff(data, what, MAX_PIXELS)
+    raise ImageError(f"{what} is not an image in a supported format; use JPEG, PNG, WebP, AVIF, TIFF, GIF or BMP")

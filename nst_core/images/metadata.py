@@ -8,7 +8,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from nst_core.errors import ImageError
-from nst_core.images.decode import decode_image, read_bytes
+from nst_core.images.decode import decode_image, exif_of, read_bytes
 
 __all__ = ["KEY", "read_recipe", "recipe_exif", "recipe_png_info"]
 
@@ -57,7 +57,7 @@ def read_recipe(path: str | os.PathLike[str]) -> str:
 
 
 def _carried(image: Image.Image) -> str | None:
-    comment = image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT, b"")
+    comment = exif_of(image).get_ifd(_EXIF_IFD).get(_USER_COMMENT, b"")
     description = getattr(image, "tag_v2", {}).get(_DESCRIPTION, "")
     if KEY in image.info:
         return str(image.info[KEY])

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from nst_core.errors import ImageError
 from nst_core.images.colour import to_srgb
-from nst_core.images.decode import decode_image, read_bytes
+from nst_core.images.decode import decode_full_depth, read_bytes, upright
 from nst_core.images.picture import ImageInput, Picture
 from nst_core.images.resize import downscale, downscaled_shape
 
@@ -92,9 +92,9 @@ def decode(source: ImageInput, role: str = "image") -> Decoded:
         digest = hashlib.sha256(repr(original).encode() + pixels.numpy().tobytes()).hexdigest()
         return Decoded(pixels, digest, "")
     if isinstance(source, Image.Image):
-        upright = _upright(source, role)  # what was seen, which the bytes alone do not say: palette, profile, rotation
-        header = f"{upright.mode} {upright.size}".encode()
-        return Decoded(upright, hashlib.sha256(header + upright.tobytes()).hexdigest(), "")
+        seen = _seen(source, role)  # which the bytes alone do not say: palette, profile, rotation
+        header = f"{seen.mode} {seen.size}".encode()
+        return Decoded(seen, hashlib.sha256(header + seen.tobytes()).hexdigest(), "")
     if isinstance(source, str | os.PathLike):
         data = read_bytes(source, role)
         return decode_bytes(data, hashlib.sha256(data).hexdigest(), os.fspath(source), role)
@@ -103,13 +103,14 @@ def decode(source: ImageInput, role: str = "image") -> Decoded:
 
 def decode_bytes(data: bytes, sha256: str, path: str, role: str = "image") -> Decoded:
     """Decode the bytes of an image file with a known hash; ``path`` is what to call it in messages."""
-    return Decoded(_upright(decode_image(data, path, role), role), sha256, path)
+    return Decoded(_seen(decode_full_depth(data, path, role), role), sha256, path)
 
 
-def _upright(image: Image.Image, role: str) -> Image.Image:
+def _seen(image: Image.Image, role: str) -> Image.Image:
+    """Return an image as it looks: in sRGB and upright."""
     if min(image.size) < 1:
         raise ImageError(f"{role} has no pixels: {image.size[0]}×{image.size[1]}")
-    return to_srgb(ImageOps.exif_transpose(image))
+    return upright(to_srgb(image), image)
 
 
 def _from_tensor(tensor: Tensor, role: str) -> Tensor:

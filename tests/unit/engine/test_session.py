@@ -80,7 +80,7 @@ def work(monkeypatch) -> Counter:
 
     monkeypatch.setattr(store, "read_bytes", reading(store.read_bytes))
     monkeypatch.setattr(read, "read_bytes", reading(read.read_bytes))
-    monkeypatch.setattr(read, "decode_image", decoding(read.decode_image))
+    monkeypatch.setattr(read, "decode_full_depth", decoding(read.decode_full_depth))
     monkeypatch.setattr(hashlib, "sha256", hashing)
     return counts
 

@@ -20,6 +20,8 @@ from nst_core.images.png16 import write_png16
         (np.int32, (0, 50_000, 100_000), (0, 128, 255)),
         (np.int32, (-5, 32768, 65535), (0, 128, 255)),
         (np.float32, (0, 50_000, 100_000), (0, 128, 255)),
+        (np.uint16, (0, 32768, 65535), (0, 128, 255)),
+        (np.uint16, (0, 2048, 4095), (0, 128, 255)),
         (np.float32, (math.nan, 0.5, math.inf), (0, 128, 255)),
     ],
 )
@@ -120,3 +122,15 @@ def test_sixteen_bits_per_channel_are_rounded_to_eight(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", array, photometric="rgb")
     for name in ("a.png", "a.tif"):
         assert pixel(tmp_path / name) == pytest.approx((0x12, 0x80, 0xFF), abs=1)
+
+
+def test_transparency_of_grey_with_16_bits(tmp_path):
+    image = Image.fromarray(np.array([[1000, 65535, 0]], np.uint16))
+    image.save(tmp_path / "a.png", transparency=1000)
+    assert [pixel(tmp_path / "a.png", x=x)[0] for x in range(3)] == [255, 255, 0]
+
+
+@pytest.mark.parametrize(("most", "value", "grey"), [(65535, 20_000, 78), (4095, 4095, 255), (4095, 1250, 78)])
+def test_a_pgm_has_the_range_that_it_says(tmp_path, most, value, grey):
+    (tmp_path / "a.pgm").write_bytes(b"P5 1 1 %d\n" % most + struct.pack(">H", value))
+    assert pixel(tmp_path / "a.pgm")[0] == grey

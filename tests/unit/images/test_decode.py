@@ -6,14 +6,15 @@ import io
 import os
 import struct
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin, features
 from sample_images import RED, pixel, two_colours
 
-from nst_core import ImageError, UnknownNameError, load_image
+from nst_core import ImageError, UnknownNameError, load_image, read_recipe
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "bmp", "gif", "webp", "jpg"])
@@ -94,3 +95,50 @@ def test_samples():
         assert found.pixels.std() > 0.05
     with pytest.raises(UnknownNameError, match="unknown sample image 'landscap'; did you mean 'landscape'"):
         load_image("sample:landscap")
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")
+def test_every_cut_of_an_avif_is_an_error_of_ours(tmp_path):
+    two_colours().resize((40, 60)).save(tmp_path / "a.avif")
+    data = (tmp_path / "a.avif").read_bytes()
+    for length in range(12, len(data), 29):
+        (tmp_path / "cut.avif").write_bytes(data[:length])
+        refuses(tmp_path / "cut.avif", "not an image|damaged|HEIC")
+
+
+DAMAGED_EXIF = [
+    b"Exif\0\0MM\0*\0\0\0\x08\0\x02" + struct.pack(">HHII", 0x0112, 3, 2**31, 2**31) + bytes(12),
+    b"Exif\0\0MM\0*\xff\xff\xff\xff",
+    b"Exif\0\0II",
+    b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 0x8769, 4, 1, 8) + bytes(4),
+]
+
+
+@pytest.mark.parametrize("exif", DAMAGED_EXIF, ids=range(len(DAMAGED_EXIF)))
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_damaged_exif_does_not_matter_where_the_pixels_are_whole(tmp_path, suffix, exif):
+    two_colours().resize((40, 60)).save(tmp_path / f"a.{suffix}", exif=exif)
+    assert pixel(tmp_path / f"a.{suffix}", y=5) == pytest.approx(RED, abs=6)
+    with pytest.raises(ImageError, match="contains no recipe"):
+        read_recipe(tmp_path / f"a.{suffix}")
+
+
+def test_memory_that_runs_out_is_an_error_of_ours(tmp_path, monkeypatch):
+    def out_of_memory(image: Image.Image) -> None:
+        raise MemoryError
+
+    two_colours().save(tmp_path / "a.png")
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", out_of_memory)
+    refuses(tmp_path / "a.png", "not enough memory to decode")
+
+
+def test_decoders_write_nothing(tmp_path, capfd):
+    two_colours().save(tmp_path / "a.tif")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    for place in range(8, len(data), 3):
+        damaged = data.copy()
+        damaged[place] ^= 0xFF
+        (tmp_path / "b.tif").write_bytes(damaged)
+        with suppress(ImageError):
+            load_image(tmp_path / "b.tif")
+    assert capfd.readouterr() == ("", "")
