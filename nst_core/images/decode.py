@@ -16,6 +16,7 @@ from pathlib import Path
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from nst_core.errors import ImageError, NstError, unknown_name
+from nst_core.images.heif import decode_heic, is_heic
 from nst_core.images.tiff import decode_tiff, is_deep_colour, is_tiff
 
 __all__ = [
@@ -198,4 +199,6 @@ def _decode_otherwise(data: bytes, what: str) -> Image.Image:
     """Decode what Pillow does not know, or say why that cannot be done; ``what`` is the image for messages."""
     if is_tiff(data):
         return decode_tiff(data, what, MAX_PIXELS)
+    if is_heic(data):
+        return decode_heic(data, what, MAX_PIXELS)
     raise ImageError(f"{what} is not an image in a supported format; use JPEG, PNG, WebP, AVIF, TIFF, GIF or BMP")
