@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 
+# Characters of an unknown name that are shown, and compared with those that exist.
+LONGEST_NAME = 100
+
+
 class NstError(Exception):
     """Base of all errors that this framework raises on purpose."""
 
@@ -106,6 +110,7 @@ def unknown_name(kind: str, name: str, choices: Iterable[str], hint: str = "") -
         hint: a closing sentence, for example the command that lists the choices.
     """
     known = sorted(choices)
+    name = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
     message = f"unknown {kind} '{name}'"
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if near:

@@ -20,6 +20,7 @@ from nst_core import Registry, load_registry
 from nst_core.components import KINDS
 from nst_core.components.parameters import Parameter
 from nst_core.components.registry import Entry
+from nst_core.job import bounds
 from nst_core.options import table
 from nst_core.options.table import Option
 
@@ -75,13 +76,35 @@ shows one in full. Parameters follow the name: `NAME:key=value,key=value`. The f
 `gram-style:gatys` means `gram-style:normalization=gatys`. [Plugins](../plugins/README.md) explains how to write
 components.
 """
+LIMITS_HEAD = f"""# Limits
+
+{NOTE}
+
+What a job may hold, however it is made: by options, in Python or from a recipe. Within these limits nothing overflows
+and nothing runs for ever; what is beyond them is refused before anything else happens. They are not what a machine can
+do: whether a picture fits into memory is found out before it is begun, and `nst run --dry-run` shows it. Components
+have narrower limits of their own.
+
+| number, text or list | limits |
+|---|---|
+"""
+_WHAT = {
+    "size": "size, and the longest side of a level",
+    "height": "height of a picture without content image",
+    "width": "width of a picture without content image",
+    "steps": "steps",
+    "seed": "seed",
+    "weight": "weight of a loss, factor of a layer",
+    "share": "share of a style image in the blend",
+    "scale": "scale of a style image",
+}
 LOSS_PARAMETERS = """Every loss also takes `weight`, its weight in the sum, and `layers`, its layers joined by `+`:
 `--plugin gram-style:weight=1e6,layers=conv1_2+conv2_2=0.5`.
 """
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write all pages."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
@@ -91,7 +114,7 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """Return all pages by the names of their files."""
-    return {"options.md": options_page(), "components.md": components_page()}
+    return {"options.md": options_page(), "components.md": components_page(), "limits.md": limits_page()}
 
 
 def options_page() -> str:
@@ -190,6 +213,22 @@ def _facts(entry: Entry, registry: Registry) -> Iterator[str]:
         yield f"Extractor: `{cls.extractor}`"
         if cls is registry.preset():
             yield "The default preset"
+
+
+def limits_page() -> str:
+    """Return the page of bounds."""
+    rows = "".join(f"| {_WHAT[name]} | {_range(bound)} |\n" for name, bound in bounds.BOUNDS.items())
+    rows += f"| a whole number that is a parameter of a component | {_range(bounds.WHOLE_PARAMETER)} |\n"
+    rows += f"| another number that is a parameter of a component | {_range(bounds.PARAMETER)} |\n"
+    rows += f"| a name, a path or another text | at most {bounds.MAX_TEXT} characters, none of them NUL |\n"
+    rows += f"| losses, layers of a loss, style images, levels | at most {bounds.MAX_ENTRIES} |\n"
+    rows += f"| a recipe | at most {bounds.MAX_RECIPE:,} characters |\n"
+    return LIMITS_HEAD + rows
+
+
+def _range(bound: bounds.Bound) -> str:
+    least, most = (f"{v:,}" if isinstance(v, int) else _number(v) for v in (bound.least, bound.most))
+    return " ".join(filter(None, ("0, or" if bound.zero else "", least, "to", most, bound.unit)))
 
 
 def _code(names: tuple[str, ...]) -> str:

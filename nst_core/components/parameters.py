@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from nst_core.errors import JobError, PluginError, unknown_name
+from nst_core.job.bounds import shown
 from nst_core.job.schema import Component, ParamValue
 
 __all__ = [
@@ -52,7 +53,7 @@ class Parameter:
         if self.type is float and type(converted) is int:
             converted = float(converted)
         if type(converted) is not self.type or (isinstance(converted, float) and not math.isfinite(converted)):
-            raise JobError(f"'{self.name}' of {owner} must be {_WORDS[self.type]}, not {value!r}")
+            raise JobError(f"'{self.name}' of {owner} must be {_WORDS[self.type]}, not {shown(value)}")
         if self.choices and converted not in self.choices:
             raise unknown_name(f"value for '{self.name}' of {owner}:", str(converted), self.choices)
         return cast(ParamValue, converted)

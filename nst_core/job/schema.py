@@ -17,6 +17,7 @@ from typing import Any, Literal
 import tomli_w
 
 from nst_core.errors import JobError
+from nst_core.job.bounds import BOUNDS, check_entries, check_params, check_recipe, check_text
 from nst_core.job.serialization import NEUTRAL, from_plain, to_plain
 
 __all__ = ["SCHEMA", "Component", "Job", "ParamValue", "Params", "Precision", "Source", "Term"]
@@ -69,6 +70,7 @@ class Component:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", Params(self.params))
+        check_params(self.name, self.params)
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,15 @@ class Source:
     transform: Component | None = field(default=None, metadata=NEUTRAL)
 
     def __post_init__(self) -> None:
+        check_text("the path of an image", self.path)
+        check_text("the SHA-256 of an image", self.sha256)
         _set_floats(self, weight=self.weight, scale=self.scale)
         if not (math.isfinite(self.weight) and self.weight >= 0):
             raise JobError(f"the weight of an image must be finite and not negative, not {self.weight}")
         if not (math.isfinite(self.scale) and self.scale > 0):
             raise JobError(f"the scale of a style image must be positive and finite, not {self.scale}")
+        BOUNDS["share"].check("the weight of an image", self.weight)
+        BOUNDS["scale"].check("the scale of a style image", self.scale)
 
 
 @dataclass(frozen=True)
@@ -117,10 +123,15 @@ class Term:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", Params(self.params))
+        check_params(self.loss, self.params)
+        check_entries(f"layers of '{self.loss}'", self.layers)
+        for layer in self.layers:
+            check_text(f"a layer of '{self.loss}'", layer)
         object.__setattr__(self, "layer_weights", tuple(map(_as_float, self.layer_weights)))
         _set_floats(self, weight=self.weight)
         if not (math.isfinite(self.weight) and self.weight > 0):
             raise JobError(f"the weight of '{self.loss}' must be positive and finite, not {self.weight}")
+        BOUNDS["weight"].check(f"the weight of '{self.loss}'", self.weight)
         if self.layer_weights and len(self.layer_weights) != len(self.layers):
             raise JobError(
                 f"'{self.loss}' has {len(self.layers)} layers but {len(self.layer_weights)} layer weights; "
@@ -128,6 +139,8 @@ class Term:
             )
         if any(not (math.isfinite(w) and w > 0) for w in self.layer_weights):
             raise JobError(f"layer weights of '{self.loss}' must be positive and finite: {self.layer_weights}")
+        for weight in self.layer_weights:
+            BOUNDS["weight"].check(f"a layer weight of '{self.loss}'", weight)
         if len(set(self.layers)) != len(self.layers):
             raise JobError(f"'{self.loss}' names a layer twice: {', '.join(self.layers)}")
 
@@ -137,7 +150,8 @@ class Job:
     """Everything that decides the pixels of a pastiche.
 
     A field that is added later has a neutral default, with which a job means what it meant before: such defaults are
-    left out of :meth:`digest`, so that finished work keeps its key.
+    left out of :meth:`digest`, so that finished work keeps its key. Numbers, texts and lists have the bounds of
+    :mod:`nst_core.job.bounds`.
 
     Attributes:
         terms: the weighted losses whose sum is minimised.
@@ -184,18 +198,20 @@ class Job:
             raise JobError(f"unsupported job schema {self.schema}; this version of nst reads schema {SCHEMA}")
         if not self.terms:
             raise JobError("a job needs at least one loss; all of them have been removed")
-        _at_least("size", self.size, 1)
-        _at_least("steps", self.steps, 1)
-        _at_least("seed", self.seed, 0)
-        if self.seed >= 2**63:
-            raise JobError(f"seed must be less than 2^63, not {self.seed}")
+        check_entries("losses", self.terms)
+        check_entries("style images", self.styles)
+        check_entries("levels", self.levels or ())
+        for name in ("size", "steps", "seed"):
+            BOUNDS[name].check(name, getattr(self, name))
+        for name in ("weights_sha256", "device"):
+            check_text(name, getattr(self, name))
         if self.content is not None and self.content != Source(self.content.path, self.content.sha256):
             raise JobError("the content image has no weight, scale or transform; these belong to style images")
         if self.styles and not sum(style.weight for style in self.styles) > 0:
             raise JobError("the weights of the styles are all zero; give at least one of them a positive weight")
         if self.shape is not None:
-            _at_least("height", self.shape[0], 1)
-            _at_least("width", self.shape[1], 1)
+            BOUNDS["height"].check("height", self.shape[0])
+            BOUNDS["width"].check("width", self.shape[1])
         if self.levels and (self.levels[0] < 1 or list(self.levels) != sorted({*self.levels})):
             raise JobError(f"levels must increase, as in 256,512,1024, not {','.join(map(str, self.levels))}")
         if self.levels and self.levels[-1] >= self.size:
@@ -243,6 +259,7 @@ class Job:
     @classmethod
     def from_json(cls, text: str) -> Job:
         """Read what :meth:`to_json` wrote."""
+        check_recipe(text)
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -256,6 +273,7 @@ class Job:
     @classmethod
     def from_toml(cls, text: str) -> Job:
         """Read what :meth:`to_toml` wrote."""
+        check_recipe(text)
         try:
             data = _from_toml(text)
         except (ValueError, RecursionError) as error:
@@ -295,8 +313,3 @@ def _as_float(value: float) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf  # which is refused like any other
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise JobError(f"{name} must be at least {least}, not {value}")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from nst_core.errors import JobError, unknown_name
+from nst_core.job.bounds import check_entries, shown
 
 __all__ = ["NEUTRAL", "flattened", "from_plain", "to_plain"]
 
@@ -77,7 +78,7 @@ def from_plain(cls: type[T], data: Any, where: str = "") -> T:
         JobError: an unknown key (with the nearest valid ones), a missing key, or a value of the wrong type.
     """
     if not isinstance(data, Mapping):
-        raise JobError(f"{where or 'the document'} must be a table of keys and values, not {_shown(data)}")
+        raise JobError(f"{where or 'the document'} must be a table of keys and values, not {shown(data)}")
     hints = get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in data:
@@ -109,7 +110,7 @@ def _value(hint: Any, data: Any, path: str) -> Any:
         return _tuple(get_args(hint), data, path)
     if origin is not None and issubclass(origin, Mapping):
         if not isinstance(data, Mapping):
-            raise JobError(f"'{path}' must be a table of keys and values, not {_shown(data)}")
+            raise JobError(f"'{path}' must be a table of keys and values, not {shown(data)}")
         return {str(k): _value(get_args(hint)[1], v, f"{path}.{k}") for k, v in data.items()}
     if dataclasses.is_dataclass(hint):
         return from_plain(hint, data, path)  # type: ignore[arg-type]
@@ -122,14 +123,15 @@ def _union(choices: tuple[Any, ...], data: Any, path: str) -> Any:
         return _value(kinds[0], data, path)
     if type(data) in kinds and not (isinstance(data, float) and not math.isfinite(data)):
         return data
-    raise JobError(f"'{path}' must be {' or '.join(_WORDS[k] for k in kinds)}, not {_shown(data)}")
+    raise JobError(f"'{path}' must be {' or '.join(_WORDS[k] for k in kinds)}, not {shown(data)}")
 
 
 def _tuple(items: tuple[Any, ...], data: Any, path: str) -> tuple[Any, ...]:
     if not isinstance(data, list | tuple):
-        raise JobError(f"'{path}' must be a list, not {_shown(data)}")
+        raise JobError(f"'{path}' must be a list, not {shown(data)}")
     if items[-1] is not Ellipsis and len(data) != len(items):
         raise JobError(f"'{path}' must have {len(items)} entries, not {len(data)}")
+    check_entries(f"entries of '{path}'", data)
     return tuple(_value(items[0], v, f"{path}[{i}]") for i, v in enumerate(data))
 
 
@@ -137,10 +139,5 @@ def _scalar(hint: Any, data: Any, path: str) -> Any:
     if hint is float and type(data) is int and abs(data) <= sys.float_info.max:
         return float(data)
     if type(data) is not hint or (hint is float and not math.isfinite(data)):
-        raise JobError(f"'{path}' must be {_WORDS[hint]}, not {_shown(data)}")
+        raise JobError(f"'{path}' must be {_WORDS[hint]}, not {shown(data)}")
     return data
-
-
-def _shown(data: Any) -> str:
-    word = "a table" if isinstance(data, dict) else "a list" if isinstance(data, list) else repr(data)
-    return word if len(word) < 60 else word[:57] + "…"

@@ -39,6 +39,7 @@ WITHOUT_TORCH = (
     "nst_core.errors",
     "nst_core.files",
     "nst_core.job",
+    "nst_core.job.bounds",
     "nst_core.job.named_files",
     "nst_core.job.schedule",
     "nst_core.job.schema",

@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 from tiny import tiny_registry
 
+from nst_core.job.bounds import BOUNDS
 from nst_core.options import build, table
 from nst_core.options.table import OPTIONS, Option
 from nst_core.options.types import INTEGER
@@ -25,7 +26,7 @@ def maker() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["options.md", "components.md"])
+@pytest.mark.parametrize("name", ["options.md", "components.md", "limits.md"])
 def test_the_pages_are_up_to_date(maker, name):
     written = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
     assert written == maker.pages()[name], "run: python tools/make_reference.py"
@@ -39,7 +40,7 @@ def test_the_program_writes_them(maker, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["make_reference.py", str(tmp_path / "pages")])
     maker.main()
     assert (tmp_path / "pages" / "options.md").read_text(encoding="utf-8") == maker.options_page()
-    assert capsys.readouterr().out.count("\n") == 2
+    assert capsys.readouterr().out.count("\n") == 3
 
 
 def test_one_more_row_is_one_more_section(maker, monkeypatch):
@@ -66,6 +67,12 @@ def test_every_option_and_every_component_has_a_section(maker):
             assert f"\n### {entry.name}\n" in components
             assert all(f"\n| `{parameter.name}` | " in components for parameter in entry.parameters)
     assert "tiny" not in components
+
+
+def test_every_bound_is_in_the_page_of_limits(maker):
+    assert maker.limits_page().count("\n| ") == len(BOUNDS) + 6
+    assert "| steps | 1 to 1,000,000 |" in maker.limits_page()
+    assert "| share of a style image in the blend | 0, or 1e-30 to 1e30 |" in maker.limits_page()
 
 
 def test_other_packages_are_not_in_the_page(maker, nst):

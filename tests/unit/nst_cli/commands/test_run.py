@@ -340,7 +340,11 @@ def test_sixteen_bits(nst):
         (("--recipe", "photo.jpg"), "the recipe 'photo.jpg' cannot be read"),
         (("--from-image", "photo.jpg"), "contains no recipe"),
         (("--from-image", "photo.jpg", "--recipe", "r.toml"), "not both"),
-        (("photo.jpg", "painting.png", "--style-weight", "1e300"), "not finite at the first image"),
+        (("photo.jpg", "painting.png", "--style-weight", "1e300"), "must be at most 1e+30"),
+        (
+            ("photo.jpg", "painting.png", "--style-weight", "1e30", "--style-layers", "a=1e30"),
+            "not finite at the first image",
+        ),
     ],
 )
 def test_bad_input_is_explained_with_code_2(nst, arguments, message):
