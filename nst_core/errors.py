@@ -94,10 +94,16 @@ class UnknownNameError(JobError):
     """A name is not among those that exist."""
 
 
+# What torch, the C and C++ libraries, the loader of libraries and Python say.
+_OUT_OF_MEMORY = (
+    *("out of memory", "can't allocate memory", "annot allocate memory", "bad_alloc"),
+    *("failed to map segment from shared object", "can't start new thread"),
+)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether memory ran out, on whatever device."""
-    texts = ("out of memory", "can't allocate memory")
-    return isinstance(error, MemoryError) or any(text in str(error) for text in texts)
+    """Say whether memory ran out, on whatever device, or in whatever part of this process or its libraries."""
+    return isinstance(error, MemoryError) or any(text in str(error) for text in _OUT_OF_MEMORY)
 
 
 def unknown_name(kind: str, name: str, choices: Iterable[str], hint: str = "") -> UnknownNameError:

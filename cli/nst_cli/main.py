@@ -149,6 +149,18 @@ def _app_for(arguments: list[str]) -> typer.Typer:
     return build_app(listing=asked and "_NST_COMPLETE" not in os.environ)
 
 
+def _more_memory() -> str:
+    from nst_core.runtime.limits import address_space_limit
+
+    tiles = "compute in smaller tiles with --memory-limit ('nst run --dry-run' shows what fits)"
+    limit = address_space_limit()
+    if limit is None:
+        return tiles
+    return (
+        f"this process may have only {limit / 1e9:.1f} GB of address space (see 'ulimit -v'): allow it more, or {tiles}"
+    )
+
+
 def _report(error: Exception, debug: bool) -> int:
     from nst_core.errors import NstError, is_out_of_memory
 
@@ -160,9 +172,7 @@ def _report(error: Exception, debug: bool) -> int:
         console.say(f"error: {error}")
         return 2
     if is_out_of_memory(error):
-        console.say(
-            "error: out of memory; compute in smaller tiles with --memory-limit ('nst run --dry-run' shows what fits)"
-        )
+        console.say(f"error: out of memory; {_more_memory()}")
         return 2
     text = textwrap.shorten(str(error), LONGEST, placeholder=" …")
     console.say(f"internal error: {type(error).__name__}: {text}\nThis is a bug in nst; --debug shows the traceback.")

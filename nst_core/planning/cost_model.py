@@ -19,7 +19,7 @@ from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_dtype
 from nst_core.runtime.memory import PeakMemory, memory_in_use, tensor_bytes
 
-__all__ = ["CostModel"]
+__all__ = ["IMAGES", "IMAGE_BYTES", "CostModel"]
 
 # Images that are held at once besides the optimizer's: content, initial and best one, point, picture, gradient, and
 # what a step of the optimizer makes on the way.

@@ -10,13 +10,15 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import torch
+
 from nst_core.components import Optimizer
 from nst_core.components.registry import Registry
 from nst_core.errors import JobError
 from nst_core.job.schedule import Level
 from nst_core.job.schema import Component, Job
 from nst_core.objective.tiling import Tiling
-from nst_core.planning.cost_model import CostModel
+from nst_core.planning.cost_model import IMAGE_BYTES, IMAGES, CostModel
 from nst_core.planning.resources import Resources
 from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_device
@@ -134,10 +136,11 @@ def allocate(
         resources: what may be used.
 
     Raises:
-        JobError: it does not fit; says what would.
+        JobError: it does not fit; says what would. Nothing has been made of its size then.
     """
     device = choose_device(job.device)
     pixels = size[0] * size[1]
+    _check_possible(size, resources, device)
     if resources.tile == "off":
         return Allocation(job.optimizer)
     if isinstance(resources.tile, int):
@@ -158,6 +161,23 @@ def allocate(
     return Allocation(plan.optimizer, last.tile if last.rows * last.columns > 1 else None, "; ".join(remarks))
 
 
+def _check_possible(size: tuple[int, int], resources: Resources, device: torch.device) -> None:
+    """Refuse a pastiche that has no room whatever the tiles, before anything of its size is made.
+
+    Raises:
+        JobError: says what it needs at least, and which size fits.
+    """
+    height, width = size
+    each = IMAGES * IMAGE_BYTES
+    allowed = resources.memory_limit or memory_available(device)
+    if height * width * each > allowed:
+        longest = max(1, int(math.sqrt(allowed / each / (height * width)) * max(size)))
+        raise JobError(
+            f"{width}×{height} pixels need at least {format_memory(height * width * each)}, but only "
+            f"{format_memory(allowed)} may be used. Use a longest side below {longest} pixels."
+        )
+
+
 def make_plan(
     job: Job,
     levels: tuple[Level, ...],
@@ -168,6 +188,7 @@ def make_plan(
 ) -> MemoryPlan:
     """Measure what evaluations cost here, and lay a job out; see :func:`allocate`."""
     device = choose_device(job.device)
+    _check_possible(size, resources, device)
     costs = CostModel(job, registry, cache, device)
     most = resources.memory_limit or int(costs.base + SHARE * memory_available(device))
     layouts = [_layout(costs, component, size, resources.tile, most) for component in less_memory(job, registry)]

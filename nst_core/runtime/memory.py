@@ -19,6 +19,7 @@ from torch import Tensor
 
 from nst_core.errors import JobError
 from nst_core.ops import native
+from nst_core.runtime.limits import address_space_limit
 
 __all__ = ["PeakMemory", "format_memory", "memory_available", "memory_in_use", "parse_memory", "tensor_bytes"]
 
@@ -36,7 +37,10 @@ def parse_memory(text: str) -> int:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?\s*", text.upper())
     if match is None or not float(match[1]):
         raise JobError(f"invalid amount of memory '{text}': write 4GB, 1.5GiB or 800MB")
-    return int(float(match[1]) * (_BINARY if match[3] else _UNITS)[match[2]])
+    amount = float(match[1]) * (_BINARY if match[3] else _UNITS)[match[2]]
+    if amount > sys.maxsize:
+        raise JobError(f"invalid amount of memory '{text[:60]}': no machine has so much")
+    return int(amount)
 
 
 def format_memory(amount: float) -> str:
@@ -73,12 +77,17 @@ def memory_in_use(device: torch.device) -> int:
 
 
 def memory_available(device: torch.device) -> int:
-    """Return the bytes that can still be had: of the GPU, or of the machine, limits of a container included."""
+    """Return the bytes that can still be had: of the GPU, or of the machine as far as container and shell allow."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     free = int(psutil.virtual_memory().available)
-    return min([free, *_left_in_container()])
+    return min([free, *_left_in_container(), *_left_in_address_space()])
+
+
+def _left_in_address_space() -> list[int]:
+    limit = address_space_limit()
+    return [] if limit is None else [max(0, limit - int(psutil.Process().memory_info().vms))]
 
 
 def _left_in_container() -> list[int]:

@@ -58,7 +58,17 @@ def test_unknown_names_list_near_ones_first_and_all_where_they_are_few(name, cho
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), True),
         (RuntimeError("shapes differ"), False),
         (KeyboardInterrupt(), False),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (RuntimeError("can't start new thread"), True),
+        (RuntimeError("std::bad_alloc"), True),
     ],
 )
 def test_memory_that_ran_out_is_recognised_on_any_device(error, memory):
     assert is_out_of_memory(error) is memory
+
+
+def test_long_unknown_names_are_cut():
+    error = unknown_name("optimizer", "lbfgs" * 100_000, ["lbfgs", "adam"])
+    assert len(str(error)) < 200
+    assert "lbfgslbfgs" in str(error)

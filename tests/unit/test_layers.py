@@ -56,6 +56,7 @@ WITHOUT_TORCH = (
     "nst_core.plugins.entry_points",
     "nst_core.plugins.hookspecs",
     "nst_core.provenance",
+    "nst_core.runtime.limits",
 )
 """Modules that the command's help, the recipes and the finding of plugins need."""
 

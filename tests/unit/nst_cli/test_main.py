@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from nst_cli.main import COMMANDS, build_app
 
@@ -83,3 +84,14 @@ def test_an_unknown_command_is_bad_input(nst):
     done = nst("rum")
     assert done.code == 2
     assert "No such command 'rum'" in done.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit it")
+def test_too_little_address_space_is_one_clear_error(tmp_path):
+    """Too little even to load torch."""
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    command = 'ulimit -v 400000; exec "$0" -m nst_cli run a.png a.png --output b.png'
+    done = subprocess.run(["bash", "-c", command, sys.executable], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: out of memory; this process may have only 0.4 GB of address space")
+    assert done.stderr.count("\n") == 1

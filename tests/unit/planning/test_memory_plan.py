@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -195,6 +197,33 @@ def test_a_plan_of_several_styles_and_no_content(registry):
     assert found.fits
     assert found.bytes == max(level.bytes for level in found.levels)
     assert found.to_dict()["optimizer"]["name"] == job.optimizer.name
+
+
+@pytest.mark.parametrize(
+    "resources", [Resources(), Resources("off"), Resources(512), Resources("auto", 10**9)], ids=str
+)
+@pytest.mark.parametrize("begin", [plan, run])
+def test_a_picture_without_any_room_is_refused_before_anything_of_its_size_is_made(registry, begin, resources):
+    job = make_job(None, STYLE, session=Session(registry), **{**OPTIONS, "preset": "noise", "without": ["mse-content"]})
+    before = memory_in_use(CPU)
+    began = time.perf_counter()
+    with pytest.raises(
+        JobError, match=r"^999999×1000000 pixels need at least .* GB, but only .* longest side below \d+ "
+    ):
+        begin(replace(job, shape=(1_000_000, 999_999)), styles=[STYLE], session=Session(registry), resources=resources)
+    assert time.perf_counter() - began < 10
+    assert memory_in_use(CPU) - before < 500e6
+
+
+def test_the_size_that_is_advised_has_room(registry):
+    job = make_job(None, STYLE, session=Session(registry), **{**OPTIONS, "preset": "noise", "without": ["mse-content"]})
+    with pytest.raises(JobError, match="Use a longest side below 1740 pixels"):
+        plan(
+            replace(job, shape=(9000, 9000)),
+            session=Session(registry),
+            styles=[STYLE],
+            resources=Resources("auto", 4 * 10**8),
+        )
 
 
 def test_tiles_of_a_size_are_planned_as_asked_for(registry):

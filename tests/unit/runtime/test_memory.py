@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import psutil
 import pytest
 import torch
 
@@ -30,7 +31,7 @@ def test_amounts_of_memory(text, expected):
     assert parse_memory(text) == int(expected)
 
 
-@pytest.mark.parametrize("text", ["", "GB", "4 XB", "-1GB", "0GB", "four"])
+@pytest.mark.parametrize("text", ["", "GB", "4 XB", "-1GB", "0GB", "four", "9" * 5000 + "GB", "9999999999T"])
 def test_what_is_no_amount_of_memory(text):
     with pytest.raises(JobError, match="invalid amount of memory"):
         parse_memory(text)
@@ -46,6 +47,13 @@ def test_memory_is_what_it_should_be():
     assert 200e6 < peak.bytes - before.bytes < 400e6
     assert 100e6 < memory_available(CPU) < 1e14
     assert (format_memory(2_340_000_000), format_memory(56_000_000)) == ("2.34 GB", "56 MB")
+
+
+def test_the_address_space_that_is_left_counts(monkeypatch):
+    monkeypatch.setattr(memory, "address_space_limit", lambda: psutil.Process().memory_info().vms + 5_000_000)
+    assert 0 <= memory_available(CPU) <= 5_000_000
+    monkeypatch.setattr(memory, "address_space_limit", lambda: 1000)
+    assert memory_available(CPU) == 0
 
 
 @pytest.mark.skipif(native().module is None, reason=f"native kernels needed: {native().reason}")
