@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from nst_core.images.depth import SampleFormat, to_eight_bits
-from nst_core.images.tiff import sample_format
+from nst_core.images.tiff import sample_format, tags_of
 
 __all__ = ["to_srgb"]
 
@@ -37,8 +37,8 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Return a grey image of any samples with 8 bits; others as they are."""
-    tags = getattr(image, "tag_v2", None)
-    form = sample_format(tags) if tags is not None else None
+    tags = tags_of(image)
+    form = sample_format(tags) if tags else None
     if image.mode == "L" and form is not None and form.kind == "signed":
         samples = np.asarray(image).view(np.int8)
     elif image.mode.startswith("I") or image.mode == "F":
@@ -65,8 +65,8 @@ def _usual_format(image: Image.Image) -> SampleFormat:
     return SampleFormat("unsigned", 16)  # to which Pillow scales the samples of a PGM with more than 8 bits
 
 
-def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if profile and image.mode in ("RGB", "L", "CMYK", "LAB"):
+def _apply_profile(image: Image.Image, profile: object) -> Image.Image:
+    if isinstance(profile, bytes) and profile and image.mode in ("RGB", "L", "CMYK", "LAB"):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")

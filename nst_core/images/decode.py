@@ -9,7 +9,7 @@ import os
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from nst_core.images.tiff import decode_tiff, is_deep_colour, is_tiff
 __all__ = [
     "FORMATS",
     "MAX_PIXELS",
+    "MAX_SIDE",
     "decode_full_depth",
     "decode_image",
     "exif_of",
@@ -33,6 +34,11 @@ __all__ = [
 SAMPLE = "sample:"
 # More than any camera takes; a file that claims more is treated as a decompression bomb.
 MAX_PIXELS = 300_000_000
+MAX_SIDE = 100_000
+# What a byte can hold: deflate has the most of the formats that cameras and programs write, 8256 pixels of one bit.
+_PIXELS_OF_BYTE = 10_000
+# A file of any length may claim as many, since they take little memory.
+_ANY_FILE = 10_000_000
 _LIMIT = threading.Lock()
 FORMATS = (
     *("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "DIB", "JPEG2000", "PPM"),
@@ -50,6 +56,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_STDERR = 2
 _SILENT = logging.NullHandler()
 
 
@@ -130,7 +137,8 @@ def _decoding(path: str, role: str) -> Iterator[None]:
         raise
     except Image.DecompressionBombError:
         raise ImageError(
-            f"{role} '{path}' is larger than the limit of {MAX_PIXELS // 10**6} megapixels; reduce it first"
+            f"{role} '{path}' is larger than the limit of {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE} pixels a "
+            "side; reduce it first"
         ) from None
     except MemoryError:
         raise ImageError(
@@ -138,6 +146,40 @@ def _decoding(path: str, role: str) -> Iterator[None]:
         ) from None
     except Exception as error:  # decoders raise whatever damaged data lead them to
         raise ImageError(f"{role} '{path}' is damaged or incomplete: {error}; copy or download it again") from None
+
+
+@contextmanager
+def _silent_libtiff() -> Iterator[None]:
+    """Discard what is written to the terminal meanwhile: libtiff writes about damage there, and cannot be told not to.
+
+    The caller holds the lock of :func:`_pillow_pixel_limit`, so that this is done once at a time.
+    """
+    try:
+        terminal = os.dup(_STDERR)
+    except OSError:  # there is none
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), _STDERR)
+        yield
+    finally:
+        os.dup2(terminal, _STDERR)
+        os.close(terminal)
+
+
+def _check_size(size: tuple[int, int], length: int) -> None:
+    """Refuse the width and height that a file of some length claims, before memory is taken for them.
+
+    Raises:
+        DecompressionBombError: the image is larger than any that is read.
+        ValueError: so many pixels cannot come from so few bytes.
+    """
+    pixels = size[0] * size[1]
+    if pixels > MAX_PIXELS or max(size) > MAX_SIDE:
+        raise Image.DecompressionBombError
+    if pixels > max(_ANY_FILE, _PIXELS_OF_BYTE * length):
+        raise ValueError(f"it claims to have {size[0]}×{size[1]} pixels, but has only {length} bytes")
 
 
 def decode_image(data: bytes, path: str, role: str) -> Image.Image:
@@ -158,7 +200,9 @@ def decode_image(data: bytes, path: str, role: str) -> Image.Image:
             image = Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
         except UnidentifiedImageError:
             return _decode_otherwise(data, f"{role} '{path}'")
-        image.load()
+        _check_size(image.size, len(data))
+        with _silent_libtiff() if image.format == "TIFF" else nullcontext():
+            image.load()
     return image
 
 
@@ -172,7 +216,7 @@ def decode_full_depth(data: bytes, path: str, role: str) -> Image.Image:
         return image
     with _decoding(path, role):
         try:
-            return decode_tiff(data, f"{role} '{path}'", MAX_PIXELS)
+            return _decode_otherwise(data, f"{role} '{path}'")
         except ImageError:  # a compression that only Pillow reads
             return image
 
@@ -198,7 +242,7 @@ def exif_of(image: Image.Image) -> Image.Exif:
 def _decode_otherwise(data: bytes, what: str) -> Image.Image:
     """Decode what Pillow does not know, or say why that cannot be done; ``what`` is the image for messages."""
     if is_tiff(data):
-        return decode_tiff(data, what, MAX_PIXELS)
+        return decode_tiff(data, what, lambda size: _check_size(size, len(data)))
     if is_heic(data):
-        return decode_heic(data, what, MAX_PIXELS)
+        return decode_heic(data, what, lambda size: _check_size(size, len(data)))
     raise ImageError(f"{what} is not an image in a supported format; use JPEG, PNG, WebP, AVIF, TIFF, GIF or BMP")

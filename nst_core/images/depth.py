@@ -79,8 +79,12 @@ def to_eight_bits(samples: np.ndarray[Any, Any], form: SampleFormat, *, colours:
     """
     channels = samples if samples.ndim == 3 else samples[..., None]
     greatest = _greatest_finite(channels[..., :colours])
+    with np.errstate(all="ignore"):  # of values that are no numbers or too large, which are dealt with
+        return _scaled(channels, form, white_level(greatest, form), colours).reshape(samples.shape)
+
+
+def _scaled(channels: np.ndarray[Any, Any], form: SampleFormat, white: float, colours: int) -> np.ndarray[Any, Any]:
     scaled = np.empty(channels.shape, np.uint8)
-    white = white_level(greatest, form)
     for channel in range(channels.shape[-1]):
         colour = channel < colours
         # One channel at a time: in double precision all of them together take eight times the memory of the result.
@@ -92,7 +96,7 @@ def to_eight_bits(samples: np.ndarray[Any, Any], form: SampleFormat, *, colours:
             np.subtract(1.0, values, out=values)
         values *= 255.0
         scaled[..., channel] = np.rint(values, out=values)
-    return scaled.reshape(samples.shape)
+    return scaled
 
 
 def _greatest_finite(samples: np.ndarray[Any, Any]) -> float:

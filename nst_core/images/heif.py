@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 from PIL import Image
 
@@ -21,13 +22,13 @@ def is_heic(data: bytes) -> bool:
     return data[4:8] == b"ftyp" and not _BRANDS.isdisjoint(brands)
 
 
-def decode_heic(data: bytes, what: str, max_pixels: int) -> Image.Image:
+def decode_heic(data: bytes, what: str, check_size: Callable[[tuple[int, int]], None]) -> Image.Image:
     """Decode the main picture of a HEIC file to 8 bits, with its metadata.
 
     Args:
         data: the whole file.
         what: begins messages: role and path of the image.
-        max_pixels: that are allowed.
+        check_size: refuses a width and height.
 
     Raises:
         ImageError: the package that reads it is not installed; says how to install it.
@@ -41,7 +42,6 @@ def decode_heic(data: bytes, what: str, max_pixels: int) -> Image.Image:
             "save the picture as JPEG"
         ) from None
     file = pillow_heif.open_heif(io.BytesIO(data))
-    if file.size[0] * file.size[1] > max_pixels:
-        raise Image.DecompressionBombError
+    check_size(file.size)
     image: Image.Image = file.to_pillow()  # upright, with no other orientation in its EXIF data
     return image

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from nst_core.errors import ImageError
 from nst_core.images.decode import decode_image, exif_of, read_bytes
+from nst_core.images.tiff import DESCRIPTION, tags_of
 
 __all__ = ["KEY", "read_recipe", "recipe_exif", "recipe_png_info"]
 
 KEY = "nst-recipe"
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
-_DESCRIPTION = 270
 # In EXIF 2.3 the first eight bytes of a user comment name its character code; UTF-8 has none, so the code is
 # "undefined". Cameras write such comments too, so the key follows.
 _COMMENT = b"\0" * 8 + f"{KEY}\n".encode()
@@ -45,8 +46,10 @@ def read_recipe(path: str | os.PathLike[str]) -> str:
     name = os.fspath(path)
     image = decode_image(read_bytes(path, "image"), name, "image")
     try:
-        recipe = _carried(image)
-    except UnicodeDecodeError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)  # Python's, of escapes that it does not know
+            recipe = _carried(image)
+    except (UnicodeDecodeError, DeprecationWarning) as error:
         raise ImageError(f"the recipe in '{name}' is damaged: {error}; use the original file") from None
     if recipe is None:
         raise ImageError(
@@ -58,7 +61,7 @@ def read_recipe(path: str | os.PathLike[str]) -> str:
 
 def _carried(image: Image.Image) -> str | None:
     comment = exif_of(image).get_ifd(_EXIF_IFD).get(_USER_COMMENT, b"")
-    description = getattr(image, "tag_v2", {}).get(_DESCRIPTION, "")
+    description = tags_of(image).get(DESCRIPTION, "")
     if KEY in image.info:
         return str(image.info[KEY])
     if isinstance(comment, bytes) and comment.startswith(_COMMENT):

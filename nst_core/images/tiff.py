@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import reprlib
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
@@ -12,10 +16,11 @@ from PIL import Image
 from nst_core.errors import ImageError
 from nst_core.images.depth import SampleFormat, to_eight_bits
 
-__all__ = ["decode_tiff", "is_deep_colour", "is_tiff", "sample_format"]
+__all__ = ["DESCRIPTION", "decode_tiff", "is_deep_colour", "is_tiff", "sample_format", "tags_of"]
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BITS, _PHOTOMETRIC, _MAX_SAMPLE, _FORMAT, _SIGNED_MAX_SAMPLE = 258, 262, 281, 339, 341
+DESCRIPTION = 270
 _ORIENTATION, _EXTRA_SAMPLES, _PROFILE = 274, 338, 34675
 _KINDS: dict[int, Literal["unsigned", "signed", "float"]] = {1: "unsigned", 2: "signed", 3: "float", 4: "unsigned"}
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5
@@ -32,8 +37,22 @@ def is_tiff(data: bytes) -> bool:
     return data[:4] in _MAGIC
 
 
-def sample_format(tags: Any) -> SampleFormat | None:
-    """Return the format of the samples by the tags of a TIFF, a mapping of numbers to values; ``None`` if damaged."""
+def tags_of(image: Image.Image) -> dict[int, Any]:
+    """Return the tags about samples, and the description, of an image that Pillow opened; none if it is no TIFF.
+
+    Pillow reads a tag when it is asked for. One that is damaged is left out.
+    """
+    tags, found = getattr(image, "tag_v2", {}), {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for code in (_BITS, _PHOTOMETRIC, DESCRIPTION, _MAX_SAMPLE, _FORMAT, _SIGNED_MAX_SAMPLE):
+            with suppress(Exception):  # readers raise whatever damaged data lead them to
+                found[code] = tags[code]
+    return found
+
+
+def sample_format(tags: Mapping[int, Any]) -> SampleFormat | None:
+    """Return the format of the samples by the tags of a TIFF; ``None`` if it is unknown or damaged."""
     bits, kind = _first(tags.get(_BITS, 1)), _KINDS.get(_first(tags.get(_FORMAT, 1)))
     if kind is None or not 1 <= bits <= 64:
         return None
@@ -53,17 +72,16 @@ def _first(value: Any) -> int:
 
 def is_deep_colour(image: Image.Image) -> bool:
     """Say whether an image that Pillow opened is a TIFF in colour of which Pillow kept 8 of 16 bits."""
-    tags = getattr(image, "tag_v2", None)
-    return tags is not None and image.mode in ("RGB", "RGBA", "CMYK") and _first(tags.get(_BITS, 1)) == 16
+    return image.mode in ("RGB", "RGBA", "CMYK") and _first(tags_of(image).get(_BITS, 1)) == 16
 
 
-def decode_tiff(data: bytes, what: str, max_pixels: int) -> Image.Image:
+def decode_tiff(data: bytes, what: str, check_size: Callable[[tuple[int, int]], None]) -> Image.Image:
     """Decode a TIFF of any sample format to 8 bits, with its colour profile and orientation.
 
     Args:
         data: the whole file.
         what: begins messages: role and path of the image.
-        max_pixels: that are allowed.
+        check_size: refuses a width and height.
 
     Raises:
         ImageError: the samples or their compression are not supported; names them and says what to do.
@@ -74,17 +92,21 @@ def decode_tiff(data: bytes, what: str, max_pixels: int) -> Image.Image:
         tags = {tag.code: tag.value for tag in page.tags}
         form = sample_format(tags)
         photometric, height, width = int(page.photometric), page.imagelength, page.imagewidth
-        if height * width > max_pixels:
-            raise Image.DecompressionBombError
         samples, colours = page.samplesperpixel, _COLOURS.get(photometric)
-        name = f"{form} samples" if form else f"samples of format {tags.get(_FORMAT)} with {tags.get(_BITS)} bits"
+        if not all(isinstance(number, int) and number > 0 for number in (height, width, samples)):
+            raise ValueError("its size is not one number")  # what a damaged count of values makes of it
+        check_size((width, height))
+        name = (
+            f"{form} samples"
+            if form
+            else f"samples of format {reprlib.repr(tags.get(_FORMAT))} with {reprlib.repr(tags.get(_BITS))} bits"
+        )
         if form is None or page.dtype is None or page.dtype.kind not in "uif" or page.imagedepth != 1:
             raise ImageError(f"{what} has {name} in {samples} channels, which nst cannot read; {_FEWER_BITS}")
         if colours is None or not colours <= samples <= colours + 4:
             meaning = f"{samples} channels as {getattr(page.photometric, 'name', photometric)}"
             raise ImageError(f"{what} has {name} and {meaning}, which nst cannot read; {_FEWER_BITS}")
-        size = height * width * samples * page.dtype.itemsize
-        if size > _MOST_COMPRESSION * len(data):
+        if height * width * samples * page.dtype.itemsize > _MOST_COMPRESSION * len(data):
             raise ValueError("it holds less data than its size needs")
         try:
             array = np.asarray(page.asarray())

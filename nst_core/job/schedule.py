@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from nst_core.job.bounds import BOUNDS
 from nst_core.job.schema import Job
 
 __all__ = ["COARSE_FROM", "Level", "job_at", "levels_of", "preview_of"]
@@ -59,7 +60,7 @@ def job_at(job: Job, level: Level, longest: int) -> Job:
     # Where the pastiche is smaller than the job's size, the style images are larger than the pastiche: keep the ratio.
     ratio = job.size / longest if job.content is not None else 1.0
     size = level.size if job.content is not None else max(1, round(job.size * factor))
-    styles = tuple(replace(style, scale=style.scale * ratio) for style in job.styles)
+    styles = tuple(replace(style, scale=min(style.scale * ratio, BOUNDS["scale"].most)) for style in job.styles)
     return replace(job, size=size, shape=shape, styles=styles, steps=level.steps, levels=())
 
 

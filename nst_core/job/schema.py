@@ -17,7 +17,7 @@ from typing import Any, Literal
 import tomli_w
 
 from nst_core.errors import JobError
-from nst_core.job.bounds import BOUNDS, check_entries, check_params, check_recipe, check_text
+from nst_core.job.bounds import BOUNDS, check_entries, check_params, check_recipe, check_text, shown
 from nst_core.job.serialization import NEUTRAL, from_plain, to_plain
 
 __all__ = ["SCHEMA", "Component", "Job", "ParamValue", "Params", "Precision", "Source", "Term"]
@@ -245,7 +245,7 @@ class Job:
             JobError: unknown keys, missing keys, wrong types or values that make no sense; names the key.
         """
         if isinstance(data, Mapping) and data.get("schema") != SCHEMA:
-            found = f"schema {data['schema']!r}" if "schema" in data else "no schema"
+            found = f"schema {shown(data['schema'])}" if "schema" in data else "no schema"
             raise JobError(
                 f"unsupported recipe: it has {found}, but this version of nst reads schema = {SCHEMA}; make the recipe "
                 "again, or use the version of nst that wrote it"

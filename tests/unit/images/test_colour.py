@@ -11,6 +11,7 @@ import tifffile
 from PIL import Image, ImageCms
 from sample_images import GREEN, RED, pixel, two_colours
 
+from nst_core import load_image
 from nst_core.images.png16 import write_png16
 
 
@@ -113,6 +114,14 @@ def test_colour_profiles_are_applied(tmp_path):
 def test_a_broken_profile_is_taken_for_srgb(tmp_path):
     two_colours().save(tmp_path / "a.png", icc_profile=b"not a profile")
     assert pixel(tmp_path / "a.png") == RED
+
+
+@pytest.mark.parametrize("profile", [7, "text", (1, 2)])
+def test_a_profile_that_is_no_profile_is_taken_for_srgb(profile):
+    """What Pillow makes of a damaged tag."""
+    image = two_colours()
+    image.info["icc_profile"] = profile
+    assert load_image(image).pixels[0, :, 0, 0].mul(255).round().tolist() == list(RED)
 
 
 def test_sixteen_bits_per_channel_are_rounded_to_eight(tmp_path):

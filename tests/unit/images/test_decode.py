@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, PngImagePlugin, features
 from sample_images import RED, pixel, two_colours
 
@@ -72,7 +73,11 @@ def claims(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("height", "message"), [(20_000, "damaged or incomplete"), (40_000, "limit of 300 megapixels")]
+    ("height", "message"),
+    [
+        (20_000, "damaged or incomplete: it claims to have 10000×20000 pixels, but has only"),
+        (40_000, "limit of 300 megapixels"),
+    ],
 )
 def test_the_limit_of_pixels_is_the_one_that_is_said(tmp_path, height, message):
     """200 megapixels are too many for Pillow's own limit, and 400 for ours."""
@@ -132,8 +137,9 @@ def test_memory_that_runs_out_is_an_error_of_ours(tmp_path, monkeypatch):
     refuses(tmp_path / "a.png", "not enough memory to decode")
 
 
-def test_decoders_write_nothing(tmp_path, capfd):
-    two_colours().save(tmp_path / "a.tif")
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate"])
+def test_decoders_write_nothing(tmp_path, capfd, compression):
+    two_colours().save(tmp_path / "a.tif", compression=compression)
     data = bytearray((tmp_path / "a.tif").read_bytes())
     for place in range(8, len(data), 3):
         damaged = data.copy()
@@ -142,3 +148,26 @@ def test_decoders_write_nothing(tmp_path, capfd):
         with suppress(ImageError):
             load_image(tmp_path / "b.tif")
     assert capfd.readouterr() == ("", "")
+
+
+def test_sides_are_limited(tmp_path):
+    """Pillow takes the square of the width to read a row of 16 million pixels."""
+    (tmp_path / "wide.png").write_bytes(claims(100_001, 1))
+    refuses(tmp_path / "wide.png", "100000 pixels a side")
+
+
+@pytest.mark.parametrize("tag", [256, 257, 258, 262, 270, 277])
+@pytest.mark.parametrize("count", [2, 51, 2**31])
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_tags_of_many_values_are_read_or_refused_in_silence(tmp_path, recwarn, kind, tag, count):
+    """Warnings are errors in tests."""
+    array = np.zeros((5, 4, 3), kind)
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="rgb", description="x" * 99, metadata=None)
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    (place,) = (p for p in range(10, 10 + 12 * data[8], 12) if int.from_bytes(data[p : p + 2], "little") == tag)
+    data[place + 4 : place + 8] = count.to_bytes(4, "little")
+    (tmp_path / "a.tif").write_bytes(data)
+    for read in (load_image, read_recipe):
+        with suppress(ImageError):
+            read(tmp_path / "a.tif")
+    assert not recwarn.list

@@ -55,6 +55,14 @@ def test_samples_become_eight_bits():
     assert to_eight_bits(np.array([[0, 65535]], np.uint16), inverted, colours=1).tolist() == [[255, 0]]
 
 
+def test_values_that_are_no_numbers_make_no_noise():
+    """A signalling NaN, a value that overflows, and a range that does."""
+    values = np.frombuffer(b"\x01\0\x80\x7f" + np.array([3e38, -3e38], np.float32).tobytes(), np.float32)[None]
+    assert to_eight_bits(values, SampleFormat("float", 32), colours=1).tolist() == [[0, 255, 0]]
+    values = np.array([[1.7e308, -1.7e308, math.nan]])
+    assert to_eight_bits(values, SampleFormat("float", 64), colours=1).tolist() == [[255, 0, 0]]
+
+
 def test_alpha_has_the_range_of_the_format():
     values = np.array([[[4095, 2048, 0, 65535], [0, 0, 0, 0]]], np.uint16)
     form = SampleFormat("unsigned", 16)

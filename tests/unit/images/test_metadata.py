@@ -41,6 +41,14 @@ def test_a_camera_s_comment_is_no_recipe(tmp_path, comment):
         read_recipe(tmp_path / "camera.jpg")
 
 
+def test_an_escape_that_was_damaged_is_an_error_of_ours(tmp_path):
+    save_image(NOISE, tmp_path / "a.tif", recipe="caf\u00e9 = 1")
+    data = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(data.replace(b"\\xe9", b"\\Ge9", 1))
+    with pytest.raises(ImageError, match=r"the recipe in '.*a.tif' is damaged"):
+        read_recipe(tmp_path / "a.tif")
+
+
 def test_a_recipe_that_was_damaged_is_an_error_of_ours(tmp_path):
     save_image(NOISE, tmp_path / "a.jpg", recipe="caf\u00e9 = 1")
     data = (tmp_path / "a.jpg").read_bytes()

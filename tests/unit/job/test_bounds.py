@@ -90,6 +90,13 @@ def test_recipes_that_would_take_for_ever_are_refused_at_once(recipe):
     assert len(str(caught.value)) < 300
 
 
+def test_long_values_are_cut_in_messages():
+    for recipe in ({"schema": [["x" * 9999]]}, {"schema": "x" * 9999}, JOB.to_dict() | {"x" * 9999: 1}):
+        with pytest.raises(JobError) as caught:
+            Job.from_dict(recipe)
+        assert len(str(caught.value)) < 500
+
+
 def test_lists_are_refused_before_their_entries_are_read():
     recipe = JOB.to_dict() | {"styles": [{"path": 3}] * (MAX_ENTRIES + 1)}
     with pytest.raises(JobError, match="at most 1000 entries of 'styles', not 1001"):

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from nst_core import JobError, Session, Step, make_job, preview, run
+from nst_core.job.bounds import BOUNDS
 from nst_core.job.schedule import Level, job_at, levels_of
 from nst_core.job.schema import Job
 
@@ -56,6 +57,12 @@ def test_the_style_image_is_scaled_along(registry):
     assert (small.size, small.styles[0].scale, small.steps) == (512, 1.5, 300)
     # A content image of 1024 pixels, though 2048 was asked for: the style image stays twice as large beside it.
     assert job_at(chosen, Level(512, 300), 1024).styles[0].scale == 3.0
+
+
+def test_the_greatest_scale_and_size_have_levels(registry):
+    chosen = job(registry, style_scale=BOUNDS["scale"].most, size=int(BOUNDS["size"].most))
+    for level in levels_of(chosen, 1536):
+        assert job_at(chosen, level, 1536).styles[0].scale == BOUNDS["scale"].most
 
 
 def test_a_run_goes_through_its_levels(registry):
