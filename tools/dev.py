@@ -1,7 +1,7 @@
 """Everything that a fresh machine needs, in one command.
 
     python3.11 tools/dev.py run  [ARGUMENTS]   set up, then `nst run --plugin gram-style --optimizer lbfgs`
-    python3.11 tools/dev.py test [ARGUMENTS]   set up, then lint, types and tests
+    python3.11 tools/dev.py test [ARGUMENTS]   set up, then lint, types, tests and some damaged files
     python3.11 tools/dev.py setup              set up only
 
 Sets up a virtual environment in `.venv` of this repository. Uses nothing but the standard library.
@@ -25,6 +25,8 @@ BIN = FOLDER / ("Scripts" if os.name == "nt" else "bin")
 RUN = ("run", "--plugin", "gram-style", "--optimizer", "lbfgs")
 # Each has a torch of its own, some 500 MB.
 MOST_PROCESSES = 4
+# For damaged images and recipes; for a day of them see tests/fuzz/run.py.
+FUZZ_SECONDS = 24
 # What the tests of the C++ library include, and the Debian packages that have it.
 HEADERS = {
     "doctest/doctest.h": "doctest-dev",
@@ -144,6 +146,7 @@ def main() -> None:
         python("-m", "pytest", *several, *rest)
         if not rest:  # whoever chooses tests of Python does not want those of C++
             cpp_tests()
+            python(ROOT / "tests" / "fuzz" / "run.py", "all", "--seconds", str(FUZZ_SECONDS))
         print("once more on the Python references of the kernels", flush=True)
         os.environ["NST_NATIVE"] = "0"
         python("-m", "pytest", "--quiet", *several, *rest)
