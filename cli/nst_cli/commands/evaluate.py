@@ -39,9 +39,11 @@ def evaluate(
 
     nst eval sample:landscape --content sample:landscape --style sample:brushwork
     """
+    from nst_cli.options.images import check_no_folder_measured
     from nst_core import Session, make_job
     from nst_core.experiments.metrics import evaluate_image
 
+    check_no_folder_measured(image, content, style)
     session = Session()
     network = {name: value for name, value in options.given.items() if name != "device"}
     with threads.limited():

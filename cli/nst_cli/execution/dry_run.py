@@ -17,6 +17,9 @@ __all__ = ["show_plan"]
 
 def show_plan(job: Job, session: Session, resources: Resources, *, as_json: bool) -> None:
     """Print the plan of a job; exit with code 1 if it does not fit."""
+    from nst_cli.options.images import check_no_folder_in
+
+    check_no_folder_in(job, session.registry)
     found = session.plan(job, resources=resources)
     if as_json:
         console.out(json.dumps(found.to_dict(), indent=2))

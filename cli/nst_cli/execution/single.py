@@ -92,8 +92,10 @@ def carry_out(
         typer.Exit: 128 and the number of the signal that interrupted it, 130 after Ctrl-C.
     """
     from nst_cli.execution.frames import FrameWriter, check_frames
+    from nst_cli.options.images import check_no_folder_in
     from nst_core.images import check_output
 
+    check_no_folder_in(job, session.registry)
     say, bits = report.say, delivery.bits
     numbered = delivery.numbered or delivery.output is None
     target = delivery.output or _free_name(job, delivery.suffix)

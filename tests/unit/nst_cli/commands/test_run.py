@@ -315,6 +315,11 @@ def test_sixteen_bits(nst):
             ("photo.jpg", "painting.png", "."),
             "the style image '.' is a folder; name image files. A picture and a report",
         ),
+        (
+            ("photo.jpg", "painting.png", "--init", "image:path=."),
+            'for image in ./*; do nst run CONTENT STYLE --init image:path="$image"; done',
+        ),
+        (("photo.jpg", "painting.png", "--init", "image:path=.", "--dry-run"), "the initial image '.' is a folder"),
         (("photo.jpg", "painting.png", "-o", "."), "'.' is a folder; name the file, too: -o photo-painting.png"),
         (("photo.jpg", "painting.png", "--init", "photo.jpg"), "write image:path=photo.jpg"),
         (("photo.jpg", "painting.png", "--init", "image:path=a,b.jpg"), "a value that has a comma in double quotes"),

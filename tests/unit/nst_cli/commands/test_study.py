@@ -143,6 +143,21 @@ def test_eval_measures_any_picture(nst):
     assert nst("eval", "photo.jpg", "--extractor", "tiny", "--layers", "zz").code == 2
 
 
+@pytest.mark.parametrize(
+    ("images", "role", "each"),
+    [
+        (["."], "image", '"$image"'),
+        (["photo.jpg", "--content", "."], "content image", 'IMAGE --content "$image"'),
+        (["photo.jpg", "--style", "."], "style image", 'IMAGE --style "$image"'),
+    ],
+)
+def test_eval_says_what_to_do_with_a_folder(nst, images, role, each):
+    done = nst("eval", *images, "--extractor", "tiny")
+    assert (done.code, done.out) == (2, "")
+    assert f"the {role} '.' is a folder; name image files." in done.err
+    assert f"All images of the folder, in the shell: for image in ./*; do nst eval {each}; done" in done.err
+
+
 BARE = """
 from nst_core import hookimpl
 from tiny import TinyExtractor
