@@ -17,7 +17,7 @@ from nst_core.images.store import ImageStore
 from nst_core.job.schedule import levels_of
 from nst_core.job.schema import Job
 from nst_core.ops import native
-from nst_core.planning.memory_plan import Allocation, MemoryPlan, allocate, less_memory, make_plan
+from nst_core.planning.memory_plan import Allocation, MemoryPlan, allocate, check_possible, less_memory, make_plan
 from nst_core.planning.resources import Resources
 from nst_core.plugins.attribution import naming_plugins
 from nst_core.plugins.discovery import default_registry
@@ -169,6 +169,8 @@ class Session:
         images = pinning.open_images(job, inputs, self.images)
         size = pinning.pastiche_size(job, images)
         levels = levels_of(job, max(size))
+        if saved is None:  # what was begun had room
+            check_possible(size, resources, device)
         extractor = cache.extractor(registry, job.extractor)
         pinning.check_sizes(job, extractor, levels, size, images)
         found = pinning.pinned(job, registry, cache, self.images, images)

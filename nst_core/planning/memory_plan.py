@@ -24,7 +24,16 @@ from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_device
 from nst_core.runtime.memory import format_memory, memory_available
 
-__all__ = ["MAX_REDUCTIONS", "Allocation", "LevelPlan", "MemoryPlan", "allocate", "less_memory", "make_plan"]
+__all__ = [
+    "MAX_REDUCTIONS",
+    "Allocation",
+    "LevelPlan",
+    "MemoryPlan",
+    "allocate",
+    "check_possible",
+    "less_memory",
+    "make_plan",
+]
 
 # Nothing is measured, and nothing is tiled, where this much for every pixel would fit: more than any job needs.
 PLENTY = 8000
@@ -140,7 +149,7 @@ def allocate(
     """
     device = choose_device(job.device)
     pixels = size[0] * size[1]
-    _check_possible(size, resources, device)
+    check_possible(size, resources, device)
     if resources.tile == "off":
         return Allocation(job.optimizer)
     if isinstance(resources.tile, int):
@@ -161,7 +170,7 @@ def allocate(
     return Allocation(plan.optimizer, last.tile if last.rows * last.columns > 1 else None, "; ".join(remarks))
 
 
-def _check_possible(size: tuple[int, int], resources: Resources, device: torch.device) -> None:
+def check_possible(size: tuple[int, int], resources: Resources, device: torch.device) -> None:
     """Refuse a pastiche that has no room whatever the tiles, before anything of its size is made.
 
     Raises:
@@ -188,7 +197,7 @@ def make_plan(
 ) -> MemoryPlan:
     """Measure what evaluations cost here, and lay a job out; see :func:`allocate`."""
     device = choose_device(job.device)
-    _check_possible(size, resources, device)
+    check_possible(size, resources, device)
     costs = CostModel(job, registry, cache, device)
     most = resources.memory_limit or int(costs.base + SHARE * memory_available(device))
     layouts = [_layout(costs, component, size, resources.tile, most) for component in less_memory(job, registry)]

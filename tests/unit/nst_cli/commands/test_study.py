@@ -47,6 +47,14 @@ def test_texture_has_the_style_loss_alone_and_any_size(nst):
     assert nst("texture", "painting.png", *SMALL, "--size", "70by90").code == 2
 
 
+def test_a_texture_without_room_is_refused_for_its_own_size(nst):
+    done = nst("texture", "sample:brushwork", "--extractor", "tiny", "--size", "999999x999999")
+    assert (done.code, done.out) == (2, "")
+    assert "999999×999999 pixels need at least " in done.err
+    assert "Use a longest side below " in done.err
+    assert not list(Path().glob("*texture*"))
+
+
 def test_a_sweep_makes_the_product_and_a_report(nst):
     done = nst("sweep", "--vary", "style.weight=1e5,1e6", "--vary", "seed=0,1,2", *PAIR, *SMALL, "--preset", "noise")
     assert (done.code, done.out) == (0, f"{Path('nst-sweep/report.html')}\n")
