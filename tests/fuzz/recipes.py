@@ -16,11 +16,12 @@ import tomli_w
 from mutations import damaged
 from PIL import Image
 
-from nst_core import Component, Job, Source, Term, load_registry, read_recipe
+from nst_core import Component, Job, Source, Term, load_registry
 from nst_core.components.registry import Registry
 from nst_core.errors import NstError
 from nst_core.images.metadata import recipe_exif, recipe_png_info
 from nst_core.job.schedule import job_at, levels_of
+from nst_core.options.recipes import job_of_file, job_of_picture, missing_files
 
 __all__ = ["check_recipe_file", "make_recipe"]
 
@@ -45,7 +46,7 @@ JOBS = (
         (Term("gram-style", 1e7, ("conv1_2",)),),
         extractor=Component("auto"),
         initializer=Component("image", {"path": "start.png"}),
-        optimizer=Component("adam", {"beta1": 0.5, "box": True}),
+        optimizer=Component("adam", {"beta1": 0.5}),
         parametrization=Component("pixels"),
         styles=(Source("one.jpg"),),
         shape=(300, 400),
@@ -164,18 +165,15 @@ def _registry() -> Registry:
 
 
 def check_recipe_file(path: Path) -> str:
-    """Load a recipe, and return what came of it.
+    """Load a recipe, look for the files that it names, and return what came of it.
 
     Raises:
         AssertionError: the job is not what it should be.
         Exception: what no user may meet.
     """
     try:
-        if path.suffix in (".png", ".jpg"):
-            job = Job.from_toml(read_recipe(path))
-        else:
-            text = path.read_text(encoding="utf-8", errors="replace")
-            job = Job.from_json(text) if path.suffix == ".json" else Job.from_toml(text)
+        job = (job_of_picture if path.suffix in (".png", ".jpg") else job_of_file)(path, _registry())
+        missing_files(job, _registry())
     except NstError as error:
         message = str(error)
         assert message, "an error without words"
