@@ -16,7 +16,7 @@ from torch import Tensor
 from nst_core import FeatureLoss
 from nst_core.ops import to_accumulation
 
-__all__ = ["NnStyle", "directions_of", "hypercolumns", "nearest"]
+__all__ = ["NnStyle", "common_grids", "directions_of", "hypercolumns", "nearest"]
 
 # Similarities held at once: 16 MB in float32.
 _BLOCK = 4 * 2**20
@@ -24,24 +24,52 @@ _BLOCK = 4 * 2**20
 _SHORTEST = 1e-6
 
 
-def hypercolumns(maps: Sequence[Tensor], scales: Sequence[Tensor], grid: tuple[int, int]) -> Tensor:
+def common_grids(images: Sequence[Sequence[Tensor]], positions: int) -> tuple[list[tuple[int, int]], list[int]]:
+    """Choose grids on which the maps of several images give columns of the same length.
+
+    Args:
+        images: the maps of each, ``(B, N_l, H_l, W_l)``, of the same layers.
+        positions: most cells of a grid, where its sides can still be halved.
+
+    Returns:
+        Height and width of every image's grid: those of its largest map, halved equally often for all of them. And the
+        positions of every layer that a cell has along each side, 0 where a cell is smaller than a position.
+    """
+    largest = [max(((m.shape[-2], m.shape[-1]) for m in maps), key=math.prod) for maps in images]
+    halvings = 0
+    while any(
+        (height >> halvings) * (width >> halvings) > positions and min(height, width) >> halvings > 1
+        for height, width in largest
+    ):
+        halvings += 1
+    grids = [(max(1, height >> halvings), max(1, width >> halvings)) for height, width in largest]
+    times = [
+        min(min(m.shape[-2] // grid[0], m.shape[-1] // grid[1]) for m, grid in zip(layer, grids, strict=True))
+        for layer in zip(*images, strict=True)
+    ]
+    return grids, times
+
+
+def hypercolumns(
+    maps: Sequence[Tensor], scales: Sequence[Tensor], grid: tuple[int, int], times: Sequence[int]
+) -> Tensor:
     """Bring maps to one grid of cells and put all that lies in a cell one after the other.
 
     Args:
         maps: each ``(B, N_l, H_l, W_l)``, float32 or wider.
         scales: a factor for each.
-        grid: height and width. A map that is k times as large gives a cell its k × k positions, each times 1/k, so
-            that no detail is left free; a smaller one is interpolated.
+        grid: height and width.
+        times: for each map k, which gives a cell k × k positions, each times 1/k, so that no detail is left free; 0
+            interpolates one position for each cell.
 
     Returns:
-        ``(B, Σ k_l² N_l, height · width)``.
+        ``(B, Σ max(k_l, 1)² N_l, height · width)``.
     """
     columns = []
-    for one, scale in zip(maps, scales, strict=True):
-        times = min(one.shape[-2] // grid[0], one.shape[-1] // grid[1])
-        if times >= 1:
-            fitting = F.interpolate(one, size=(grid[0] * times, grid[1] * times), mode="nearest-exact")
-            cells = F.pixel_unshuffle(fitting, times) / times
+    for one, scale, k in zip(maps, scales, times, strict=True):
+        if k >= 1:
+            fitting = F.interpolate(one, size=(grid[0] * k, grid[1] * k), mode="nearest-exact")
+            cells = F.pixel_unshuffle(fitting, k) / k
         else:
             cells = F.interpolate(one, size=grid, mode="bilinear", align_corners=False)
         columns.append(cells.flatten(2) * scale)
@@ -72,9 +100,10 @@ class NnStyle(FeatureLoss):
     """Every place of the picture imitates the most similar place of the style: its very marks, not their average.
 
     All layers, each divided by its RMS length over the style image, are brought to one grid of at most ``positions``
-    cells and joined to columns. A column's neighbour is the one in the style with the largest cosine, each image's
-    mean subtracted; the search is done anew at every evaluation, in the features' own precision. The loss is the mean
-    over cells of |f - s|², f a column and s its neighbour, divided by the number of layers.
+    cells, for both images the same fraction of their size, and joined to columns. A column's neighbour is the one in
+    the style with the largest cosine, each image's mean subtracted; the search is done anew at every evaluation, in the
+    features' own precision. The loss is the mean over cells of |f - s|², f a column and s its neighbour, divided by the
+    number of layers.
     """
 
     default_weight = 50.0
@@ -91,18 +120,12 @@ class NnStyle(FeatureLoss):
         aims = [to_accumulation(targets[layer]) for layer in features]
         maps = [to_accumulation(feature) for feature in features.values()]
         scales = [(aim.square().sum(dim=1).mean() + _SHORTEST).rsqrt() for aim in aims]
-        style = hypercolumns(aims, scales, self._grid(aims))[0]
+        (style_grid, grid), times = common_grids([aims, maps], self.positions)
+        style = hypercolumns(aims, scales, style_grid, times)[0]
         keys = directions_of(style - style.mean(dim=1, keepdim=True))
         losses = []
-        for column in hypercolumns(maps, scales, self._grid(maps)):
+        for column in hypercolumns(maps, scales, grid, times):
             queries = directions_of(column.detach() - column.detach().mean(dim=1, keepdim=True))
             chosen = nearest(queries.to(precision), keys.to(precision))
             losses.append((column - style[:, chosen]).square().sum(dim=0).mean())
         return torch.stack(losses).sum() / len(features)
-
-    def _grid(self, maps: Sequence[Tensor]) -> tuple[int, int]:
-        """Return the largest map's size divided by the least power of two that leaves few enough cells."""
-        height, width = max(((m.shape[-2], m.shape[-1]) for m in maps), key=math.prod)
-        while height * width > self.positions and min(height, width) > 1:
-            height, width = height // 2, width // 2
-        return height, width

@@ -7,6 +7,8 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from nst_core import unknown_name
 from nst_plugins.losses.covariance_style import CovarianceStyle
@@ -214,6 +216,31 @@ def test_neighbours_of_large_maps_are_searched_on_a_coarser_grid():
     ]
     expected = neighbour_distance(cells[0].T, cells[1].T)
     assert value(NnStyle(positions=50), pastiche, style) == pytest.approx(expected, rel=1e-4)
+
+
+SIDES = st.integers(1, 70)
+
+
+@given(content=st.tuples(SIDES, SIDES), style=st.tuples(SIDES, SIDES), positions=st.integers(1, 600))
+@example(content=(48, 64), style=(24, 32), positions=1024)
+@example(content=(3, 70), style=(64, 64), positions=64)
+def test_neighbours_are_found_whatever_the_sizes(content, style, positions):
+    """Images of any two sizes, with layers of several strides rounded down as poolings do."""
+
+    def features(size: tuple[int, int], seed: int) -> dict[str, torch.Tensor]:
+        strides = {"a": 1, "b": 2, "c": 8}
+        return {
+            layer: maps(3, max(1, size[0] // stride), max(1, size[1] // stride), seed=seed + stride)
+            for layer, stride in strides.items()
+        }
+
+    pastiche, target = features(content, 0), features(style, 50)
+    leaf = pastiche["a"].requires_grad_()
+    found = NnStyle(positions=positions).forward(pastiche, target)
+    found.backward()
+    assert bool(torch.isfinite(found))
+    assert bool(torch.isfinite(leaf.grad).all())
+    assert float(NnStyle(positions=positions).forward(target, target)) == pytest.approx(0, abs=1e-6)
 
 
 def test_self_similarity():
