@@ -60,6 +60,22 @@ def pulls_gradients_back(parametrization: Parametrization) -> None:
     require(abs(found - slope) < 0.02 * size, f"the slope along a direction is {slope:.4g}, and it says {found:.4g}")
 
 
+def keeps_its_bounds(parametrization: Parametrization) -> None:
+    """Where it has bounds, a variable outside gives the image of the nearest one inside, and the gradient there."""
+    if parametrization.bounds is None:
+        return
+    low, high = parametrization.bounds
+    require(low < high, f"its bounds are {low:g} and {high:g}, not an interval")
+    variable = parametrization.encode(_inside(8, 8))
+    outside = variable + (high - low) * torch.randn(variable.shape, generator=torch.Generator().manual_seed(0))
+    inside = outside.clamp(low, high)
+    require(not torch.equal(inside, outside), "nothing that was tried lies outside its bounds")
+    close(parametrization.decode(outside), parametrization.decode(inside), "the images outside and at its bounds", 1e-6)
+    gradient = image(8, 8, 3, dtype=torch.float32) - 0.5
+    beyond, within = (parametrization.pull_back(point, gradient.clone()) for point in (outside, inside))
+    close(beyond, within, "the gradients outside and at its bounds", 1e-6)
+
+
 def resizes(parametrization: Parametrization) -> None:
     """The variable of the next level makes an image of the size asked for that looks like the one before."""
     picture = torch.linspace(0.3, 0.7, 20).expand(1, 3, 16, 20)
@@ -69,5 +85,5 @@ def resizes(parametrization: Parametrization) -> None:
     require(error < 0.05, f"a ramp that is resized is off by {error:.2g} in the mean")
 
 
-LAWS = (makes_images, comes_back, pulls_gradients_back, resizes)
+LAWS = (makes_images, comes_back, pulls_gradients_back, keeps_its_bounds, resizes)
 """All that is demanded of a parametrization."""

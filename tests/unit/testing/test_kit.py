@@ -30,6 +30,7 @@ from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.mse_content import MseContent
 from nst_plugins.losses.total_variation import TotalVariation
 from nst_plugins.optimizers.adam import Adam
+from nst_plugins.parametrizations.pixels import Pixels
 
 BUILTINS = {
     f"{entry.kind}-{entry.name}": entry.cls
@@ -188,6 +189,18 @@ class Uphill(Optimizer):
         self.x = state["x"]
 
 
+class Unclamped(Pixels):
+    bounds = (0.2, 0.8)
+
+    def decode(self, variable):
+        return variable.detach().clamp(0, 1)
+
+
+class Stopped(Pixels):
+    def pull_back(self, variable, gradient):
+        return gradient * ((variable >= 0) & (variable <= 1))
+
+
 class WrongGeometry(TinyExtractor):
     def taps(self):
         return {**LAYERS, "b": Tap(6, 3, 8), "c": Tap(8, 4, 10)}
@@ -234,6 +247,8 @@ class Training(TinyExtractor):
         (Forgetful, {"continues-from-its-state"}),
         (Undamped, {"obeys-damping"}),
         (InPlace, {"keeps-points-as-they-were"}),
+        (Unclamped, {"keeps-its-bounds"}),
+        (Stopped, {"keeps-its-bounds"}),
         (Uphill, {"decreases-a-quadratic", "decreases-rosenbrock"}),
         (WrongGeometry, {"gives-the-layers-in-order", "sees-what-it-declares"}),
         (Unwritable, {"names-its-layers"}),
