@@ -14,7 +14,6 @@ from nst_core.engine.result import Result
 from nst_core.engine.run import Observer
 from nst_core.engine.session import Session
 from nst_core.images import ImageInput
-from nst_core.job.schedule import preview_of
 from nst_core.job.schema import Job, Source
 from nst_core.options.build import default_job
 from nst_core.options.recipes import job_of_file, job_of_picture
@@ -279,7 +278,7 @@ def preview(
         styles: the style images, if the job has no paths for them.
         session: shared with other calls.
     """
-    return preview_of(job, max((session or Session()).pastiche_size(job, _inputs(content, styles))))
+    return (session or Session()).preview(job, _inputs(content, styles))
 
 
 def _listed(styles: StyleInput) -> list[ImageInput]:

@@ -14,9 +14,9 @@ from nst_core.components.registry import Registry
 from nst_core.errors import ImageError, JobError, WeightsError
 from nst_core.images import ImageInput
 from nst_core.images.read import Decoded
-from nst_core.images.resize import downscaled_shape
+from nst_core.images.resize import scaled_shape
 from nst_core.images.store import ImageStore
-from nst_core.job.schedule import Level, job_at
+from nst_core.job.schedule import Level, job_at, levels_of, style_size
 from nst_core.job.schema import Component, Job, Source
 from nst_core.objective.binding import bind_terms
 from nst_core.objective.networks import check_minimum, layers_used
@@ -28,14 +28,13 @@ from nst_core.weights import locate
 __all__ = [
     "Images",
     "Inputs",
-    "check_sizes",
     "check_terms",
     "initial_files",
     "open_images",
     "pastiche_size",
     "pinned",
     "remarks_on",
-    "style_size",
+    "schedule",
     "weights_by_content",
     "with_recorded_weights",
 ]
@@ -60,6 +59,15 @@ class Images:
 
     content: Decoded | None = field(repr=False)
     styles: tuple[Decoded, ...] = field(repr=False)
+
+    @property
+    def longest_styles(self) -> list[int]:
+        """Longest side of every style image in pixels."""
+        return [max(style.size) for style in self.styles]
+
+    def style_sizes(self, job: Job, longest: int) -> list[int]:
+        """Longest side in pixels at which a job whose pastiche has a longest side uses every style image."""
+        return [style_size(job, s, own, longest) for s, own in zip(job.styles, self.longest_styles, strict=True)]
 
 
 def open_images(job: Job, inputs: Inputs, store: ImageStore) -> Images:
@@ -227,11 +235,6 @@ def check_terms(job: Job, registry: Registry, cache: Cache) -> None:
             raise JobError(f"'{term.loss}' needs a {source} image, but none is given")
 
 
-def style_size(job: Job, style: Source) -> int:
-    """Return the longest side in pixels that a style image of a job is made smaller to."""
-    return max(1, round(job.size * style.scale))
-
-
 def pastiche_size(job: Job, images: Images) -> tuple[int, int]:
     """Return height and width of a job's pastiche in pixels.
 
@@ -244,30 +247,77 @@ def pastiche_size(job: Job, images: Images) -> tuple[int, int]:
         return job.shape
     if not images.styles:
         raise JobError("a job without content and style images needs a shape (height, width)")
-    return images.styles[0].size_at(style_size(job, job.styles[0]))
+    sample = images.styles[0]
+    return sample.size_at(style_size(job, job.styles[0], max(sample.size), job.size), enlarge=True)
 
 
-def check_sizes(job: Job, extractor: Extractor, levels: Sequence[Level], size: tuple[int, int], images: Images) -> None:
-    """Check that pastiche and style images are large enough for the network at the smallest level.
+def schedule(
+    job: Job, extractor: Extractor, images: Images, start: Sequence[Decoded] = ()
+) -> tuple[tuple[Level, ...], tuple[int, int]]:
+    """Return the resolution levels of a job, and height and width of its pastiche in pixels.
+
+    Where the job does not say which levels there are, those are left out that are too small for the network, and those
+    that are smaller than an image to start from, whose detail they would lose.
+
+    Args:
+        job: the job.
+        extractor: its network.
+        images: opened.
+        start: images that the initializer reads from files.
 
     Raises:
-        ImageError: one is too small.
+        ImageError: pastiche or style image is too small for the network at the smallest level that is left.
+        JobError: nothing says the size of the pastiche.
     """
-    at = job_at(job, levels[0], max(size))
-    layers = layers_used(job, extractor)
-    pastiche = downscaled_shape(size, levels[0].size) if len(levels) > 1 else size
-    for decoded, style in zip(images.styles, at.styles, strict=True):
-        check_minimum(layers, extractor, {"style image": decoded.size_at(style_size(at, style))})
-    check_minimum(layers, extractor, {"pastiche": pastiche})
+    size = pastiche_size(job, images)
+    longest, layers = max(size), layers_used(job, extractor)
+
+    def check(level: int) -> None:
+        at = job_at(job, Level(level, 1), longest, images.longest_styles)
+        pastiche = size if level == longest else scaled_shape(size, level)
+        check_minimum(layers, extractor, {"pastiche": pastiche})
+        for decoded, pixels in zip(images.styles, images.style_sizes(at, level), strict=True):
+            check_minimum(layers, extractor, {"style image": decoded.size_at(pixels, enlarge=True)})
+
+    def usable(level: int) -> bool:
+        if any(max(image.size) > level for image in start):
+            return False
+        try:
+            check(level)
+        except ImageError:
+            return False
+        return True
+
+    levels = levels_of(job, longest, usable)
+    check(levels[0].size)
+    return levels, size
 
 
-def remarks_on(job: Job, extractor: Extractor, images: Images, device: torch.device) -> list[str]:
-    """Return what the user should know about a job's images, network and kernels."""
+def remarks_on(job: Job, extractor: Extractor, images: Images, longest: int, device: torch.device) -> list[str]:
+    """Return what the user should know about a job's images, network and kernels.
+
+    Args:
+        job: the job.
+        extractor: its network.
+        images: opened.
+        longest: longest side of the pastiche in pixels.
+        device: where it is computed.
+    """
     found = [extractor.remark()]
-    if images.content is not None:
-        found.append(_smaller(images.content, job.size, "content"))
+    if images.content is not None and max(images.content.size) < job.size:
+        height, width = images.content.size
+        found.append(
+            f"the content image has only {width}×{height} pixels; it is used at that size, not enlarged to {job.size}"
+        )
+    wanted = longest if job.content is not None else job.size
     for decoded, style in zip(images.styles, job.styles, strict=True):
-        found.append(_smaller(decoded, style_size(job, style), "style"))
+        if max(decoded.size) < wanted and style.scale == 1:
+            height, width = decoded.size
+            enlarged = f"{wanted / max(decoded.size):.2g}"
+            found.append(
+                f"the style image has only {width}×{height} pixels; it is used at that size, not enlarged to {wanted}, "
+                f"which --style-scale {enlarged} would do"
+            )
     found += [_repeated(job), _slow(device)]
     return [remark for remark in found if remark]
 
@@ -283,10 +333,3 @@ def _slow(device: torch.device) -> str:
     if device.type != "cpu" or found.module is not None or not found.missing:
         return ""
     return f"this ran on the slower Python kernels: {found.reason}; see 'nst doctor'"
-
-
-def _smaller(image: Decoded, size: int, role: str) -> str:
-    if max(image.size) >= size:
-        return ""
-    height, width = image.size
-    return f"the {role} image has only {width}×{height} pixels; it is used at that size, not enlarged to {size}"

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nst_core.components import ImageTransform, Initializer, InitialSources, Parametrization
 from nst_core.components.registry import Registry
-from nst_core.engine.pinning import Images, pastiche_size, style_size
+from nst_core.engine.pinning import Images, pastiche_size
 from nst_core.engine.problem import Problem
 from nst_core.errors import BrokenContractError
 from nst_core.images import Picture
@@ -63,9 +63,10 @@ class PreparedJob:
             start: variable to begin with, the best one of the level before; the initializer's image by default.
         """
         level = self.levels[number]
-        job = job_at(self.job, level, max(self.size))
+        job = job_at(self.job, level, max(self.size), self.images.longest_styles)
         content = self.images.content.at(job.size) if self.images.content else None
-        styles = [d.at(style_size(job, s)) for d, s in zip(self.images.styles, job.styles, strict=True)]
+        sizes = self.images.style_sizes(job, level.size)
+        styles = [d.at(pixels, enlarge=True) for d, pixels in zip(self.images.styles, sizes, strict=True)]
         transformed = tuple(self._transformed(s, p, content) for s, p in zip(job.styles, styles, strict=True))
         height, width = pastiche_size(job, self.images)
 

@@ -14,7 +14,7 @@ from nst_core.engine.prepare import PreparedJob
 from nst_core.engine.run import Run
 from nst_core.images import ImageInput
 from nst_core.images.store import ImageStore
-from nst_core.job.schedule import levels_of
+from nst_core.job.schedule import Level, job_at
 from nst_core.job.schema import Job
 from nst_core.ops import native
 from nst_core.planning.memory_plan import Allocation, MemoryPlan, allocate, check_possible, less_memory, make_plan
@@ -119,12 +119,27 @@ class Session:
         resources = resources or Resources()
         with naming_plugins(self.registry), processor_threads(resources.threads):
             job = pinning.with_recorded_weights(job, self.registry, self.cache)
-            size = self.pastiche_size(job, Inputs(content, styles))
-            return make_plan(job, levels_of(job, max(size)), size, self.registry, self.cache, resources)
+            levels, size = self.schedule(job, Inputs(content, styles))
+            return make_plan(job, levels, size, self.registry, self.cache, resources)
 
-    def pastiche_size(self, job: Job, inputs: Inputs | None = None) -> tuple[int, int]:
-        """Return height and width of a job's pastiche in pixels."""
-        return pinning.pastiche_size(job, pinning.open_images(job, inputs or Inputs(), self.images))
+    def schedule(self, job: Job, inputs: Inputs | None = None) -> tuple[tuple[Level, ...], tuple[int, int]]:
+        """Return the resolution levels of a job, from small to large, and height and width of its pastiche in pixels.
+
+        Raises:
+            NstError: an image is missing, unusable, or too small for the network.
+        """
+        return self._schedule(job, pinning.open_images(job, inputs or Inputs(), self.images))
+
+    def preview(self, job: Job, inputs: Inputs | None = None) -> Job:
+        """Return the job of the smallest level of a job alone; see :meth:`schedule`."""
+        images = pinning.open_images(job, inputs or Inputs(), self.images)
+        levels, size = self._schedule(job, images)
+        return job_at(job, levels[0], max(size), images.longest_styles)
+
+    def _schedule(self, job: Job, images: pinning.Images) -> tuple[tuple[Level, ...], tuple[int, int]]:
+        start = pinning.initial_files(job.initializer, self.registry, self.images)
+        extractor = self.cache.extractor(self.registry, job.extractor)
+        return pinning.schedule(job, extractor, images, list(start.values()))
 
     def pin(self, job: Job) -> Job:
         """Return the job with everything fixed that decides its pixels on this machine, without decoding an image.
@@ -167,12 +182,9 @@ class Session:
         job = pinning.with_recorded_weights(job, registry, cache)
         pinning.check_terms(job, registry, cache)
         images = pinning.open_images(job, inputs, self.images)
-        size = pinning.pastiche_size(job, images)
-        levels = levels_of(job, max(size))
+        levels, size = self._schedule(job, images)
         if saved is None:  # what was begun had room
             check_possible(size, resources, device)
-        extractor = cache.extractor(registry, job.extractor)
-        pinning.check_sizes(job, extractor, levels, size, images)
         found = pinning.pinned(job, registry, cache, self.images, images)
         found = replace(found, levels=tuple(level.size for level in levels[:-1]))
         # The same pixels need the same tiles, and an optimizer that remembers as much.
@@ -186,7 +198,7 @@ class Session:
             allocation = Allocation(saved.job.optimizer, saved.state["max_pixels"])
         else:
             allocation = allocate(found, levels, size, registry, cache, resources)
-        remarks = pinning.remarks_on(job, extractor, images, device)
+        remarks = pinning.remarks_on(job, cache.extractor(registry, job.extractor), images, max(size), device)
         prepared = PreparedJob(
             job=replace(found, optimizer=allocation.optimizer),
             levels=levels,

@@ -14,7 +14,6 @@ from nst_core.engine.session import Session
 from nst_core.errors import NstError
 from nst_core.experiments.metrics import evaluate_image, layers_for
 from nst_core.experiments.store import PICTURE, ResultStore, plain_number
-from nst_core.job.schedule import levels_of
 from nst_core.job.schema import Job
 from nst_core.planning.cost_model import CostModel
 from nst_core.plugins.attribution import naming_plugins
@@ -125,11 +124,11 @@ MEASURING = 0.5  # seconds: files and metrics of a cell
 def _work(job: Job, session: Session) -> float:
     """Return how many pixels all evaluations of a job see; 0 where its images cannot be read."""
     try:
-        height, width = session.pastiche_size(job)
+        levels, (height, width) = session.schedule(job)
     except FAILURES:
         return 0.0
     longest = max(height, width)
-    return sum(level.steps * height * width * (level.size / longest) ** 2 for level in levels_of(job, longest))
+    return sum(level.steps * height * width * (level.size / longest) ** 2 for level in levels)
 
 
 def run_batch(
@@ -178,7 +177,7 @@ def _computed(cell: JobOutcome, store: ResultStore, session: Session, watch: Cal
             session=session,
             content=cell.job.content.path if cell.job.content else None,
             style=cell.job.styles[0].path if len(cell.job.styles) == 1 else None,
-            style_size=cell.job.size,
+            style_size=None if cell.job.content else cell.job.size,
             layers=layers,
             device=cell.job.device,
         )

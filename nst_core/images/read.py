@@ -15,7 +15,7 @@ from nst_core.errors import ImageError
 from nst_core.images.colour import to_srgb
 from nst_core.images.decode import decode_full_depth, read_bytes, upright
 from nst_core.images.picture import ImageInput, Picture
-from nst_core.images.resize import downscale, downscaled_shape
+from nst_core.images.resize import resample, scaled_shape
 
 __all__ = ["Decoded", "decode", "decode_bytes", "load_image"]
 
@@ -48,17 +48,23 @@ class Decoded:
             return self.image.nbytes
         return 3 * self.image.height * self.image.width
 
-    def size_at(self, size: int | None) -> tuple[int, int]:
+    def size_at(self, size: int | None, *, enlarge: bool = False) -> tuple[int, int]:
         """Height and width of :meth:`at`, without making its pixels."""
-        return self.size if size is None or max(self.size) <= size else downscaled_shape(self.size, size)
+        if size is None or max(self.size) == size or (max(self.size) < size and not enlarge):
+            return self.size
+        return scaled_shape(self.size, size)
 
-    def at(self, size: int | None = None) -> Picture:
-        """Return the image as a tensor, made smaller where its longest side is above ``size`` pixels."""
+    def at(self, size: int | None = None, *, enlarge: bool = False) -> Picture:
+        """Return the image as a tensor.
+
+        Args:
+            size: longest side in pixels that a larger image is made smaller to; ``None`` leaves it as it is.
+            enlarge: make a smaller one larger, too.
+        """
+        height, width = self.size_at(size, enlarge=enlarge)
         if isinstance(self.image, Tensor):
-            pixels = self.image if size is None else downscale(self.image, size)
-            return Picture(pixels, self.sha256, self.path, self.size)
+            return Picture(resample(self.image, (height, width)), self.sha256, self.path, self.size)
         image = self.image
-        height, width = self.size_at(size)
         if (height, width) != self.size:
             image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
         array = np.asarray(image, dtype=np.float32) / 255.0

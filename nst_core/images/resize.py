@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["downscale", "downscaled_shape", "resize"]
+__all__ = ["downscale", "resample", "resize", "scaled_shape"]
 
 
 def downscale(pixels: Tensor, size: int) -> Tensor:
@@ -19,13 +19,25 @@ def downscale(pixels: Tensor, size: int) -> Tensor:
         ``(B, 3, h, w)`` in [0, 1].
     """
     height, width = pixels.shape[-2:]
-    if max(height, width) <= size:
+    return pixels if max(height, width) <= size else resample(pixels, scaled_shape((height, width), size))
+
+
+def resample(pixels: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Resample images to another height and width, with bicubic interpolation, antialiased.
+
+    Args:
+        pixels: ``(B, 3, H, W)`` in [0, 1].
+        shape: height and width.
+
+    Returns:
+        ``(B, 3, *shape)`` in [0, 1]; ``pixels`` itself where that is their shape.
+    """
+    if pixels.shape[-2:] == shape:
         return pixels
-    shape = downscaled_shape((height, width), size)
     return F.interpolate(pixels, size=shape, mode="bicubic", antialias=True).clamp(0.0, 1.0)
 
 
-def downscaled_shape(size: tuple[int, int], longest: int) -> tuple[int, int]:
+def scaled_shape(size: tuple[int, int], longest: int) -> tuple[int, int]:
     """Return the height and width whose longer side is ``longest``, in the proportions of ``size``; at least 1 each."""
     factor = longest / max(size)
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))

@@ -7,12 +7,12 @@ levels.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from nst_core.job.bounds import BOUNDS
-from nst_core.job.schema import Job
+from nst_core.job.schema import Job, Source
 
-__all__ = ["COARSE_FROM", "Level", "job_at", "levels_of", "preview_of"]
+__all__ = ["COARSE_FROM", "Level", "job_at", "levels_of", "style_size"]
 
 COARSE_FROM = 768
 """Longest side in pixels from which on a smaller level comes first by default."""
@@ -31,7 +31,7 @@ class Level:
     steps: int
 
 
-def levels_of(job: Job, longest: int) -> tuple[Level, ...]:
+def levels_of(job: Job, longest: int, usable: Callable[[int], bool] = lambda _: True) -> tuple[Level, ...]:
     """Return the levels of a job, from small to large.
 
     The smallest has all of the job's steps; a larger one has fewer by the ratio of the sizes, as its evaluations
@@ -41,29 +41,65 @@ def levels_of(job: Job, longest: int) -> tuple[Level, ...]:
         job: the job; ``job.levels`` are the sizes before the last one, ``None`` halves until a level is smaller than
             :data:`COARSE_FROM`.
         longest: longest side of its pastiche in pixels.
+        usable: whether a level of a longest side in pixels may come before the last one where the job does not say
+            which levels there are.
     """
     if job.levels is None:
         sizes = [longest]
-        while sizes[0] >= COARSE_FROM:
+        while sizes[0] >= COARSE_FROM and usable(round(sizes[0] / 2)):
             sizes.insert(0, round(sizes[0] / 2))
     else:
         sizes = [size for size in job.levels if size < longest] + [longest]
     return tuple(Level(size, max(1, round(job.steps * sizes[0] / size))) for size in sizes)
 
 
-def job_at(job: Job, level: Level, longest: int) -> Job:
-    """Return the job of one level alone, where ``longest`` is the longest side of the pastiche of ``job``."""
+def style_size(job: Job, style: Source, own: int, longest: int) -> int:
+    """Return the longest side in pixels at which a style image is used.
+
+    At a scale of 1 it is that of the pastiche, or the image's own where that is smaller; the scale is a factor on it.
+
+    Args:
+        job: the job.
+        style: one of its styles.
+        own: longest side of the style image's file in pixels.
+        longest: longest side of the pastiche in pixels. It does not count where there is no content image: a texture
+            may be larger or smaller than its sample.
+    """
+    return max(1, round(style.scale * min(_reference(job, longest), own)))
+
+
+def job_at(job: Job, level: Level, longest: int, styles: Sequence[int]) -> Job:
+    """Return the job of one level alone, with style images in the same proportion to the pastiche as at the last one.
+
+    Args:
+        job: the job.
+        level: one of its levels.
+        longest: longest side of its pastiche in pixels.
+        styles: longest side of every style image's file in pixels.
+    """
     if level.size == longest:
         return replace(job, steps=level.steps, levels=())
     factor = level.size / longest
     shape = job.shape and (max(1, round(job.shape[0] * factor)), max(1, round(job.shape[1] * factor)))
-    # Where the pastiche is smaller than the job's size, the style images are larger than the pastiche: keep the ratio.
-    ratio = job.size / longest if job.content is not None else 1.0
     size = level.size if job.content is not None else max(1, round(job.size * factor))
-    styles = tuple(replace(style, scale=min(style.scale * ratio, BOUNDS["scale"].most)) for style in job.styles)
-    return replace(job, size=size, shape=shape, styles=styles, steps=level.steps, levels=())
+    before = _reference(job, longest)
+
+    def scaled(style: Source, own: int) -> Source:
+        if own >= before:
+            return style
+        # It is used at its own size at the last level, so that it must shrink along although it is small.
+        return replace(style, scale=style.scale * factor * own / min(size, own))
+
+    return replace(
+        job,
+        size=size,
+        shape=shape,
+        styles=tuple(scaled(style, own) for style, own in zip(job.styles, styles, strict=True)),
+        steps=level.steps,
+        levels=(),
+    )
 
 
-def preview_of(job: Job, longest: int) -> Job:
-    """Return the job of the smallest level alone; ``longest`` is the longest side of the pastiche of ``job``."""
-    return job_at(job, levels_of(job, longest)[0], longest)
+def _reference(job: Job, longest: int) -> int:
+    """Return the longest side in pixels that style images of scale 1 are made smaller to."""
+    return longest if job.content is not None else job.size

@@ -163,8 +163,8 @@ class Job:
         styles: style images; empty for content reconstruction.
         size: longest side of content image and pastiche in pixels; smaller images are not enlarged.
         shape: height and width of the pastiche where there is no content image.
-        levels: longest sides at which the pastiche is made before ``size``, from small to large; ``None`` halves
-            ``size`` until it is below 768 pixels, and empty is ``size`` alone.
+        levels: longest sides at which the pastiche is made before its own, from small to large; ``None`` halves its
+            size until it is below 768 pixels, and empty is its size alone.
         steps: number of evaluations of the objective, at least 1; of the smallest level, where there are several.
         seed: random seed, 0 to 2⁶³ - 1.
         normalize_gradients: whether each loss is divided by its gradient at an image of noise, see
@@ -214,7 +214,7 @@ class Job:
             BOUNDS["width"].check("width", self.shape[1])
         if self.levels and (self.levels[0] < 1 or list(self.levels) != sorted({*self.levels})):
             raise JobError(f"levels must increase, as in 256,512,1024, not {','.join(map(str, self.levels))}")
-        if self.levels and self.levels[-1] >= self.size:
+        if self.levels and self.content is not None and self.levels[-1] >= self.size:
             raise JobError(f"levels below the last must be smaller than the size {self.size}, not {self.levels[-1]}")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise JobError(f"precision must be auto, fp32 or bf16, not '{self.precision}'")

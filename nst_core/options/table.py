@@ -202,7 +202,8 @@ OPTIONS: tuple[Option, ...] = (
         "style_scale",
         NUMBER,
         build.with_style_scale,
-        "Size of the style images relative to the picture; above 1, strokes are larger.",
+        "Factor on the size of the style images, by default that of the picture or their own, whichever is smaller; "
+        "above 1, strokes are larger.",
         IMAGES,
         metavar="NUMBER",
         default="1",

@@ -10,7 +10,7 @@ from sample_images import NOISE, SMOOTH
 
 from nst_core import load_image
 from nst_core.images import downscale
-from nst_core.images.resize import downscaled_shape, resize
+from nst_core.images.resize import resize, scaled_shape
 
 
 def test_shrinking_does_not_alias(tmp_path):
@@ -45,7 +45,7 @@ def test_downscaling_returns_smaller_images_as_they_are(size):
     [((300, 200), 150, (150, 100)), ((200, 300), 150, (100, 150)), ((1, 500), 10, (1, 10)), ((3, 4), 8, (6, 8))],
 )
 def test_the_longer_side_is_the_one_that_was_asked_for(shape, longest, expected):
-    assert downscaled_shape(shape, longest) == expected
+    assert scaled_shape(shape, longest) == expected
 
 
 def test_resizing_keeps_a_gradient():

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tiny import tiny_registry
 
 from nst_core import JobError, Session, Step, make_job, preview, run
 from nst_core.job.bounds import BOUNDS
-from nst_core.job.schedule import Level, job_at, levels_of
+from nst_core.job.schedule import Level, job_at, levels_of, style_size
 from nst_core.job.schema import Job
 
 OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu"}
@@ -26,6 +31,9 @@ def job(registry, **options) -> Job:
         session=Session(registry),
         **{**OPTIONS, **({} if "levels" in options else {"size": 64}), "steps": 8, **options},
     )
+
+
+JOB = partial(job, tiny_registry())
 
 
 @pytest.mark.parametrize(
@@ -51,18 +59,45 @@ def test_levels_beyond_a_small_image_are_left_out(registry):
     assert levels_of(job(registry, levels="off", size=4096), 4096) == (Level(4096, 8),)
 
 
-def test_the_style_image_is_scaled_along(registry):
-    chosen = job(registry, style_scale=1.5, size=2048)
-    small = job_at(chosen, Level(512, 300), 2048)
-    assert (small.size, small.styles[0].scale, small.steps) == (512, 1.5, 300)
-    # A content image of 1024 pixels, though 2048 was asked for: the style image stays twice as large beside it.
-    assert job_at(chosen, Level(512, 300), 1024).styles[0].scale == 3.0
+def test_levels_that_cannot_be_used_are_left_out_but_not_those_that_were_chosen(registry):
+    chosen = job(registry, size=2048, steps=300)
+    assert levels_of(chosen, 2048, lambda size: size > 600) == (Level(1024, 300), Level(2048, 150))
+    assert levels_of(chosen, 2048, lambda _: False) == (Level(2048, 300),)
+    assert levels_of(job(registry, levels="512,2048"), 2048, lambda _: False)[0].size == 512
 
 
-def test_the_greatest_scale_and_size_have_levels(registry):
-    chosen = job(registry, style_scale=BOUNDS["scale"].most, size=int(BOUNDS["size"].most))
-    for level in levels_of(chosen, 1536):
-        assert job_at(chosen, level, 1536).styles[0].scale == BOUNDS["scale"].most
+SIZES = st.integers(1, 3000)
+
+
+@given(own=SIZES, longest=SIZES, level=SIZES, scale=st.floats(0.1, 8))
+@example(own=300, longest=900, level=300, scale=1.0)
+@example(own=200, longest=1024, level=512, scale=3.0)
+def test_the_style_image_is_the_same_share_of_the_picture_at_every_level(own, longest, level, scale):
+    level = min(level, longest)
+    chosen = JOB(style_scale=scale, size=4096)
+    last = style_size(chosen, chosen.styles[0], own, longest)
+    assert last == max(1, round(scale * min(own, longest)))
+    at = job_at(chosen, Level(level, 300), longest, [own])
+    assert at.size == (level if level < longest else 4096)
+    found = style_size(at, at.styles[0], own, level)
+    assert found == pytest.approx(scale * min(own, longest) * level / longest, abs=1.0)
+
+
+def test_a_texture_s_sample_has_a_size_of_its_own(registry):
+    """It follows ``size``: a texture may be larger or smaller than its sample."""
+    chosen = replace(JOB(size=400), content=None, shape=(1000, 800))
+    assert style_size(chosen, chosen.styles[0], 5000, 1000) == 400
+    small = job_at(chosen, Level(500, 300), 1000, [5000])
+    assert (small.shape, small.size) == ((500, 400), 200)
+    assert style_size(small, small.styles[0], 5000, 500) == 200
+
+
+def test_the_greatest_and_least_scale_have_levels(registry):
+    size = int(BOUNDS["size"].most)
+    for scale in (BOUNDS["scale"].most, BOUNDS["scale"].least):
+        chosen = job(registry, style_scale=scale, size=size)
+        for level in levels_of(chosen, 1536):
+            assert 0 < job_at(chosen, level, 1536, [7]).styles[0].scale <= scale
 
 
 def test_a_run_goes_through_its_levels(registry):
@@ -108,7 +143,7 @@ def test_a_preview_is_the_smallest_level(registry, tmp_path):
 
     save_image(CONTENT, tmp_path / "c.png")
     chosen = make_job(str(tmp_path / "c.png"), STYLE, session=Session(registry), levels="16,64", **OPTIONS)
-    small = preview(chosen, styles=STYLE)
+    small = preview(chosen, styles=STYLE, session=Session(registry))
     assert (small.size, small.levels, small.steps) == (16, (), 300)
 
 

@@ -298,7 +298,10 @@ def test_shares_of_a_blend_add_up_to_one():
         ({"shape": (3, 0)}, "width must be at least 1"),
         ({"levels": (256, 128)}, "levels must increase"),
         ({"levels": (0, 128)}, "levels must increase"),
-        ({"levels": (512,)}, "levels below the last must be smaller than the size 512, not 512"),
+        (
+            {"content": Source("photo.jpg"), "levels": (512,)},
+            "levels below the last must be smaller than the size 512, not 512",
+        ),
         ({"seed": -1}, "seed must be at least 0"),
     ],
 )
