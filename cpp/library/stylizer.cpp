@@ -23,8 +23,8 @@ constexpr double kDamping = 0.1;
 // Pull on pixels outside [0, 1], in units of the scaled gradient per unit of distance: at first, its share after every
 // evaluation, and at least.
 constexpr double kFirstForce = 0.5;
-constexpr double kForceDecay = 0.96;
-constexpr double kLeastForce = 0.1;
+constexpr double kForceDecay = 0.97;
+constexpr double kLeastForce = 0.15;
 
 struct Best {
   double total;

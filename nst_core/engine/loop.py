@@ -30,8 +30,8 @@ DAMPING = 0.1
 # share after every evaluation, and at least. A value settles outside where its gradient still pushes outwards. A much
 # greater force makes the optimizer slow, a much smaller one lets values stray (docs/notes/box.md).
 FIRST_FORCE = 0.5
-FORCE_DECAY = 0.96
-LEAST_FORCE = 0.1
+FORCE_DECAY = 0.97
+LEAST_FORCE = 0.15
 
 LESS_MEMORY = "out of memory; the optimizer remembers less from here on and restarts at the best image"
 

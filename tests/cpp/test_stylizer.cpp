@@ -220,7 +220,7 @@ TEST_CASE("what lies outside the box is pulled back") {
   const auto leaping = std::make_shared<Leaping>();
   options.optimizer = leaping;
   small.run(options);
-  CHECK(at::allclose(leaping->gradients[1], leaping->gradients[2] + 0.5 * 0.96 * 0.96 * 0.3, 1e-4, 1e-5));
+  CHECK(at::allclose(leaping->gradients[1], leaping->gradients[2] + 0.5 * 0.97 * 0.97 * 0.3, 1e-4, 1e-5));
 }
 
 TEST_CASE("a hopeless objective is an error that says what is wrong") {
