@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nst_core import Component, JobError, PluginError, UnknownNameError
 from nst_core.components.parameters import Parameter, convert_all, format_spec, parameters_of, parse_spec, split_values
+from nst_core.job.bounds import PARAMETER, WHOLE_PARAMETER
 
 
 class Example:
@@ -166,10 +167,10 @@ def test_specifications_that_make_no_sense_are_explained(text, message):
 
 @settings(deadline=None)
 @given(
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.integers(),
+    st.floats(PARAMETER.least, PARAMETER.most),
+    st.integers(int(WHOLE_PARAMETER.least), int(WHOLE_PARAMETER.most)),
     st.booleans(),
-    st.text() | st.text(alphabet=' ",=:a'),
+    st.text(st.characters(exclude_characters="\0")) | st.text(alphabet=' ",=:a'),
 )
 def test_what_is_written_is_what_is_read(power, count, sharp, path):
     values = {"power": power, "count": count, "path": path, "sharp": sharp}
