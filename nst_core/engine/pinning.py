@@ -69,6 +69,11 @@ class Images:
         """Longest side in pixels at which a job whose pastiche has a longest side uses every style image."""
         return [style_size(job, s, own, longest) for s, own in zip(job.styles, self.longest_styles, strict=True)]
 
+    def style_shapes(self, job: Job, longest: int) -> list[tuple[int, int]]:
+        """Height and width in pixels at which such a job uses every style image."""
+        sizes = self.style_sizes(job, longest)
+        return [decoded.size_at(pixels, enlarge=True) for decoded, pixels in zip(self.styles, sizes, strict=True)]
+
 
 def open_images(job: Job, inputs: Inputs, store: ImageStore) -> Images:
     """Open the images of a job and check that they are those that it was made with.
@@ -276,8 +281,8 @@ def schedule(
         at = job_at(job, Level(level, 1), longest, images.longest_styles)
         pastiche = size if level == longest else scaled_shape(size, level)
         check_minimum(layers, extractor, {"pastiche": pastiche})
-        for decoded, pixels in zip(images.styles, images.style_sizes(at, level), strict=True):
-            check_minimum(layers, extractor, {"style image": decoded.size_at(pixels, enlarge=True)})
+        for shape in images.style_shapes(at, level):
+            check_minimum(layers, extractor, {"style image": shape})
 
     def usable(level: int) -> bool:
         if any(max(image.size) > level for image in start):

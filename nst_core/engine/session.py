@@ -119,7 +119,9 @@ class Session:
         resources = resources or Resources()
         with naming_plugins(self.registry), processor_threads(resources.threads):
             job = pinning.with_recorded_weights(job, self.registry, self.cache)
-            levels, size = self.schedule(job, Inputs(content, styles))
+            images = pinning.open_images(job, Inputs(content, styles), self.images)
+            levels, size = self._schedule(job, images)
+            check_possible(size, resources, choose_device(job.device), images.style_shapes(job, max(size)))
             return make_plan(job, levels, size, self.registry, self.cache, resources)
 
     def schedule(self, job: Job, inputs: Inputs | None = None) -> tuple[tuple[Level, ...], tuple[int, int]]:
@@ -184,7 +186,7 @@ class Session:
         images = pinning.open_images(job, inputs, self.images)
         levels, size = self._schedule(job, images)
         if saved is None:  # what was begun had room
-            check_possible(size, resources, device)
+            check_possible(size, resources, device, images.style_shapes(job, max(size)))
         found = pinning.pinned(job, registry, cache, self.images, images)
         found = replace(found, levels=tuple(level.size for level in levels[:-1]))
         # The same pixels need the same tiles, and an optimizer that remembers as much.

@@ -67,7 +67,7 @@ BOUNDS: Mapping[str, Bound] = {
     "seed": Bound(0, 2**63 - 1),
     "weight": Bound(1e-30, 1e30),
     "share": Bound(1e-30, 1e30, zero=True),
-    "scale": Bound(1e-3, 1e9),  # a level may multiply it by the ratio of two sizes
+    "scale": Bound(1e-3, 1000),
 }
 """Bounds by what they are of; "share" is the weight of a style image in the blend."""
 

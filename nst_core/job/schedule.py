@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from nst_core.job.bounds import BOUNDS
 from nst_core.job.schema import Job, Source
 
 __all__ = ["COARSE_FROM", "Level", "job_at", "levels_of", "style_size"]
@@ -88,7 +89,7 @@ def job_at(job: Job, level: Level, longest: int, styles: Sequence[int]) -> Job:
         if own >= before:
             return style
         # It is used at its own size at the last level, so that it must shrink along although it is small.
-        return replace(style, scale=style.scale * factor * own / min(size, own))
+        return replace(style, scale=max(style.scale * factor * own / min(size, own), BOUNDS["scale"].least))
 
     return replace(
         job,

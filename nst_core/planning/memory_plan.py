@@ -7,6 +7,7 @@ the very network, losses and precision of the job.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -170,8 +171,16 @@ def allocate(
     return Allocation(plan.optimizer, last.tile if last.rows * last.columns > 1 else None, "; ".join(remarks))
 
 
-def check_possible(size: tuple[int, int], resources: Resources, device: torch.device) -> None:
-    """Refuse a pastiche that has no room whatever the tiles, before anything of its size is made.
+def check_possible(
+    size: tuple[int, int], resources: Resources, device: torch.device, styles: Sequence[tuple[int, int]] = ()
+) -> None:
+    """Refuse a pastiche or style image that has no room whatever the tiles, before anything of its size is made.
+
+    Args:
+        size: height and width of the pastiche in pixels.
+        resources: what may be used.
+        device: where it is computed.
+        styles: height and width at which the style images are used.
 
     Raises:
         JobError: says what it needs at least, and which size fits.
@@ -179,6 +188,13 @@ def check_possible(size: tuple[int, int], resources: Resources, device: torch.de
     height, width = size
     each = IMAGES * IMAGE_BYTES
     allowed = resources.memory_limit or memory_available(device)
+    largest = max(styles, key=math.prod, default=(0, 0))
+    if math.prod(largest) * IMAGE_BYTES > allowed:
+        raise JobError(
+            f"a style image of {largest[1]}×{largest[0]} pixels needs at least "
+            f"{format_memory(math.prod(largest) * IMAGE_BYTES)}, but only {format_memory(allowed)} may be used. Use a "
+            "smaller --style-scale."
+        )
     if height * width * each > allowed:
         longest = max(1, int(math.sqrt(allowed / each / (height * width)) * max(size)))
         raise JobError(

@@ -286,6 +286,13 @@ def test_a_small_style_is_enlarged_where_that_is_asked_for(session):
     assert "--style-scale" in remarks[1][0]
 
 
+def test_a_style_that_is_enlarged_beyond_all_memory_is_refused_before_it_is(session):
+    job = job_of(session, CONTENT, STYLE, style_scale=1000)
+    for refuse in (run, plan):
+        with pytest.raises(JobError, match=r"a style image of 56000×40000 pixels needs .* Use a smaller --style-scale"):
+            refuse(job, content=CONTENT, styles=STYLE, session=session)
+
+
 @pytest.fixture
 def coarse(monkeypatch):
     """Automatic levels begin at 20 pixels rather than at 768."""
