@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,15 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 from installed import install
-from safetensors.torch import save_file
+from random_weights import save_random_vgg19
 from tiny import tiny_registry
 
 from nst_cli.main import main
 from nst_cli.plugin_commands import plugin_commands
 from nst_core import Registry, save_image
 from nst_core.plugins.discovery import default_registry
-from nst_core.weights import TORCHVISION
-from nst_plugins.extractors.vgg import Vgg19
 
 
 @pytest.fixture(autouse=True)
@@ -65,15 +62,7 @@ def real_images() -> Path:
 @pytest.fixture(scope="session")
 def random_vgg19(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weight set of VGG-19 with seeded random numbers that keep the signal alive."""
-    generator = torch.Generator().manual_seed(0)
-    tensors = {}
-    for key, shape in Vgg19.architecture.shapes.items():
-        scale = 0.1 if len(shape) == 1 else (2 / (9 * shape[1])) ** 0.5
-        tensors[key] = torch.randn(shape, generator=generator) * scale
-    rms = dict.fromkeys(Vgg19.architecture.calibrated_layers, 1.0)
-    path = tmp_path_factory.mktemp("weights") / "random.safetensors"
-    save_file(tensors, path, {"architecture": "vgg19", "input": str(TORCHVISION), "layer_rms": json.dumps(rms)})
-    return path
+    return save_random_vgg19(tmp_path_factory.mktemp("weights") / "random.safetensors")
 
 
 @pytest.fixture

@@ -24,17 +24,22 @@ def gram(feature: Tensor) -> Tensor:
 class Textbook:
     """The same objective as the framework's default: the same network, weights, layers, α and β."""
 
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: Pair, device: str = "cpu") -> None:
         self.stack = pair.stack()
-        self.mean, self.std = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (self.stack.mean, self.stack.std))
-        self.parameters = [(w.contiguous(), b) for w, b in zip(self.stack.weights, self.stack.biases, strict=True)]
+        self.mean, self.std = (
+            torch.tensor(v, device=device).reshape(1, 3, 1, 1) for v in (self.stack.mean, self.stack.std)
+        )
+        self.parameters = [
+            (w.to(device).contiguous(), b.to(device))
+            for w, b in zip(self.stack.weights, self.stack.biases, strict=True)
+        ]
         _, self.layers = pair.layers()
         content, style = pair.job("fp32").terms
         self.alpha, self.beta = content.weight, style.weight
         self.content_layers, self.style_layers = content.layers, style.layers
-        self.start = pair.content
+        self.start = pair.content.to(device)
         with torch.no_grad():
-            found, painted = self.features(pair.content), self.features(pair.style)
+            found, painted = self.features(self.start), self.features(pair.style.to(device))
             self.contents = {layer: found[layer] for layer in self.content_layers}
             self.styles = {layer: gram(painted[layer]) for layer in self.style_layers}
 
@@ -66,6 +71,24 @@ class Textbook:
         image = self.start.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(self.loss(image), image)
         return gradient
+
+    def stepper(self) -> Callable[[], Tensor]:
+        """Return what makes one evaluation and one step of torch's L-BFGS, from the content image on.
+
+        It returns the loss before the step.
+        """
+        image = self.start.clone().requires_grad_()
+        optimizer = torch.optim.LBFGS([image], max_iter=1)
+
+        def closure() -> Tensor:
+            with torch.no_grad():
+                image.clamp_(0, 1)
+            optimizer.zero_grad()
+            loss = self.loss(image)
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss
+
+        return lambda: optimizer.step(closure).detach()  # type: ignore[no-untyped-call]
 
     def optimize(self, evaluations: int, watch: Callable[[int, float, float], None], fill: bool = False) -> Tensor:
         """Run torch's L-BFGS as it comes, clamping to [0, 1] before every evaluation, as tutorials do.

@@ -1,0 +1,77 @@
+"""tools/gpu.py, as far as it can be tried without a GPU and in a moment."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from nst_benchmarks.textbook import Textbook
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / "tools" / "gpu.py"
+
+
+@pytest.fixture(scope="module")
+def gpu() -> ModuleType:
+    """The program as a module; tools are no package."""
+    spec = importlib.util.spec_from_file_location("gpu", PROGRAM)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["gpu"] = module  # where its dataclass looks for its names
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["gpu"]
+
+
+def test_a_section_is_a_process_that_finds_the_built_ins(tmp_path):
+    command = [sys.executable, str(PROGRAM), "--out", str(tmp_path), "--device", "cpu", "--only", "machine"]
+    subprocess.run(command, check=True, capture_output=True, timeout=100)
+    found = json.loads((tmp_path / "gpu.json").read_text())["machine"]
+    assert "error" not in found
+    assert "vgg19-lite" in found["extractors"]
+    assert "- extractors: " in (tmp_path / "gpu.md").read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"gpu.json", "gpu.md"}
+
+
+def test_the_environment_tells_of_the_built_in_plugin(gpu, tmp_path):
+    around = gpu.environment(tmp_path)
+    assert str(ROOT / "plugins") in around["PYTHONPATH"]
+    (info,) = tmp_path.glob("nst-*.dist-info")
+    assert "[nst]\nbuiltin = nst_plugins" in (info / "entry_points.txt").read_text()
+
+
+def test_a_section_that_has_no_time_is_named(tmp_path):
+    command = [sys.executable, str(PROGRAM), "--out", str(tmp_path), "--device", "cpu", "--seconds", "1"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=100)
+    assert "speed: SKIPPED" in done.stdout
+    assert all("skipped" in found for found in json.loads((tmp_path / "gpu.json").read_text()).values())
+
+
+def test_a_process_that_takes_too_long_is_ended(gpu):
+    assert gpu.finished([sys.executable, "-c", "import time; time.sleep(60)"], 0.3) is None
+    assert gpu.finished([sys.executable, "-c", "raise SystemExit(3)"], 60) == 3
+
+
+def test_waits_are_counted_by_line(gpu):
+    with gpu.waits(gpu=False) as places:
+        warnings.warn("called a synchronizing CUDA operation", UserWarning, stacklevel=1)
+        warnings.warn("something else", UserWarning, stacklevel=1)
+    assert places == {"outside nst": 1}
+
+
+def test_the_textbook_and_the_engine_step_down(gpu, random_vgg19):
+    pair = gpu.pair_of(48, str(random_vgg19))
+    step = Textbook(pair).stepper()
+    first, *_, last = [float(step()) for _ in range(4)]
+    assert last < first
+    problem = gpu.prepared(pair, "fp32", "cpu", steps=3).problem()
+    ours = gpu.stepper(problem)
+    for _ in range(4):  # one more than the problem has: it begins again
+        ours()
+    assert float(problem.evaluate()[0].total) == pytest.approx(first, rel=1e-3)
