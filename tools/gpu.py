@@ -521,7 +521,7 @@ def profile(report: Report) -> None:
 
 def tests(report: Report) -> None:
     """The unit tests, which compute on the GPU wherever they name no device; the end of their output in pytest.txt."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:benchmark", *TESTS]
     if importlib.util.find_spec("xdist") and (os.cpu_count() or 1) >= 8:
         command += ["--numprocesses", "6", "--dist", "worksteal"]
     if not report.gpu:

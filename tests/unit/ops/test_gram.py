@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nst_core.ops import gram, gram_reference, native
+from nst_core.ops.gram import gram_by_rows
 from tests.compiled_forms import check_compiled_forms
 
 pytestmark = pytest.mark.skipif(native().module is None, reason=f"native kernels needed: {native().reason}")
@@ -158,3 +159,47 @@ def test_sums_over_parts(seed, channels, height, width, weighted):
     cut = width // 2
     parts = [gram(x[..., s], None if weight is None else weight[..., s]) for s in (slice(0, cut), slice(cut, None))]
     torch.testing.assert_close(parts[0] + parts[1], gram(x, weight), rtol=1e-5, atol=1e-5)
+
+
+# In blocks of positions, as on CUDA; here on the CPU
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("size", [(1, 1), (13, 5), (64, 64), (70, 150)], ids=str)
+def test_blocks_of_positions_give_the_same(size, layout):
+    x = feature(2, 5, size, torch.float64, layout).detach().requires_grad_()
+    weight = torch.rand(2, 1, *size, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    direction = torch.randn(2, 5, 5, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    for w in (None, weight):
+        found, expected = gram_by_rows(x, w), gram_reference(x, w)
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+        for value in (found, expected):
+            assert value.dtype == torch.float64
+        slopes = [torch.autograd.grad(value, x, direction)[0] for value in (found, expected)]
+        torch.testing.assert_close(*slopes, rtol=1e-12, atol=1e-12)
+
+
+def test_gradcheck_of_blocks():
+    x = torch.randn(2, 3, 2, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(gram_by_rows, (x,))
+    assert torch.autograd.gradcheck(gram_by_rows, (x, torch.rand(2, 1, 2, 4, dtype=torch.float64)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_blocks_keep_layout_and_dtype(dtype):
+    x = feature(1, 8, (70, 80), dtype, "channels-last").requires_grad_()
+    found = gram_by_rows(x)
+    assert found.dtype == torch.float32
+    (slope,) = torch.autograd.grad(found.sum(), x)
+    assert slope.dtype == dtype
+    assert slope.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="a CUDA device needed")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_cuda(dtype):
+    x = feature(2, 64, (70, 80), dtype, "channels-last").cuda().requires_grad_()
+    found = gram(x)
+    assert distance(found.cpu(), exact(x.detach().cpu())) < 1e-5
+    (slope,) = torch.autograd.grad(found.sum(), x)
+    assert slope.dtype == dtype
