@@ -65,13 +65,28 @@ def test_the_saved_file_has_the_reported_loss_and_one_seed_gives_one_picture(com
     assert torch.equal(load_image(first["path"]).pixels, load_image(again["path"]).pixels)
 
 
-def test_a_picture_of_the_real_network_is_repeated_from_its_recipe(command, real_weights, tmp_path):
-    made = command("hoovertowernight", "shipwreck", "--size", "96", "--steps", "8", "-o", "one.jpg", "--plugin", "tv")
-    done = subprocess.run(
-        [NST, "run", "--from-image", "one.jpg", "-o", "two.jpg"], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert (done.returncode, done.stdout) == (0, "two.jpg\n")
+def test_a_picture_of_the_real_network_is_repeated_from_its_recipe(command, real_weights, real_images, tmp_path):
+    """A picture names its files alone, so that they are given again; with all its metadata it finds them by itself."""
+    names = ("hoovertowernight", "shipwreck")
+    options = ("--size", "96", "--steps", "8", "--plugin", "tv")
+    made = command(*names, *options, "-o", "one.jpg")
+
+    def repeated(source: str, output: str, *given: str) -> subprocess.CompletedProcess[str]:
+        line = [NST, "run", *given, "--from-image", source, "-o", output]
+        return subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
+
+    lost = repeated("one.jpg", "lost.jpg")
+    assert lost.returncode == 2
+    assert all(f"{name}.jpg" in lost.stderr for name in names)
+    assert "--weights" in lost.stderr
+    images = [str(real_images / f"{name}.jpg") for name in names]
+    done = repeated("one.jpg", "two.jpg", *images, "--weights", str(real_weights))
+    assert (done.returncode, done.stdout) == (0, "two.jpg\n"), done.stderr
     assert torch.equal(load_image(made["path"]).pixels, load_image(tmp_path / "two.jpg").pixels)
+    command(*names, *options, "-o", "full.jpg", "--metadata", "full")
+    done = repeated("full.jpg", "three.jpg")
+    assert (done.returncode, done.stdout) == (0, "three.jpg\n"), done.stderr
+    assert torch.equal(load_image(made["path"]).pixels, load_image(tmp_path / "three.jpg").pixels)
 
 
 def test_bfloat16_sees_the_same_picture(real_weights, real_images):
