@@ -12,7 +12,17 @@ from stat import S_IMODE, S_ISDIR, S_ISREG
 
 from nst_core.errors import NstError
 
-__all__ = ["Lock", "atomic_write", "check_writable", "companion", "exists", "fitting", "is_file", "is_folder"]
+__all__ = [
+    "Lock",
+    "atomic_write",
+    "check_writable",
+    "companion",
+    "exists",
+    "fitting",
+    "is_file",
+    "is_folder",
+    "sha256_of",
+]
 
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 """Bytes of a name and of a path where the system does not say how many it allows."""
@@ -136,6 +146,16 @@ def fitting(folder: Path, stem: str, ending: str) -> Path:
     while len(os.fsencode(stem)) > room:
         stem = stem[:-1]
     return folder / f"{stem}{ending}"
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hex digits.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from nst_core.errors import JobError
-from nst_core.files import exists, is_file
+from nst_core.files import exists, is_file, sha256_of
 from nst_core.job.named_files import NamedFile, named_files, with_paths
 from nst_core.job.schema import Job
 
@@ -77,7 +76,7 @@ def _place(file: NamedFile, folder: Path) -> str:
         return file.path
     there = list(dict.fromkeys(_normal(path) for path in _candidates(file.path, folder) if is_file(path)))
     if len(there) > 1 and file.sha256:
-        there = [path for path in there if _sha256(path) == file.sha256] or there
+        there = [path for path in there if sha256_of(path) == file.sha256] or there
     return os.fspath(there[0]) if there else _in_store(file)
 
 
@@ -92,11 +91,6 @@ def _candidates(path: str, folder: Path) -> Iterator[Path]:
 def _normal(path: Path) -> Path:
     short = Path(os.path.normpath(path))
     return short if short.exists() and short.samefile(path) else path  # a link may lead elsewhere
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _in_store(file: NamedFile) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import pickle
@@ -18,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nst_core.errors import WeightsError
-from nst_core.files import atomic_write, is_folder
+from nst_core.files import atomic_write, is_folder, sha256_of
 from nst_core.weights.foreign import HEAD, describe_foreign
 
 __all__ = [
@@ -168,16 +169,22 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mappi
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hex digits.
+    """Return the SHA-256 of a file as 64 hex digits; a file that has not changed is read once in a process.
 
     Raises:
         WeightsError: the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        state = path.stat()
+        return _sha256_of_state(path.absolute(), state.st_ino, state.st_mtime_ns, state.st_size)
     except OSError as error:
         raise WeightsError(f"cannot read the file {path}: {error.strerror}") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _sha256_of_state(path: Path, *_state: int) -> str:
+    """Return the SHA-256 of a file in a state, which is that of the file when it is called."""
+    return sha256_of(path)
 
 
 def content_digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
 import pytest
 import torch
 from toy_weights import SHAPES, same_tensors, tensors
 
 from nst_core import WeightsError
+from nst_core.files import sha256_of
 from nst_core.weights import files
 
 
@@ -21,6 +23,19 @@ def test_a_written_file_is_read_back(tmp_path):
     assert same_tensors(files.read_tensors(path), tensors())
     assert files.sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()
     assert [p.name for p in path.parent.iterdir()] == ["w.safetensors"]
+
+
+def test_a_file_is_hashed_again_once_it_has_changed(tmp_path, monkeypatch):
+    """Weights have hundreds of megabytes, and every job of a batch asks for their hash."""
+    read = []
+    monkeypatch.setattr(files, "sha256_of", lambda path: read.append(path) or sha256_of(path))
+    path = tmp_path / "w.bin"
+    path.write_bytes(b"weights")
+    for content in (b"weights", b"WEIGHTS"):  # of one size
+        path.write_bytes(content)
+        os.utime(path, ns=(1, int(content.isupper())))
+        assert {files.sha256(path) for _ in range(3)} == {hashlib.sha256(content).hexdigest()}
+    assert read == [path, path]
 
 
 def test_both_forms_of_pytorch_files_are_recognised(tmp_path):
