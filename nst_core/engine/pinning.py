@@ -16,7 +16,7 @@ from nst_core.images import ImageInput
 from nst_core.images.read import Decoded
 from nst_core.images.resize import scaled_shape
 from nst_core.images.store import ImageStore
-from nst_core.job.schedule import Level, job_at, levels_of, style_size
+from nst_core.job.schedule import Level, job_at, levels_of, reference_size, style_size
 from nst_core.job.schema import Component, Job, Source
 from nst_core.objective.binding import bind_terms
 from nst_core.objective.networks import check_minimum, layers_used
@@ -314,7 +314,7 @@ def remarks_on(job: Job, extractor: Extractor, images: Images, longest: int, dev
         found.append(
             f"the content image has only {width}×{height} pixels; it is used at that size, not enlarged to {job.size}"
         )
-    wanted = longest if job.content is not None else job.size
+    wanted = reference_size(job, longest)
     for decoded, style in zip(images.styles, job.styles, strict=True):
         if max(decoded.size) < wanted and style.scale == 1:
             height, width = decoded.size

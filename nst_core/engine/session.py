@@ -185,8 +185,6 @@ class Session:
         pinning.check_terms(job, registry, cache)
         images = pinning.open_images(job, inputs, self.images)
         levels, size = self._schedule(job, images)
-        if saved is None:  # what was begun had room
-            check_possible(size, resources, device, images.style_shapes(job, max(size)))
         found = pinning.pinned(job, registry, cache, self.images, images)
         found = replace(found, levels=tuple(level.size for level in levels[:-1]))
         # The same pixels need the same tiles, and an optimizer that remembers as much.
@@ -198,7 +196,8 @@ class Session:
         )
         if resumed and saved is not None:
             allocation = Allocation(saved.job.optimizer, saved.state["max_pixels"])
-        else:
+        else:  # what was begun had room
+            check_possible(size, resources, device, images.style_shapes(job, max(size)))
             allocation = allocate(found, levels, size, registry, cache, resources)
         remarks = pinning.remarks_on(job, cache.extractor(registry, job.extractor), images, max(size), device)
         prepared = PreparedJob(

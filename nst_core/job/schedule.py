@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from nst_core.job.bounds import BOUNDS
 from nst_core.job.schema import Job, Source
 
-__all__ = ["COARSE_FROM", "Level", "job_at", "levels_of", "style_size"]
+__all__ = ["COARSE_FROM", "Level", "job_at", "levels_of", "reference_size", "style_size"]
 
 COARSE_FROM = 768
 """Longest side in pixels from which on a smaller level comes first by default."""
@@ -66,7 +66,7 @@ def style_size(job: Job, style: Source, own: int, longest: int) -> int:
         longest: longest side of the pastiche in pixels. It does not count where there is no content image: a texture
             may be larger or smaller than its sample.
     """
-    return max(1, round(style.scale * min(_reference(job, longest), own)))
+    return max(1, round(style.scale * min(reference_size(job, longest), own)))
 
 
 def job_at(job: Job, level: Level, longest: int, styles: Sequence[int]) -> Job:
@@ -83,7 +83,7 @@ def job_at(job: Job, level: Level, longest: int, styles: Sequence[int]) -> Job:
     factor = level.size / longest
     shape = job.shape and (max(1, round(job.shape[0] * factor)), max(1, round(job.shape[1] * factor)))
     size = level.size if job.content is not None else max(1, round(job.size * factor))
-    before = _reference(job, longest)
+    before = reference_size(job, longest)
 
     def scaled(style: Source, own: int) -> Source:
         if own >= before:
@@ -101,6 +101,6 @@ def job_at(job: Job, level: Level, longest: int, styles: Sequence[int]) -> Job:
     )
 
 
-def _reference(job: Job, longest: int) -> int:
-    """Return the longest side in pixels that style images of scale 1 are made smaller to."""
+def reference_size(job: Job, longest: int) -> int:
+    """Return the longest side in pixels that style images of scale 1 are made smaller to; see :func:`style_size`."""
     return longest if job.content is not None else job.size

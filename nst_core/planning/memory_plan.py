@@ -146,11 +146,10 @@ def allocate(
         resources: what may be used.
 
     Raises:
-        JobError: it does not fit; says what would. Nothing has been made of its size then.
+        JobError: it does not fit; says what would.
     """
     device = choose_device(job.device)
     pixels = size[0] * size[1]
-    check_possible(size, resources, device)
     if resources.tile == "off":
         return Allocation(job.optimizer)
     if isinstance(resources.tile, int):
@@ -213,7 +212,6 @@ def make_plan(
 ) -> MemoryPlan:
     """Measure what evaluations cost here, and lay a job out; see :func:`allocate`."""
     device = choose_device(job.device)
-    check_possible(size, resources, device)
     costs = CostModel(job, registry, cache, device)
     most = resources.memory_limit or int(costs.base + SHARE * memory_available(device))
     layouts = [_layout(costs, component, size, resources.tile, most) for component in less_memory(job, registry)]
