@@ -19,7 +19,6 @@ PACKAGES = {"nst_core": ROOT, "nst_plugins": ROOT / "plugins"}
 ELSEWHERE = {
     "nst_core.components.transform": ("an interface without code of its own", "options/test_build.py"),
     "nst_core.engine.destination": ("fields that a checkpoint carries", "engine/test_checkpoint.py"),
-    "nst_core.engine.pinning": ("half of the preparation of a job", "engine/test_prepare.py"),
     "nst_core.engine.problem": ("made by the preparation, solved by the loop", "engine/test_loop.py"),
     "nst_core.engine.result": ("what a run gives back", "engine/test_run.py"),
     "nst_core.experiments.layout": ("laid out with what is varied", "experiments/test_sweep.py"),

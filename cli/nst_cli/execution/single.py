@@ -16,7 +16,7 @@ from nst_core.engine.destination import Destination, Metadata
 from nst_core.errors import ImageError, JobError
 from nst_core.files import fitting, is_folder
 from nst_core.job.named_files import NamedFile, named_files
-from nst_core.job.schema import Job, Source
+from nst_core.job.schema import Job
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,13 +154,9 @@ def _exhausted(run: Run, observers: list[Observer], report: ReportOptions) -> Re
     return result
 
 
-def _sources(job: Job) -> list[tuple[str, Source]]:
-    """Return the images of a job with their roles, the content image first."""
-    return ([("content", job.content)] if job.content else []) + [("style", style) for style in job.styles]
-
-
 def _free_name(job: Job, suffix: str, folder: Path = Path()) -> Path:
-    stems = [Path(source.path.replace(":", "-")).stem for _, source in _sources(job) if source.path]
+    sources = ([job.content] if job.content else []) + list(job.styles)
+    stems = [Path(source.path.replace(":", "-")).stem for source in sources if source.path]
     stem = "-".join(stems) or "pastiche"
     target, number = fitting(folder, stem, f"{suffix}.png"), 2
     while target.exists():
