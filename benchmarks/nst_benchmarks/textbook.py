@@ -79,6 +79,11 @@ class Textbook:
         """
         image = self.start.clone().requires_grad_()
         optimizer = torch.optim.LBFGS([image], max_iter=1)
+        closure = self._closure(image, optimizer)
+        return lambda: optimizer.step(closure).detach()  # type: ignore[no-untyped-call]
+
+    def _closure(self, image: Tensor, optimizer: torch.optim.LBFGS) -> Callable[[], Tensor]:
+        """Return what an optimizer of torch calls for every evaluation: clamp, loss, gradient."""
 
         def closure() -> Tensor:
             with torch.no_grad():
@@ -88,7 +93,7 @@ class Textbook:
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
-        return lambda: optimizer.step(closure).detach()  # type: ignore[no-untyped-call]
+        return closure
 
     def optimize(self, evaluations: int, watch: Callable[[int, float, float], None], fill: bool = False) -> Tensor:
         """Run torch's L-BFGS as it comes, clamping to [0, 1] before every evaluation, as tutorials do.
@@ -100,13 +105,11 @@ class Textbook:
         optimizer = torch.optim.LBFGS([image], max_eval=evaluations)
         count, began = 0, time.perf_counter()
 
+        evaluate = self._closure(image, optimizer)
+
         def closure() -> Tensor:
             nonlocal count
-            with torch.no_grad():
-                image.clamp_(0, 1)
-            optimizer.zero_grad()
-            loss = self.loss(image)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss = evaluate()
             count += 1
             watch(count, float(loss.detach()), time.perf_counter() - began)
             return loss
