@@ -1,4 +1,4 @@
-"""Ctrl-C between two scales: what the smaller ones made is not lost."""
+"""Ctrl-C between two levels: what the smaller ones made is not lost."""
 
 from __future__ import annotations
 
