@@ -8,7 +8,7 @@ from paper_styles import PAPER_STYLES
 from nst_core import Session, stylize
 
 SIZE = 96
-EVALUATIONS = 50
+EVALUATIONS = 100
 
 
 @pytest.fixture(scope="module")
