@@ -6,7 +6,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -110,13 +110,29 @@ class StatisticLoss(Loss):
         )
         return order[through] is not StatisticLoss and through <= statistic
 
+    def prepared_target(self, statistic: Statistic) -> Any:
+        """Return what :meth:`criterion` is given as the target: the style's statistic itself, unless overridden.
+
+        It is called once for a resolution level, without a graph, with the statistic of the style image or the blend of
+        several. A loss whose criterion needs something of the target that takes time, such as its eigenvectors, finds
+        it here.
+
+        Args:
+            statistic: of the style image, batch B or 1.
+
+        Returns:
+            Any value that can be pickled and that nobody changes.
+        """
+        return statistic
+
     @abstractmethod
-    def criterion(self, statistic: Statistic, target: Statistic, channels: int) -> Tensor:
+    def criterion(self, statistic: Statistic, target: Any, channels: int) -> Tensor:
         """Compare two statistics.
 
         Args:
             statistic: of the pastiche, batch B.
-            target: of the style image, batch B or 1.
+            target: what :meth:`prepared_target` made of the statistic of the style image, batch B or 1; by default that
+                :class:`Statistic` itself.
             channels: the tap's nominal number of channels N.
 
         Returns:

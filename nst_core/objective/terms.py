@@ -128,8 +128,10 @@ class _StatisticTerm(BoundTerm):
     def accumulator(self, layers: Sequence[str]) -> Accumulator:
         return _StatisticSums(self, layers)
 
-    def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> dict[str, Statistic]:
-        return {layer: Statistic.blend([target[layer] for target in targets], shares) for layer in self.parts}
+    def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> dict[str, Any]:
+        blended = {layer: Statistic.blend([target[layer] for target in targets], shares) for layer in self.parts}
+        with torch.no_grad():
+            return {layer: self.loss.prepared_target(statistic) for layer, statistic in blended.items()}
 
     def collect(self, features: TileFeatures, target: Any) -> list[Statistic]:  # noqa: ARG002
         return [self.statistic(features, layer) for layer in self.parts]
@@ -139,7 +141,7 @@ class _StatisticTerm(BoundTerm):
         feature, projection = features.interior(layer), features.projections.get(layer)
         return self.loss.projected_statistic(projection, feature) if projection else self.loss.statistic(feature)
 
-    def judge(self, collected: Sequence[Statistic], target: Mapping[str, Statistic]) -> list[Tensor]:
+    def judge(self, collected: Sequence[Statistic], target: Mapping[str, Any]) -> list[Tensor]:
         return [
             self.loss.criterion(statistic, target[layer], self.channels[layer])
             for layer, statistic in zip(self.parts, collected, strict=True)

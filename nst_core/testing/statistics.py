@@ -11,7 +11,7 @@ from nst_core.components import Statistic, StatisticLoss
 from nst_core.ops import Projection
 from nst_core.testing.check import NotApplicable, close, require
 from nst_core.testing.samples import CHANNELS, Cut, cuts, feature_map, quietly, weights_of
-from nst_core.testing.values import COMMON, value_of
+from nst_core.testing.values import COMMON, target_of, value_of
 
 __all__ = ["LAWS"]
 
@@ -56,7 +56,7 @@ def carries_its_weight(loss: StatisticLoss) -> None:
     hidden[..., :2] = 0
     _same(loss.statistic(feature, hidden), loss.statistic(feature[..., 2:]), "hidden positions and a smaller map")
     nothing = loss.statistic(feature, torch.zeros_like(weight))
-    value = loss.criterion(nothing, loss.statistic(feature_map(seed=1)).detach(), CHANNELS)
+    value = loss.criterion(nothing, target_of(loss, feature_map(seed=1)), CHANNELS)
     require(torch.isfinite(value), f"without any weight the loss is {float(value)}")
 
 
@@ -76,7 +76,7 @@ def sums_in_float32(loss: StatisticLoss) -> None:
 
 def is_the_same_in_tiles(loss: StatisticLoss) -> None:
     """Value and gradient from tiles are those from the whole map."""
-    target = loss.statistic(feature_map(6, 3, 1)).detach()
+    target = target_of(loss, feature_map(6, 3, 1))
     leaf = feature_map(6, 7).requires_grad_()
     whole = loss.criterion(loss.statistic(leaf), target, CHANNELS)
     tiled = loss.criterion(_parts(loss, leaf, None, 2, 3), target, CHANNELS)
@@ -87,7 +87,7 @@ def is_the_same_in_tiles(loss: StatisticLoss) -> None:
 
 def has_the_right_gradient_with_weights(loss: StatisticLoss) -> None:
     """With weights of positions, too, its gradient is the one of finite differences."""
-    weight, target = weights_of(4, 5, 1), loss.statistic(feature_map(6, 3, 1)).detach()
+    weight, target = weights_of(4, 5, 1), target_of(loss, feature_map(6, 3, 1))
     torch.autograd.gradcheck(
         lambda x: loss.criterion(loss.statistic(x, weight), target, CHANNELS), feature_map().requires_grad_()
     )
@@ -97,7 +97,7 @@ def normalises_by_the_nominal_channels(loss: StatisticLoss) -> None:
     """Channels of zeros change nothing: what normalises is the argument ``channels``, not the tensor's shape."""
     feature, target = feature_map(), feature_map(6, 3, 1)
     wide = [torch.cat([x, torch.zeros_like(x)], dim=1) for x in (feature, target)]
-    found = loss.criterion(loss.statistic(wide[0]), loss.statistic(wide[1]).detach(), CHANNELS)
+    found = loss.criterion(loss.statistic(wide[0]), target_of(loss, wide[1]), CHANNELS)
     close(found, value_of(loss, feature, target), "with and without channels of zeros", 1e-3)
 
 
@@ -110,7 +110,7 @@ def projected_statistic(loss: StatisticLoss) -> None:
         torch.randn(shape, generator=generator).double() for shape in ((CHANNELS + 1, CHANNELS), (CHANNELS + 1,))
     )
     projection = Projection(weight, bias)
-    target = loss.statistic(projection(feature_map(6, 3, 1))).detach()
+    target = target_of(loss, projection(feature_map(6, 3, 1)))
     for positions in (None, weights_of(4, 5, 1)):
         leaf = feature_map().requires_grad_()
         found, expected = (

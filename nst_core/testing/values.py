@@ -12,18 +12,22 @@ from nst_core.components import FeatureLoss, PointwiseLoss, StatisticLoss
 from nst_core.testing.check import close, require
 from nst_core.testing.samples import CHANNELS, SIZES, feature_map
 
-__all__ = ["COMMON", "gradient_of", "value_of"]
+__all__ = ["COMMON", "gradient_of", "target_of", "value_of"]
 
 ON_POSITIONS = "content"
 """The role whose targets have the positions of the pastiche."""
 
 
+def target_of(loss: StatisticLoss, feature: Tensor) -> Any:
+    """Return the target that the engine makes of a style's feature map."""
+    with torch.no_grad():
+        return loss.prepared_target(loss.statistic(feature).detach())
+
+
 def value_of(loss: Any, feature: Tensor, target: Tensor) -> Tensor:
     """Return the loss of one layer as the engine computes it."""
     if isinstance(loss, StatisticLoss):
-        with torch.no_grad():
-            aim = loss.statistic(target).detach()
-        return loss.criterion(loss.statistic(feature), aim, CHANNELS)
+        return loss.criterion(loss.statistic(feature), target_of(loss, target), CHANNELS)
     if isinstance(loss, PointwiseLoss):
         positions = float(feature.shape[-2] * feature.shape[-1])
         return loss.pointwise(feature, target) * loss.scale(positions, CHANNELS)

@@ -41,6 +41,9 @@ def newton_schulz(matrix: Tensor) -> tuple[Tensor, Tensor]:
 
 def eigen_root(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Compute A^½ and A^-½ from eigenvalues and eigenvectors; arguments as of :func:`newton_schulz`."""
+    if not torch.isfinite(matrix).all():  # LAPACK has no answer; whoever steps back from NaN is to see it
+        nothing = torch.full_like(matrix, torch.nan)
+        return nothing, nothing
     values, vectors = torch.linalg.eigh(matrix)
     values = values.clamp_min(values[:, -1:] * torch.finfo(matrix.dtype).eps).sqrt()
     rows = vectors.transpose(1, 2)

@@ -30,7 +30,13 @@ from nst_plugins.losses.gram_style import GramStyle
 
 BUILTIN = tiny_registry()
 OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu"}
-STATISTICS = [e.name for e in BUILTIN.entries("loss") if issubclass(e.cls, StatisticLoss) and e.cls.role == "style"]
+STATISTICS = [
+    e.name
+    for e in BUILTIN.entries("loss")
+    if issubclass(e.cls, StatisticLoss)
+    and e.cls.role == "style"
+    and e.cls.prepared_target is StatisticLoss.prepared_target
+]
 
 
 def image(height: int, width: int, seed: int) -> Tensor:
@@ -91,7 +97,20 @@ MOMENTS = {
 
 
 def test_every_statistic_is_tested():
-    assert set(MOMENTS) == set(STATISTICS)
+    assert set(MOMENTS) == {*STATISTICS, "w2-style"}  # whose targets are no statistics any more
+
+
+def test_a_target_is_prepared_from_the_blend():
+    """Of the blended moments, once: covariances themselves are not linear."""
+    shares = (0.7, 0.3)
+    objective = objective_of("w2-style:rank=0", dtype=torch.float64)
+    (target,) = blended(objective, (ONE.double(), shares[0]), (OTHER.double(), shares[1])).by_term
+    for layer in LAYERS:
+        moments = [cross_moments(features(pixels.double())[layer]) for pixels in (ONE, OTHER)]
+        mean, second = (sum(s * m for s, m in zip(shares, both, strict=True)) for both in zip(*moments, strict=True))
+        aim = target[layer]
+        torch.testing.assert_close(aim.mean[0], mean)
+        torch.testing.assert_close((aim.axes * aim.variances[:, None]) @ aim.axes.mT, (second - mean.outer(mean))[None])
 
 
 @pytest.mark.parametrize("name", STATISTICS)
