@@ -190,6 +190,9 @@ def single_loss_job(
 ) -> Job:
     """Make a job with the losses of one role and the regularizers only, from an initial image that needs no source.
 
+    A reconstruction shows what a layer knows and is made at one level; a texture is to look good and has the default
+    preset's losses and levels.
+
     Args:
         role: "content" for a reconstruction, "style" for a texture.
         images: content image, or style images.
@@ -201,9 +204,9 @@ def single_loss_job(
     registry = session.registry if session else default_registry()
     scratch = registry.scratch_preset()
     other = "style" if role == "content" else "content"
-    if base is None:
+    if base is None and role == "content":
         options = {"preset": scratch, **options}
-    elif {"content", other} & {*registry.get("initializer", base.initializer.name).cls.needs}:
+    elif base is None or {"content", other} & {*registry.get("initializer", base.initializer.name).cls.needs}:
         options = {"init": registry.preset(scratch).initializer, **options}
     content, styles = (images, None) if role == "content" else (None, images)
     job = make_job(content, styles, base=base, session=session, **options)  # type: ignore[arg-type]
@@ -270,7 +273,7 @@ def preview(
     styles: StyleInput | None = None,
     session: Session | None = None,
 ) -> Job:
-    """Return a job for the smallest level of ``job`` only: it shows the large forms in a fraction of the time.
+    """Return a job that stops at a level of ``job`` of at most 256 px: it shows the strokes in a fraction of the time.
 
     Args:
         job: the job.

@@ -28,7 +28,7 @@ CONTENT, STYLE = picture(24, 32, 0), picture(28, 20, 1)
 
 
 def job(registry, **options) -> Job:
-    given = {"extractor": "tiny", "steps": 25, "precision": "fp32"} | options
+    given = {"preset": "content", "extractor": "tiny", "steps": 25, "precision": "fp32"} | options
     return make_job(CONTENT, STYLE, session=Session(registry), **given)
 
 

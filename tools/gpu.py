@@ -154,7 +154,7 @@ def job_of(pair: Any, precision: str, device: str, lite: bool = False, **changes
 
     if not lite:
         return replace(pair.job(precision), device=device, **changes)
-    options = {"extractor": "vgg19-lite", "levels": "off", "precision": precision, "device": device}
+    options = {"preset": "content", "extractor": "vgg19-lite", "precision": precision, "device": device}
     return replace(make_job(pair.content, pair.style, size=max(pair.content.shape), **options), **changes)
 
 

@@ -94,6 +94,7 @@ _WHAT = {
     "width": "width of a picture without content image",
     "steps": "steps",
     "seed": "seed",
+    "strength": "strength of the style",
     "weight": "weight of a loss, factor of a layer",
     "share": "share of a style image in the blend",
     "scale": "scale of a style image",

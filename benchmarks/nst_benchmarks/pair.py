@@ -52,11 +52,12 @@ class Pair:
         return cls(dead_leaves(height, width, generator), dead_leaves(height, width, generator), weights)
 
     def job(self, precision: Precision) -> Job:
-        """Return the default job on these images, with VGG-19, on the CPU."""
+        """Return the job of the preset ``content`` on these images, with VGG-19, on the CPU."""
         size = max(*self.content.shape[-2:], *self.style.shape[-2:])
         return make_job(
             self.content,
             self.style,
+            preset="content",
             extractor="vgg19",
             size=size,
             levels="off",

@@ -41,7 +41,13 @@ def _one(content: str, style: str, weights: str, task: str, case: str) -> dict[s
     size, limit, steps = [*case.split(":"), "", ""][:3]
     most = parse_memory(limit) if limit else None
     job = make_job(
-        content, style, extractor="vgg19", weights=weights, size=int(size), levels="off", steps=int(steps or STEPS)
+        content,
+        style,
+        preset="content",
+        extractor="vgg19",
+        weights=weights,
+        size=int(size),
+        steps=int(steps or STEPS),
     )
     if task == "--plan":
         return plan(job, resources=Resources(memory_limit=most)).to_dict()

@@ -25,7 +25,10 @@ from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_device, choose_dtype
 from nst_core.runtime.threads import processor_threads
 
-__all__ = ["Session"]
+__all__ = ["PREVIEW_SIZE", "Session"]
+
+PREVIEW_SIZE = 256
+"""Longest side in pixels at which a preview stops, where the job has a level within it."""
 
 
 class Session:
@@ -133,10 +136,15 @@ class Session:
         return self._schedule(job, pinning.open_images(job, inputs or Inputs(), self.images))
 
     def preview(self, job: Job, inputs: Inputs | None = None) -> Job:
-        """Return the job of the smallest level of a job alone; see :meth:`schedule`."""
+        """Return a job that ends at the largest level within :data:`PREVIEW_SIZE`, or at the smallest level there is.
+
+        See :meth:`schedule`.
+        """
         images = pinning.open_images(job, inputs or Inputs(), self.images)
         levels, size = self._schedule(job, images)
-        return job_at(job, levels[0], max(size), images.longest_styles)
+        shown = [level for level in levels if level.size <= PREVIEW_SIZE] or levels[:1]
+        last = job_at(job, shown[-1], max(size), images.longest_styles)
+        return replace(last, levels=tuple(level.size for level in shown[:-1]), steps=levels[0].steps)
 
     def _schedule(self, job: Job, images: pinning.Images) -> tuple[tuple[Level, ...], tuple[int, int]]:
         start = pinning.initial_files(job.initializer, self.registry, self.images)

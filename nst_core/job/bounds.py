@@ -65,6 +65,7 @@ BOUNDS: Mapping[str, Bound] = {
     "width": Bound(1, 1_000_000, "pixels"),
     "steps": Bound(1, 1_000_000),
     "seed": Bound(0, 2**63 - 1),
+    "strength": Bound(0, 1),
     "weight": Bound(1e-30, 1e30),
     "share": Bound(1e-30, 1e30, zero=True),
     "scale": Bound(1e-3, 1000),

@@ -7,16 +7,21 @@ levels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from nst_core.job.bounds import BOUNDS
 from nst_core.job.schema import Job, Source
 
-__all__ = ["COARSE_FROM", "Level", "job_at", "levels_of", "reference_size", "style_size"]
+__all__ = ["SMALLEST_LEVEL", "Level", "job_at", "levels_of", "reference_size", "style_size"]
 
-COARSE_FROM = 768
-"""Longest side in pixels from which on a smaller level comes first by default."""
+SMALLEST_LEVEL = 128
+"""Longest side in pixels that the first level has by default, or one nearer to it than by a factor of the fourth root
+of 2. A painting's largest forms are within the receptive fields of the network's deep layers there."""
+
+LEVEL_RATIO = 2**0.5
+"""Ratio of the longest sides of a level and the one before it, by default."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +44,16 @@ def levels_of(job: Job, longest: int, usable: Callable[[int], bool] = lambda _: 
     cost more and it begins nearer to its end.
 
     Args:
-        job: the job; ``job.levels`` are the sizes before the last one, ``None`` halves until a level is smaller than
-            :data:`COARSE_FROM`.
+        job: the job; ``job.levels`` are the sizes before the last one, ``None`` are those from about
+            :data:`SMALLEST_LEVEL` on, each :data:`LEVEL_RATIO` times as large as the one before it.
         longest: longest side of its pastiche in pixels.
         usable: whether a level of a longest side in pixels may come before the last one where the job does not say
             which levels there are.
     """
     if job.levels is None:
-        sizes = [longest]
-        while sizes[0] >= COARSE_FROM and usable(round(sizes[0] / 2)):
-            sizes.insert(0, round(sizes[0] / 2))
+        before = max(0, round(math.log(longest / SMALLEST_LEVEL, LEVEL_RATIO)))
+        sizes = [round(longest / LEVEL_RATIO**number) for number in range(before, 0, -1)]
+        sizes = [size for size in sizes if usable(size)] + [longest]
     else:
         sizes = [size for size in job.levels if size < longest] + [longest]
     return tuple(Level(size, max(1, round(job.steps * sizes[0] / size))) for size in sizes)

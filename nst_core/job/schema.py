@@ -163,10 +163,12 @@ class Job:
         styles: style images; empty for content reconstruction.
         size: longest side of content image and pastiche in pixels; smaller images are not enlarged.
         shape: height and width of the pastiche where there is no content image.
-        levels: longest sides at which the pastiche is made before its own, from small to large; ``None`` halves its
-            size until it is below 768 pixels, and empty is its size alone.
+        levels: longest sides at which the pastiche is made before its own, from small to large; ``None`` are those from
+            about 128 pixels on, by factors of √2, and empty is its size alone.
         steps: number of evaluations of the objective, at least 1; of the smallest level, where there are several.
         seed: random seed, 0 to 2⁶³ - 1.
+        strength: of the style, from 0, nearly the photograph, to 1, nearly a texture; at 0.5 the terms have their own
+            weights, see :func:`nst_core.objective.binding.content_factor`.
         normalize_gradients: whether each loss is divided by its gradient at an image of noise, see
             :meth:`Objective.normalized_weights`.
         weights_sha256: the weights that the job was made with; "" for any that the extractor finds.
@@ -187,6 +189,7 @@ class Job:
     levels: tuple[int, ...] | None = None
     steps: int = 300
     seed: int = 0
+    strength: float = field(default=0.5, metadata=NEUTRAL)
     normalize_gradients: bool = False
     weights_sha256: str = ""
     precision: Precision = "auto"
@@ -201,7 +204,8 @@ class Job:
         check_entries("losses", self.terms)
         check_entries("style images", self.styles)
         check_entries("levels", self.levels or ())
-        for name in ("size", "steps", "seed"):
+        _set_floats(self, strength=self.strength)
+        for name in ("size", "steps", "seed", "strength"):
             BOUNDS[name].check(name, getattr(self, name))
         for name in ("weights_sha256", "device"):
             check_text(name, getattr(self, name))
@@ -302,7 +306,7 @@ def _from_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(restored)
 
 
-def _set_floats(owner: Source | Term, **values: float) -> None:
+def _set_floats(owner: Source | Term | Job, **values: float) -> None:
     """Let a whole number be the same number, and so have the same digest, as the one that a recipe gives back."""
     for name, value in values.items():
         object.__setattr__(owner, name, _as_float(value))

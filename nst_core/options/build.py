@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nst_core.errors import JobError
-from nst_core.job.schema import Component, Job, Source, Term
+from nst_core.job.schema import Component, Job, Source
 from nst_core.options.context import Apply, Context
-from nst_core.options.losses import usual_layers, usual_weight
+from nst_core.options.losses import preset_terms, usual_layers, usual_weight
 
 if TYPE_CHECKING:
+    from nst_core.components import Preset
     from nst_core.components.registry import Registry
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "set_field",
     "with_blend",
     "with_extractor",
+    "with_fast",
     "with_levels",
     "with_normalization",
     "with_preset",
@@ -46,14 +48,18 @@ def default_job(registry: Registry, preset: str = "", extractor: str = "") -> Jo
     chosen = registry.preset(preset)
     component = context.component("extractor", extractor or chosen.extractor)
     return Job(
-        terms=tuple(
-            Term(loss, weight, usual_layers(registry, loss, component)) for loss, weight in chosen.losses.items()
-        ),
+        terms=preset_terms(registry, chosen, component),
         extractor=component,
         initializer=Component(chosen.initializer),
         optimizer=Component(chosen.optimizer),
         parametrization=Component(chosen.parametrization),
+        levels=_levels(chosen),
+        steps=chosen.steps,
     )
+
+
+def _levels(preset: type[Preset]) -> tuple[int, ...] | None:
+    return () if preset.levels == "off" else None
 
 
 def set_field(name: str) -> Apply:
@@ -75,15 +81,21 @@ def set_component(name: str) -> Apply:
 
 
 def with_preset(job: Job, name: str, context: Context) -> Job:
-    """Take the preset's start, and weights in proportion to its own."""
+    """Take the preset's losses for the roles that the job has losses of, its start and its schedule."""
     preset = context.registry.preset(name)
-    terms = tuple(
-        t
-        if context.role(t) == "regularizer"
-        else replace(t, weight=usual_weight(context.registry, t.loss, job.normalize_gradients, name))
-        for t in job.terms
+    roles = {context.role(term) for term in job.terms}
+    taken = [t for t in preset_terms(context.registry, preset, job.extractor) if context.role(t) in roles]
+    if job.normalize_gradients:
+        taken = [replace(t, weight=usual_weight(context.registry, t.loss, True, name)) for t in taken]
+    replaced = {context.role(term) for term in taken}
+    kept = [term for term in job.terms if context.role(term) not in replaced]
+    return replace(
+        job,
+        terms=(*taken, *kept),
+        initializer=Component(preset.initializer),
+        levels=_levels(preset),
+        steps=preset.steps,
     )
-    return replace(job, terms=terms, initializer=Component(preset.initializer))
 
 
 def with_extractor(job: Job, text: str, context: Context) -> Job:
@@ -95,6 +107,20 @@ def with_extractor(job: Job, text: str, context: Context) -> Job:
         replace(t, layers=usual_layers(context.registry, t.loss, component), layer_weights=()) for t in job.terms
     )
     return replace(job, extractor=component, terms=terms, weights_sha256="")
+
+
+def with_fast(job: Job, wanted: bool, context: Context) -> Job:
+    """Take the preset's network for a quick look."""
+    if not wanted:
+        return job
+    name = context.given.get("preset", "")
+    quick = context.registry.preset(name).quick_extractor
+    for option in ("extractor", "weights"):
+        if option in context.given:
+            raise JobError(f"--fast chooses the network '{quick}' and its weights; omit it, or --{option}")
+    if not quick:
+        raise JobError("the preset has no network for a quick look; choose one with --extractor")
+    return with_extractor(job, quick, context)
 
 
 def with_weights_file(job: Job, weights: str, context: Context) -> Job:
@@ -121,7 +147,7 @@ def with_size(job: Job, size: int, context: Context) -> Job:
     """Set the size; the levels of a recipe that are above it go, and a larger picture gets new ones."""
     if "levels" in context.given:
         levels: tuple[int, ...] | None = ()  # set by that option
-    elif job.levels is None or size > job.size:
+    elif job.levels is None or (job.levels and size > job.size):
         levels = None
     else:
         levels = tuple(level for level in job.levels if level < size)

@@ -11,11 +11,12 @@ from nst_core.job.schema import Component, Job, Term
 from nst_core.options.context import Apply, Context
 
 if TYPE_CHECKING:
-    from nst_core.components import Extractor, Loss
+    from nst_core.components import Extractor, Loss, Preset
     from nst_core.components.registry import Registry
 
 __all__ = [
     "parse_layers",
+    "preset_terms",
     "usual_layers",
     "usual_weight",
     "with_layers",
@@ -126,6 +127,30 @@ def usual_layers(registry: Registry, loss: str, extractor: Component) -> tuple[s
         if known.issuperset(cls.default_layers):
             return cls.default_layers
     return {"content": network.content_layers, "style": network.style_layers}.get(cls.role, ())
+
+
+def preset_terms(registry: Registry, preset: type[Preset], extractor: Component) -> tuple[Term, ...]:
+    """Return the terms of a preset for an extractor, by role in the usual order."""
+    return tuple(
+        Term(
+            loss,
+            weight,
+            *_preset_layers(registry, preset, loss, extractor),
+            registry.checked("loss", Component(loss, preset.params.get(loss, {}))).params,
+        )
+        for loss, weight in preset.losses.items()
+    )
+
+
+def _preset_layers(
+    registry: Registry, preset: type[Preset], loss: str, extractor: Component
+) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    from nst_core.components.extractor import PIXELS
+
+    names, factors = parse_layers(preset.layers[loss]) if loss in preset.layers else ((), ())
+    if names and {PIXELS, *registry.create("extractor", extractor).taps()}.issuperset(names):
+        return names, factors
+    return usual_layers(registry, loss, extractor), ()
 
 
 @dataclass(frozen=True)

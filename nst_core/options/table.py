@@ -65,6 +65,12 @@ OPTIONS: tuple[Option, ...] = (
         key="extractor",
     ),
     Option(
+        "fast",
+        FLAG,
+        build.with_fast,
+        "Use the preset's small network, for a quick look.",
+    ),
+    Option(
         "weights",
         TEXT,
         build.with_weights_file,
@@ -91,6 +97,16 @@ OPTIONS: tuple[Option, ...] = (
         flag="--plugin",
         metavar=SPEC,
         key="plugin",
+    ),
+    Option(
+        "strength",
+        NUMBER,
+        build.set_field("strength"),
+        "How strong the style is, from 0, nearly the photograph, to 1, nearly a texture, whatever the losses.",
+        metavar="0…1",
+        default=str(Job.strength),
+        key="strength",
+        source="both",
     ),
     Option(
         "content_weight",
@@ -184,7 +200,7 @@ OPTIONS: tuple[Option, ...] = (
         "Resolution levels: longest sides in pixels, from small to large; the last one is the size.",
         IMAGES,
         metavar="auto|off|W,W,…",
-        default="auto: the size, halved until it is below 768 px",
+        default="the preset's; auto: from about 128 px on, by factors of √2",
         key="levels",
     ),
     Option(
@@ -227,7 +243,7 @@ OPTIONS: tuple[Option, ...] = (
         build.set_field("steps"),
         "Number of steps, evaluations of the loss, at the smallest level.",
         metavar="N",
-        default=str(Job.steps),
+        default="the preset's",
         key="steps",
     ),
     Option("seed", INTEGER, build.set_field("seed"), "Random seed.", metavar="N", default=str(Job.seed), key="seed"),

@@ -20,5 +20,14 @@ def has_weights_that_make_sense(preset: Preset) -> None:
     require(not missing, f"'normalized' has no weight for {' and '.join(missing)}")
 
 
-LAWS = (has_weights_that_make_sense,)
+def has_a_schedule_and_layers_that_make_sense(preset: Preset) -> None:
+    """Its levels are "auto" or "off", there is a step, and what it says of losses it says of its own."""
+    require(preset.levels in ("auto", "off"), f"levels must be 'auto' or 'off', not {preset.levels!r}")
+    require(preset.steps >= 1, f"steps must be at least 1, not {preset.steps}")
+    for what in ("layers", "params"):
+        others = sorted(getattr(preset, what).keys() - preset.losses.keys())
+        require(not others, f"'{what}' names {', '.join(others)}, which is none of its losses")
+
+
+LAWS = (has_weights_that_make_sense, has_a_schedule_and_layers_that_make_sense)
 """All that is demanded of a preset."""

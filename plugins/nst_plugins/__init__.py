@@ -95,7 +95,8 @@ def nst_register_parametrizations(register: Register) -> None:
 @hookimpl
 def nst_register_presets(register: Register) -> None:
     """Register the weights that were tuned together."""
-    from nst_plugins.presets import ContentPreset, NoisePreset
+    from nst_plugins.presets import ContentPreset, NoisePreset, PainterlyPreset
 
+    register("painterly", PainterlyPreset)
     register("content", ContentPreset)
     register("noise", NoisePreset)

@@ -1,31 +1,44 @@
-"""Weights and initial images that were tuned together (source: the project's brief)."""
+"""The default look, and the weights and initial images that were tuned together in the project's brief."""
 
 from __future__ import annotations
 
 from nst_core import Preset
 
-__all__ = ["ContentPreset", "NoisePreset"]
+__all__ = ["ContentPreset", "NoisePreset", "PainterlyPreset"]
+
+
+class PainterlyPreset(Preset):
+    """The photograph as the painter would have painted it: large forms first, from level to level."""
+
+    initializer = "content"
+    losses = {"mse-content": 10.0, "w2-style": 50.0}  # noqa: RUF012 - a ClassVar of the base
+    optimizer = "lbfgs"
+    extractor = "auto"
+    quick_extractor = "vgg19-lite"
+    parametrization = "pixels"
+    default = True
 
 
 class _Classic(Preset):
-    """The algorithm of Gatys et al., with an L-BFGS on the pixels."""
+    """The algorithm of Gatys et al. at one size, with an L-BFGS on the pixels."""
 
     optimizer = "lbfgs"
     extractor = "auto"
+    quick_extractor = "vgg19-lite"
     parametrization = "pixels"
+    levels = "off"
     studied = True
 
 
 class ContentPreset(_Classic):
-    """Start from the content image: its details stay, and the style settles into them."""
+    """The brief's: start from the content image; its details stay, and the style settles into them."""
 
     initializer = "content"
-    losses = {"mse-content": 10.0, "gram-style": 1e7}  # noqa: RUF012 - a ClassVar of the base
-    default = True
+    losses = {"mse-content": 10.0, "gram-style": 1e7}  # noqa: RUF012
 
 
 class NoisePreset(_Classic):
-    """Start from noise: freer forms, content less exact."""
+    """The brief's: start from noise; freer forms, content less exact."""
 
     initializer = "noise"
     losses = {"mse-content": 100.0, "gram-style": 1e6}  # noqa: RUF012

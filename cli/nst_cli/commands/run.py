@@ -46,7 +46,7 @@ def run(
         Path | None, typer.Option(help="Write the recipe to this TOML file as well.", rich_help_panel=RECIPE)
     ] = None,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Make only the smallest level.", rich_help_panel=OUTPUT)
+        bool, typer.Option("--preview", help="Stop at a level of at most 256 px.", rich_help_panel=OUTPUT)
     ] = False,
     dry_run: Annotated[
         bool,

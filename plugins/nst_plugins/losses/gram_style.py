@@ -24,6 +24,8 @@ class GramStyle(StatisticLoss):
     - ``relative``: Σ (A_S - A_G)² / Σ A_S², which is free of scale.
     """
 
+    default_weight = 1e7
+
     def __init__(self, normalization: Literal["mean", "gatys", "relative"] = "mean") -> None:
         self.normalization = normalization
 

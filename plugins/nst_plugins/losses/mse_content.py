@@ -20,6 +20,8 @@ class MseContent(PointwiseLoss):
     - ``sum``: ½ Σ (F_G - F_C)², equation 1 of the paper.
     """
 
+    default_weight = 10.0
+
     def __init__(self, reduction: Literal["mean", "sum"] = "mean") -> None:
         self.reduction = reduction
 

@@ -28,9 +28,9 @@ class Eager(Mine):
 def test_there_is_one_default_and_it_can_be_named(registry):
     default = registry.preset()
     assert default.default
-    assert [name for name, preset in registry.presets().items() if preset.default] == ["content"]
-    assert registry.preset("content") is default
-    assert registry.preset("noise") is not default
+    assert [name for name, preset in registry.presets().items() if preset.default] == ["painterly"]
+    assert registry.preset("painterly") is default
+    assert registry.preset("content") is not default
 
 
 def test_the_first_registered_default_is_the_default():
@@ -44,7 +44,7 @@ def test_the_first_registered_default_is_the_default():
 def test_a_preset_of_a_third_party_is_found_by_name():
     registry = tiny_registry(("mine", plugin(presets={"mine": Mine})))
     assert registry.preset("mine") is Mine
-    assert [*registry.presets()] == ["content", "noise", "mine"]
+    assert [*registry.presets()] == ["painterly", "content", "noise", "mine"]
     with pytest.raises(UnknownNameError, match="unknown preset 'min'; did you mean 'mine'"):
         registry.preset("min")
 

@@ -33,7 +33,7 @@ from nst_core.engine.result import versions
 
 REGISTRY = tiny_registry()
 SMALL = ("photo.jpg", "painting.png", "--extractor", "tiny", "--steps", "6", "--size", "32", "--precision", "fp32")
-OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu", "steps": 14}
+OPTIONS = {"preset": "content", "extractor": "tiny", "precision": "fp32", "device": "cpu", "steps": 14}
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from nst_core import JobError, Optimizer, PluginError, Problem, Registry, Sessio
 from nst_core.engine.loop import DAMPING, FIRST_FORCE, FORCE_DECAY, LEAST_FORCE, Loop
 from nst_core.engine.progress import PATIENCE, RESTARTS
 
-OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu"}
+OPTIONS = {"preset": "content", "extractor": "tiny", "precision": "fp32", "device": "cpu"}
 
 
 def picture(height: int, width: int, seed: int) -> Tensor:

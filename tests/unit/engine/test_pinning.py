@@ -25,7 +25,7 @@ def job_of(session: Session, *images, **options) -> Job:
 @pytest.mark.parametrize("shape", [(56, 56), (50, 61), (20, 8), (9, 400)])
 def test_a_texture_has_any_size_and_its_recipe_repeats_it(session, shape, monkeypatch):
     """Whatever its levels, and though its sample has a size of its own."""
-    monkeypatch.setattr("nst_core.job.schedule.COARSE_FROM", 50)
+    monkeypatch.setattr("nst_core.job.schedule.SMALLEST_LEVEL", 30)
     made = synthesize(STYLE, session=session, shape=shape, size=28, **OPTIONS)
     assert made.image.shape[-2:] == shape
     again = run(Job.from_toml(made.job.to_toml()), styles=STYLE, session=session)
@@ -62,8 +62,9 @@ def test_a_style_that_is_enlarged_beyond_all_memory_is_refused_before_it_is(sess
 
 @pytest.fixture
 def coarse(monkeypatch):
-    """Automatic levels begin at 20 pixels rather than at 768."""
-    monkeypatch.setattr("nst_core.job.schedule.COARSE_FROM", 20)
+    """Automatic levels begin at 14 pixels rather than at 128, and double."""
+    monkeypatch.setattr("nst_core.job.schedule.SMALLEST_LEVEL", 14)
+    monkeypatch.setattr("nst_core.job.schedule.LEVEL_RATIO", 2)
 
 
 def sizes_of(session: Session, **options) -> list[int]:

@@ -27,7 +27,7 @@ from nst_core import (
 )
 from nst_plugins.losses.gram_style import GramStyle
 
-OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu"}
+OPTIONS = {"preset": "content", "extractor": "tiny", "precision": "fp32", "device": "cpu"}
 
 
 def picture(height: int, width: int, seed: int) -> Tensor:

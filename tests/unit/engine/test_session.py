@@ -31,7 +31,7 @@ from nst_core import (
 from nst_core.experiments.batch import prepare
 
 REGISTRY = tiny_registry()
-OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu", "steps": 3}
+OPTIONS = {"preset": "content", "extractor": "tiny", "precision": "fp32", "device": "cpu", "steps": 3}
 CONTENT, STYLE = (torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
 
 
@@ -215,8 +215,8 @@ def test_levels_are_pinned_as_they_are_made(session, tmp_path):
     save_image(torch.rand(1, 3, 64, 800, generator=torch.Generator().manual_seed(0)), tmp_path / "wide.png")
     job = job_of(session, str(tmp_path / "wide.png"), str(tmp_path / "wide.png"), size=900, levels="auto")
     prepared = session.prepare(job)
-    assert [level.size for level in prepared.levels] == [400, 800]
-    assert prepared.job.levels == (400,)
+    assert [level.size for level in prepared.levels] == [141, 200, 283, 400, 566, 800]
+    assert prepared.job.levels == (141, 200, 283, 400, 566)
 
 
 def test_a_recipe_whose_initial_image_changed_is_refused(session, files, tmp_path):
@@ -238,7 +238,8 @@ def test_a_recipe_of_other_weights_is_refused_without_looking_at_an_image(sessio
 # What a job would do
 
 
-def test_preview_and_plan_work_with_images_in_memory(session):
+def test_preview_and_plan_work_with_images_in_memory(session, monkeypatch):
+    monkeypatch.setattr("nst_core.engine.session.PREVIEW_SIZE", 30)
     job = job_of(session, CONTENT, STYLE, levels="20,56")
     small = preview(job, content=CONTENT, styles=STYLE, session=session)
     assert (small.size, small.levels, small.steps) == (20, (), 3)

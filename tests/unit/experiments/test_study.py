@@ -24,7 +24,7 @@ def test_a_reconstruction_has_the_content_loss_alone_and_starts_from_noise(sessi
 
 def test_a_texture_has_the_style_loss_alone_and_any_shape(session):
     job = texture_job(["one.jpg", "two.jpg"], ["a"], session, shape=(20, 30), **OPTIONS)
-    assert [(term.loss, term.layers) for term in job.terms] == [("gram-style", ("a",))]
+    assert [(term.loss, term.layers) for term in job.terms] == [("w2-style", ("a",))]
     assert (job.content, job.shape, job.initializer.name) == (None, (20, 30), "noise")
     assert [style.path for style in job.styles] == ["one.jpg", "two.jpg"]
     again = texture_job("three.jpg", [], session, base=job)

@@ -44,7 +44,8 @@ def test_every_kind_of_key_changes_its_field(registry):
         "content": ("other.jpg", lambda j: j.content.path == "other.jpg"),
         "style": ("other.jpg", lambda j: j.styles[0].path == "other.jpg"),
         "optimizer.history": ("4", lambda j: j.optimizer.params == {"history": 4}),
-        "style.normalization": ("gatys", lambda j: j.terms[1].params == {"normalization": "gatys"}),
+        "style.blur": ("0.1", lambda j: j.terms[1].params == {"blur": 0.1}),
+        "strength": ("0.75", lambda j: j.strength == 0.75),
         "content.reduction": ("sum", lambda j: j.terms[0].params == {"reduction": "sum"}),
     }
     for key, (value, holds) in changes.items():
@@ -75,7 +76,7 @@ def test_a_parameter_of_a_component_that_varies_too(registry):
 def test_unknown_keys_list_the_valid_ones(registry, key):
     with pytest.raises(UnknownNameError) as error:
         parsed(registry, f"{key}=1,2")
-    for known in ("content.layers", "style.weight", "seed", "plugin", "style.normalization", "optimizer.history"):
+    for known in ("content.layers", "style.weight", "seed", "plugin", "style.rank", "optimizer.history"):
         assert known in str(error.value)
 
 

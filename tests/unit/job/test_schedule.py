@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from functools import partial
@@ -39,17 +40,29 @@ JOB = partial(job, tiny_registry())
 @pytest.mark.parametrize(
     ("longest", "expected"),
     [
-        (512, [(512, 300)]),
-        (767, [(767, 300)]),
-        (768, [(384, 300), (768, 150)]),
-        (1024, [(512, 300), (1024, 150)]),
-        (2048, [(512, 300), (1024, 150), (2048, 75)]),
-        (6000, [(750, 300), (1500, 150), (3000, 75), (6000, 38)]),
+        (1, [(1, 300)]),
+        (128, [(128, 300)]),
+        (152, [(152, 300)]),
+        (153, [(108, 300), (153, 212)]),
+        (256, [(128, 300), (181, 212), (256, 150)]),
+        (500, [(125, 300), (177, 212), (250, 150), (354, 106), (500, 75)]),
+        (512, [(128, 300), (181, 212), (256, 150), (362, 106), (512, 75)]),
     ],
 )
-def test_large_pictures_begin_small_by_default(longest, expected, registry):
+def test_pictures_begin_small_by_default(longest, expected, registry):
     chosen = job(registry, size=6000, steps=300)
     assert [(s.size, s.steps) for s in levels_of(chosen, longest)] == expected
+
+
+@given(longest=st.integers(1, 50_000))
+def test_levels_grow_evenly_from_near_the_smallest(longest):
+    sizes = [level.size for level in levels_of(JOB(size=50_000), longest)]
+    assert sizes[-1] == longest
+    if len(sizes) > 1:
+        assert 128 / 2**0.25 - 1 <= sizes[0] <= 128 * 2**0.25 + 1
+        assert all(1.39 < after / before < 1.44 for before, after in itertools.pairwise(sizes))
+    else:
+        assert longest <= 153
 
 
 def test_levels_beyond_a_small_image_are_left_out(registry):
@@ -61,7 +74,8 @@ def test_levels_beyond_a_small_image_are_left_out(registry):
 
 def test_levels_that_cannot_be_used_are_left_out_but_not_those_that_were_chosen(registry):
     chosen = job(registry, size=2048, steps=300)
-    assert levels_of(chosen, 2048, lambda size: size > 600) == (Level(1024, 300), Level(2048, 150))
+    found = levels_of(chosen, 2048, lambda size: size > 600)
+    assert found == (Level(724, 300), Level(1024, 212), Level(1448, 150), Level(2048, 106))
     assert levels_of(chosen, 2048, lambda _: False) == (Level(2048, 300),)
     assert levels_of(job(registry, levels="512,2048"), 2048, lambda _: False)[0].size == 512
 
@@ -138,13 +152,35 @@ def test_a_texture_has_levels_too(registry):
     assert [s.size for s in result.levels] == [20, 40, 80]
 
 
-def test_a_preview_is_the_smallest_level(registry, tmp_path):
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ("16,24,64", (24, (16,), 300)),
+        ("16,64", (16, (), 300)),
+        ("48,64", (48, (), 300)),
+        ("off", (64, (), 300)),
+    ],
+)
+def test_a_preview_goes_through_the_levels_within_its_size(levels, expected, registry, tmp_path, monkeypatch):
     from nst_core import save_image
 
+    monkeypatch.setattr("nst_core.engine.session.PREVIEW_SIZE", 30)
     save_image(CONTENT, tmp_path / "c.png")
-    chosen = make_job(str(tmp_path / "c.png"), STYLE, session=Session(registry), levels="16,64", **OPTIONS)
+    size = {} if "," in levels else {"size": 64}
+    chosen = make_job(str(tmp_path / "c.png"), STYLE, session=Session(registry), levels=levels, **size, **OPTIONS)
     small = preview(chosen, styles=STYLE, session=Session(registry))
-    assert (small.size, small.levels, small.steps) == (16, (), 300)
+    assert (small.size, small.levels, small.steps) == expected
+
+
+def test_a_preview_is_what_the_run_is_at_that_level(registry, monkeypatch):
+    monkeypatch.setattr("nst_core.engine.session.PREVIEW_SIZE", 32)
+    chosen = job(registry, levels="16,32,64")
+    session = Session(registry)
+    seen: list[Step] = []
+    run(chosen, content=CONTENT, styles=STYLE, session=session, observers=[seen.append])
+    small = preview(chosen, content=CONTENT, styles=STYLE, session=session)
+    result = run(small, content=CONTENT, styles=STYLE, session=session)
+    assert result.history == tuple(step.total for step in seen[: len(result.history)])
 
 
 @pytest.mark.parametrize(
@@ -171,17 +207,16 @@ def test_a_recipe_with_levels_survives_toml_and_a_smaller_size(registry):
 
 
 @pytest.mark.parametrize("levels", ["off", "32,64"])
-def test_a_recipe_that_is_made_larger_begins_small_again(registry, levels):
-    """The recipe of a small picture names no smaller level; it would lose its large forms at a large size."""
+def test_a_recipe_with_levels_that_is_made_larger_gets_new_ones(registry, levels):
+    """Those of the small picture would leave a gap; one level stays one."""
     chosen = job(registry, levels=levels, size=64)
-    for size, expected in ((64, chosen.levels), (2048, None)):
+    for size, expected in ((64, chosen.levels), (2048, () if levels == "off" else None)):
         assert make_job(base=chosen, session=Session(registry), size=size).levels == expected
-    larger = make_job(base=chosen, session=Session(registry), size=2048)
-    assert [scale.size for scale in levels_of(larger, 2048)] == [512, 1024, 2048]
     assert make_job(base=chosen, session=Session(registry), size=2048, levels="off").levels == ()
 
 
-def test_the_command_makes_levels_and_previews(nst):
+def test_the_command_makes_levels_and_previews(nst, monkeypatch):
+    monkeypatch.setattr("nst_core.engine.session.PREVIEW_SIZE", 30)
     pair = ["photo.jpg", "painting.png", "--extractor", "tiny", "--device", "cpu", "--steps", "4"]
     done = nst("run", *pair, "--levels", "20,40", "--json")
     assert done.code == 0

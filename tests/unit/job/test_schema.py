@@ -222,7 +222,7 @@ class LaterJob(Job):
     """A job of a later version, with one more field."""
 
     colour: str | None = field(default=None, metadata=NEUTRAL)
-    strength: float = field(default=1.0, metadata=NEUTRAL)
+    boldness: float = field(default=1.0, metadata=NEUTRAL)
 
 
 @pytest.mark.parametrize("job", [JOB, FULL])
@@ -230,7 +230,7 @@ def test_a_field_that_is_added_later_keeps_the_digest_until_it_is_used(job):
     same = {each.name: getattr(job, each.name) for each in fields(job)}
     assert LaterJob(**same).digest() == job.digest()
     assert LaterJob(**same, colour="match").digest() != job.digest()
-    assert LaterJob(**same, strength=2.0).digest() not in (job.digest(), LaterJob(**same, colour="match").digest())
+    assert LaterJob(**same, boldness=2.0).digest() not in (job.digest(), LaterJob(**same, colour="match").digest())
     assert LaterJob.from_toml(job.to_toml()).digest() == job.digest()
 
 
@@ -253,6 +253,7 @@ CHANGES = {
     "levels": None,
     "steps": 301,
     "seed": 1,
+    "strength": 0.7,
     "normalize_gradients": True,
     "weights_sha256": "",
     "precision": "bf16",

@@ -14,7 +14,7 @@ from nst_core.objective.binding import bind_terms
 from nst_core.objective.tiling import Tiling
 
 BUILTIN = tiny_registry()
-OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu"}
+OPTIONS = {"preset": "content", "extractor": "tiny", "precision": "fp32", "device": "cpu"}
 
 
 def image(height: int, width: int, seed: int, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -140,7 +140,7 @@ def test_a_scale_that_makes_no_sense_is_refused_without_styles_too(registry):
 
 def test_the_default_job_is_the_default_preset(registry):
     job = default_job(registry, extractor="tiny")
-    assert weights(job) == {"mse-content": 10.0, "gram-style": 1e7}
+    assert weights(job) == {"mse-content": 10.0, "w2-style": 50.0}
     names = (job.extractor.name, job.initializer.name, job.optimizer.name, job.parametrization.name)
     assert names == ("tiny", "content", "lbfgs", "pixels")
 
@@ -158,11 +158,53 @@ def test_other_losses_get_the_emphasis_of_the_preset(registry):
     assert weights(made(registry, plugins=["means"])) == {"mse-content": 10.0, "means": 7.0}
     job = make_job("a.jpg", "b.jpg", session=Session(registry), preset="mine", plugins=["gram-style"])
     assert weights(job) == {"mse-content": 2.0, "gram-style": pytest.approx(3e7)}
-    base = made(registry)
-    assert weights(make_job(base=base, session=Session(registry), preset="mine")) == {
-        "mse-content": 2.0,
-        "gram-style": pytest.approx(3e7),
-    }
+
+
+def test_a_preset_brings_layers_and_parameters_of_its_losses_and_a_schedule():
+    class Layered(Mine):
+        losses = {"mse-content": 2.0, "gram-style": 3.0, "tv": 4.0}  # noqa: RUF012
+        layers = {"gram-style": ("a", "c=0.5")}  # noqa: RUF012
+        params = {"gram-style": {"normalization": "gatys"}}  # noqa: RUF012
+        levels = "off"
+        steps = 7
+
+    class Elsewhere(Layered):
+        layers = {"gram-style": ("conv1_1",)}  # noqa: RUF012 - a layer that this network has not
+
+    registry = tiny_registry(("mine", plugin(presets={"layered": Layered, "elsewhere": Elsewhere})))
+    fresh = make_job("a.jpg", "b.jpg", session=Session(registry), preset="layered")
+    later = make_job(base=made(registry, plugins=["tv"]), session=Session(registry), preset="layered")
+    for job in (fresh, later):
+        assert weights(job) == {"mse-content": 2.0, "gram-style": 3.0, "tv": 4.0}
+        style = job.terms[1]
+        assert (style.layers, style.layer_weights, style.params) == (
+            ("a", "c"),
+            (1.0, 0.5),
+            {"normalization": "gatys"},
+        )
+        assert (job.levels, job.steps) == ((), 7)
+    other = make_job("a.jpg", "b.jpg", session=Session(registry), preset="elsewhere")
+    assert other.terms[1].layers == ("a", "b", "c")
+
+
+def test_the_network_for_a_quick_look_is_the_preset_s():
+    class Quick(Mine):
+        extractor = "vgg19"
+        quick_extractor = "tiny"
+
+    registry = tiny_registry(("mine", plugin(losses={"means": Means}, presets={"quick": Quick, "mine": Mine})))
+    session = Session(registry)
+    job = make_job("a.jpg", "b.jpg", session=session, preset="quick", fast=True)
+    assert (job.extractor.name, job.terms[1].layers) == ("tiny", ("a", "b", "c"))
+    slow = make_job("a.jpg", "b.jpg", session=session, preset="quick", fast=False)
+    assert slow.extractor.name == "vgg19"
+    for options, message in (
+        ({"preset": "quick", "extractor": "vgg19"}, "omit it, or --extractor"),
+        ({"preset": "quick", "weights": "mine"}, "omit it, or --weights"),
+        ({"preset": "mine"}, "has no network for a quick look; choose one with --extractor"),
+    ):
+        with pytest.raises(JobError, match=message):
+            make_job("a.jpg", "b.jpg", session=session, fast=True, **options)
 
 
 def test_normalized_weights_have_the_emphasis_of_the_preset(registry):
@@ -182,7 +224,7 @@ def test_a_preset_may_say_its_normalized_weights():
     assert weights(job) == {"mse-content": pytest.approx(0.2), "means": pytest.approx(4.0)}
     normalized = make_job("a.jpg", "b.jpg", session=Session(registry), extractor="tiny", normalize_gradients=True)
     job = make_job(base=normalized, **chosen)
-    assert weights(job) == {"mse-content": pytest.approx(0.2), "gram-style": pytest.approx(4.0)}
+    assert weights(job) == {"mse-content": pytest.approx(0.2), "means": pytest.approx(4.0)}
 
 
 def test_a_preset_that_names_what_is_not_there_is_explained():

@@ -31,8 +31,8 @@ def test_json_is_one_object_with_everything(nst):
     told = json.loads(done.out)
     assert told["output"] == "o.png"
     assert told["evaluations"] == 4
-    assert set(told["losses"]) == {"mse-content", "gram-style", "tv"}
-    assert set(told["losses"]["gram-style"]) == {"a", "b", "c"}
+    assert set(told["losses"]) == {"mse-content", "w2-style", "tv"}
+    assert set(told["losses"]["w2-style"]) == {"a", "b", "c"}
     assert told["total"] <= told["first_total"]
     assert told["versions"]["torch"] == torch.__version__
     assert Job.from_dict(told["job"]).seed == 3
@@ -279,7 +279,7 @@ def test_help_and_version(nst):
     assert "plugins" in nst("--help").out
     assert nst("--version").out.startswith("nst ")
     text = nst("run", "--help").out
-    for shown in ("[default: (512)]", "[default: (300)]", "Random seed."):
+    for shown in ("[default: (512)]", "[default: (0.5)]", "Random seed."):
         assert shown in re.sub(r"[│\s]+", " ", text)
     assert nst("run", "--no-such-option").code == 2
 
