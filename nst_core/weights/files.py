@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from nst_core.errors import WeightsError
@@ -147,7 +147,7 @@ def _unpickling_message(path: Path, reason: str) -> str:
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file atomically.
+    """Write a safetensors file atomically; the same content always gives the same bytes.
 
     Args:
         path: path of the file; its folder is created, an existing file is replaced.
@@ -161,11 +161,21 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mappi
         path.parent.mkdir(parents=True, exist_ok=True)
         # The suffix keeps the store from listing the unfinished file.
         with atomic_write(path, ".partial") as temporary:
-            save_file(dict(tensors), temporary, dict(metadata))
+            temporary.write_bytes(_with_sorted_header(save(dict(tensors), dict(metadata))))
     except (OSError, SafetensorError) as error:
         raise WeightsError(
             f"cannot write {path}: {error}. Set NST_HOME to a writable folder with enough space."
         ) from error
+
+
+def _with_sorted_header(data: bytes) -> bytes:
+    """Sort the metadata in the header of a safetensors file, which come in any order."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the format aligns the tensors
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def sha256(path: Path) -> str:

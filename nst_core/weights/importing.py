@@ -15,6 +15,7 @@ from nst_core.weights.architecture import Architecture
 from nst_core.weights.checks import check_shapes
 from nst_core.weights.naming import recognize
 from nst_core.weights.preprocessing import CAFFE, TORCHVISION, Preprocessing, fold_caffe_preprocessing
+from nst_core.weights.quantization import dequantize_all
 from nst_core.weights.weight_set import WeightSet, parse_layer_rms
 
 __all__ = ["PreprocessingName", "import_file"]
@@ -35,7 +36,8 @@ def import_file(
 
     Args:
         path: a PyTorch state dict (full or features only) or a safetensors file; see
-            :func:`nst_core.weights.naming.recognize` for how its tensors may be called.
+            :func:`nst_core.weights.naming.recognize` for how its tensors may be called. Kernels in 8 bits are saved
+            in float32.
         architecture: the architecture of the network that the weights are for.
         name: name of the new weight set; by default the stem of the file name.
         preprocessing: ``torchvision``: RGB in [0, 1], normalised; ``caffe``: BGR in [0, 255] less the mean, as in
@@ -66,7 +68,7 @@ def _imported(path: Path, architecture: Architecture, name: str, preprocessing: 
         tensors = files.read_state_dict(path)
     _check_metadata(path, metadata, tensors, architecture)
 
-    recognized = recognize(tensors, architecture, str(path))
+    recognized = recognize(dequantize_all(tensors, str(path)), architecture, str(path))
     tensors = recognized.tensors
     check_shapes({key: tuple(t.shape) for key, t in tensors.items()}, architecture, str(path))
     sha256 = files.sha256(path)

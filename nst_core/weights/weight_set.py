@@ -14,6 +14,7 @@ from nst_core.weights import files
 from nst_core.weights.architecture import Architecture
 from nst_core.weights.checks import check_finite, check_layer_rms, check_shapes
 from nst_core.weights.preprocessing import Preprocessing
+from nst_core.weights.quantization import dequantize_all
 
 __all__ = ["WeightSet", "parse_layer_rms", "read_weight_set"]
 
@@ -48,10 +49,11 @@ class WeightSet:
         return files.sha256(self.path)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Read all tensors, by key, in float32 on the CPU.
+        """Read all tensors, by key, in float32 on the CPU; kernels in 8 bits are multiplied by their scales.
 
         Raises:
-            WeightsError: the file is missing, damaged or altered, or a value is not a finite floating-point number.
+            WeightsError: the file is missing, damaged or altered, scales do not fit their kernel, or a value is not a
+                finite floating-point number.
         """
         tensors = files.read_tensors(self.path)
         if self.digest and files.content_digest(tensors, files.read_metadata(self.path)) != self.digest:
@@ -59,6 +61,7 @@ class WeightSet:
                 f"{self.path} was altered or damaged: its content does not match its digest. "
                 f"Fetch the weights again ('nst weights fetch {self.architecture} --overwrite') or import the original."
             )
+        tensors = dequantize_all(tensors, str(self.path))
         check_finite(tensors, str(self.path))
         return {key: tensor.float() for key, tensor in tensors.items()}
 

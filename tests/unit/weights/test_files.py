@@ -25,6 +25,14 @@ def test_a_written_file_is_read_back(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["w.safetensors"]
 
 
+def test_the_same_content_gives_the_same_bytes(tmp_path):
+    metadata = {letter: f"{letter} ü" for letter in "qwertzuiop"}
+    for name in "abc":
+        files.write_safetensors(tmp_path / name, tensors(), metadata)
+    assert len({(tmp_path / name).read_bytes() for name in "abc"}) == 1
+    assert files.read_metadata(tmp_path / "a") == metadata
+
+
 def test_a_file_is_hashed_again_once_it_has_changed(tmp_path, monkeypatch):
     """Weights have hundreds of megabytes, and every job of a batch asks for their hash."""
     read = []
