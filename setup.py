@@ -95,7 +95,7 @@ setup(
         "nst_cli.scaffolding": ["templates/*.txt"],
         "nst_core": ["py.typed"],
         "nst_core.images.samples": ["*.jpg"],
-        "nst_plugins": ["py.typed", "data/*.safetensors"],
+        "nst_plugins": ["py.typed", "data/*"],
         "nst_cli.report": ["templates/*"],
     },
     **native(),
