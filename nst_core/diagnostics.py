@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import tempfile
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from nst_core.job.schema import Component
 from nst_core.ops import ConvStack, ReferenceStack, conv_stack, gram, gram_reference, native
 from nst_core.plugins.discovery import default_registry
 from nst_core.runtime.device import choose_device, choose_dtype, native_bfloat16
-from nst_core.weights import home, scan_store, store_folder
+from nst_core.weights import architectures, home, scan_embedded, scan_store, store_folder
 
 __all__ = ["checks", "diagnose", "machine"]
 
@@ -46,17 +45,18 @@ def machine() -> dict[str, Any]:
 
 def diagnose() -> dict[str, Any]:
     """Return everything: :func:`machine`, where the weights are, plugins, and :func:`checks`."""
-    sets, failures = scan_store()
     registry = default_registry()
+    stored, failures = scan_store()
+    embedded, broken = scan_embedded(architectures(e.cls for e in registry.entries("extractor")).values())
     return {
         **machine(),
         "weights_folder": str(store_folder()),
         "weights": [
-            {"name": s.name, "architecture": s.architecture, "path": str(s.path), "source": s.source} for s in sets
+            {"name": s.name, "architecture": s.architecture, "path": str(s.path), "source": s.source}
+            for s in (*stored, *embedded)
         ],
-        "weights_failures": [str(failure) for failure in failures],
+        "weights_failures": [str(failure) for failure in (*failures, *broken)],
         "extractor": _extractor(),
-        "torch_hub": str(Path(torch.hub.get_dir()) / "checkpoints"),
         "plugins": len(registry.entries()),
         "plugin_failures": [f"{f.origin}: {f.error}" for f in registry.failures],
         "checks": checks(),

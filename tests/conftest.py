@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ from nst_cli.main import main
 from nst_cli.plugin_commands import plugin_commands
 from nst_core import Registry, save_image
 from nst_core.plugins.discovery import default_registry
+from nst_plugins.extractors.vgg import Vgg19
+
+EMBEDDED = Vgg19.architecture.embedded
+assert EMBEDDED is not None
 
 
 @pytest.fixture(autouse=True)
@@ -38,25 +43,30 @@ def _default_random_state() -> Iterator[None]:
     torch.set_rng_state(state)
 
 
-def _from_environment(variable: str, what: str) -> Path:
-    value = os.environ.get(variable, "")
-    if not value:
-        pytest.skip(f"{what} needed: set {variable}")
-    path = Path(value)
-    assert path.exists(), f"{variable} names {path}, which does not exist"
+@pytest.fixture(scope="session")
+def real_weights() -> Path:
+    """A safetensors file with ImageNet weights of VGG-19: the embedded one, or that in NST_TEST_WEIGHTS."""
+    path = Path(os.environ.get("NST_TEST_WEIGHTS") or EMBEDDED)
+    assert path.exists(), f"{path} does not exist; see NST_TEST_WEIGHTS"
     return path
 
 
 @pytest.fixture(scope="session")
-def real_weights() -> Path:
-    """A safetensors file with ImageNet weights of VGG-19."""
-    return _from_environment("NST_TEST_WEIGHTS", "real VGG-19 weights")
+def real_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with tubingen.jpg, hoovertowernight.jpg, starry_night.jpg and shipwreck.jpg.
 
-
-@pytest.fixture(scope="session")
-def real_images() -> Path:
-    """A folder with tubingen.jpg, hoovertowernight.jpg, starry_night.jpg and shipwreck.jpg."""
-    return _from_environment("NST_TEST_IMAGES", "photographs and paintings")
+    Without NST_TEST_IMAGES the bundled samples stand in: twice the photograph, twice the painting.
+    """
+    if given := os.environ.get("NST_TEST_IMAGES"):
+        assert Path(given).exists(), f"NST_TEST_IMAGES names {given}, which does not exist"
+        return Path(given)
+    folder = tmp_path_factory.mktemp("images")
+    samples = resources.files("nst_core.images.samples")
+    for name in ("tubingen", "hoovertowernight"):
+        (folder / f"{name}.jpg").write_bytes((samples / "landscape.jpg").read_bytes())
+    for name in ("starry_night", "shipwreck"):
+        (folder / f"{name}.jpg").write_bytes((samples / "brushwork.jpg").read_bytes())
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    weights = find(options.weights, Vgg19.architecture, allow_download=False)
+    weights = find(options.weights, Vgg19.architecture)
     measured = dead_leaves_rms(
         VGG19_LAYERS, weights.tensors(), weights.preprocessing, images=options.images, seed=options.seed
     )

@@ -20,7 +20,7 @@ class PretrainedExtractor(Extractor):
     """
 
     weights: str
-    """Path of a weight file or name of a weight set in the store; "" for the default."""
+    """Path of a weight file or name of a weight set; "" for the default."""
 
     # By architecture, so that two extractors do not download or measure the same weights at the same time.
     _locks: ClassVar[dict[str, threading.RLock]] = {}
@@ -49,9 +49,7 @@ class PretrainedExtractor(Extractor):
         return self._weight_set
 
     def find_weights(self) -> WeightSet:
-        """Find :attr:`weights`, or download the official ones if nothing is given and none are on this machine.
-
-        Override this to look elsewhere, for example in a package that contains its weights.
+        """Find :attr:`weights` with :func:`nst_core.weights.find`; override this to look elsewhere.
 
         Raises:
             UnknownNameError: there is no weight set of that name.

@@ -9,7 +9,7 @@ from nst_core.weights.architecture import Architecture, KeyNaming, OfficialWeigh
 from nst_core.weights.detection import detect_architecture
 from nst_core.weights.files import sha256
 from nst_core.weights.importing import import_file
-from nst_core.weights.lookup import find, find_local, locate, resolve_path, several, stored_as, verify
+from nst_core.weights.lookup import find, locate, resolve_path, scan_embedded, several, stored_as, verify
 from nst_core.weights.official import fetch
 from nst_core.weights.preprocessing import CAFFE, TORCHVISION, Preprocessing
 from nst_core.weights.store import home, list_weight_sets, scan_store, store_folder
@@ -27,13 +27,13 @@ __all__ = [
     "detect_architecture",
     "fetch",
     "find",
-    "find_local",
     "home",
     "import_file",
     "list_weight_sets",
     "locate",
     "read_weight_set",
     "resolve_path",
+    "scan_embedded",
     "scan_store",
     "several",
     "sha256",

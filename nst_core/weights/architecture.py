@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from torch import Tensor
@@ -11,7 +12,10 @@ from torch import Tensor
 from nst_core.errors import PluginError
 from nst_core.weights.preprocessing import TORCHVISION, Preprocessing
 
-__all__ = ["Architecture", "KeyNaming", "MeasureRms", "OfficialWeights", "architectures"]
+__all__ = ["EMBEDDED_SUFFIX", "Architecture", "KeyNaming", "MeasureRms", "OfficialWeights", "architectures"]
+
+EMBEDDED_SUFFIX = "-embedded"
+"""Ends the names of weight sets that are part of a package; names in the store end otherwise."""
 
 MeasureRms = Callable[[Mapping[str, Tensor], Preprocessing], dict[str, float]]
 """From tensors by key (float32, on the CPU) and their preprocessing to the RMS of every calibrated layer."""
@@ -68,6 +72,8 @@ class Architecture:
         measure_rms: measures or estimates the RMS over natural images of every calibrated layer, in the scale of the
             weights; required if there are calibrated layers.
         official: weights that can be downloaded, if any.
+        embedded: weight file in the package of the network, if any; the default where the store has no weights of the
+            network, and then nothing is downloaded.
         known_files: preprocessing ("torchvision" or "caffe") of well-known files, by the first hex digits of their
             SHA-256.
         other_namings: other ways in which files name the tensors; prefixes need none.
@@ -83,12 +89,18 @@ class Architecture:
     calibrated_layers: tuple[str, ...] = ()
     measure_rms: MeasureRms | None = None
     official: OfficialWeights | None = None
+    embedded: Path | None = None
     known_files: Mapping[str, str] = field(default_factory=dict)
     other_namings: tuple[KeyNaming, ...] = ()
 
     def __post_init__(self) -> None:
         if self.calibrated_layers and self.measure_rms is None:
             raise PluginError(f"architecture '{self.name}' has calibrated layers but no measure_rms; provide both")
+
+    @property
+    def embedded_name(self) -> str:
+        """How ``--weights`` refers to the embedded weight file, whatever the store has."""
+        return f"{self.name}{EMBEDDED_SUFFIX}"
 
 
 def architectures(extractors: Iterable[type]) -> dict[str, Architecture]:

@@ -3,65 +3,66 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from nst_core.errors import NstError, WeightsError, unknown_name
 from nst_core.files import exists, is_file
 from nst_core.weights import files, store
 from nst_core.weights.architecture import Architecture
-from nst_core.weights.official import Notify, download, install_from_hub_cache, installation_help, write_to_stderr
+from nst_core.weights.official import Notify, fetch, installation_help, write_to_stderr
 from nst_core.weights.weight_set import WeightSet, read_weight_set
 
-__all__ = ["find", "find_local", "locate", "resolve_path", "several", "stored_as", "verify"]
+__all__ = ["find", "locate", "resolve_path", "scan_embedded", "several", "stored_as", "verify"]
 
 
-def find(
-    weights: str, architecture: Architecture, *, allow_download: bool = True, notify: Notify = write_to_stderr
-) -> WeightSet:
-    """Find weights of an architecture: as a file, in the store, in the torch hub cache, or by a download.
+def find(weights: str, architecture: Architecture, *, notify: Notify = write_to_stderr) -> WeightSet:
+    """Find weights of an architecture: as a file, in the store, in the package of the network, or by a download.
 
     Args:
-        weights: path of a weight file, name of a weight set in the store, or "" for the default: the weight set
-            with the architecture's own name, else the newest one of the architecture, else the official weights.
+        weights: path of a weight file, name of a weight set, or "" for the default: the weight set of the store with
+            the architecture's own name, else the newest one of the architecture in the store, else the embedded one.
+            Only weights of an architecture without embedded ones are downloaded, if they are official.
         architecture: the architecture to find weights for.
-        allow_download: whether the official weights may be downloaded if nothing else is found.
         notify: called with a line of text before anything that takes time.
 
     Raises:
         UnknownNameError: there is no weight set of that name.
         WeightsError: the file is not usable, or nothing is found; the message says how to obtain weights.
     """
-    if weights and (weights != architecture.name or exists(store.path_of(weights))):
-        return read_weight_set(resolve_path(weights), architecture)
-    local = install_from_hub_cache(architecture, notify) if weights else find_local(architecture, notify=notify)
-    if local is not None:
-        return local
-    if allow_download and architecture.official is not None:
-        return download(architecture, notify)
+    if weights not in ("", architecture.name):
+        return read_weight_set(resolve_path(weights, {architecture.name: architecture}), architecture)
+    own = store.path_of(architecture.name)
+    path = own if exists(own) else (None if weights else _newest(architecture)) or architecture.embedded
+    if path is not None:
+        return read_weight_set(path, architecture)
+    if architecture.official is not None:
+        return fetch(architecture, notify=notify)
     raise WeightsError(f"no weights of {architecture.name} on this machine.\n{installation_help(architecture)}")
 
 
-def find_local(architecture: Architecture, *, notify: Notify = write_to_stderr) -> WeightSet | None:
-    """Find the default weights of an architecture in the store or the torch hub cache, without a download.
+def _newest(architecture: Architecture) -> Path | None:
+    matching = [s.path for s in store.list_weight_sets() if s.architecture == architecture.name]
+    return max(matching, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def scan_embedded(architectures: Iterable[Architecture]) -> tuple[list[WeightSet], list[WeightsError]]:
+    """Return the weight sets that are part of packages, under their names, and an error for each unusable file.
 
     Args:
-        architecture: the architecture to find weights for.
-        notify: called with a line of text before anything that takes time.
-
-    Returns:
-        The weight set, or ``None`` if this machine has none.
-
-    Raises:
-        WeightsError: the file found is not usable.
+        architectures: the known architectures.
     """
-    own = store.path_of(architecture.name)
-    if own.exists():
-        return read_weight_set(own, architecture)
-    matching = [s for s in store.list_weight_sets() if s.architecture == architecture.name]
-    if matching:
-        return read_weight_set(max(matching, key=lambda s: s.path.stat().st_mtime).path, architecture)
-    return install_from_hub_cache(architecture, notify)
+    weight_sets, failures = [], []
+    for architecture in architectures:
+        if architecture.embedded is not None:
+            try:
+                found = read_weight_set(architecture.embedded, architecture)
+            except WeightsError as error:
+                failures.append(error)
+            else:
+                weight_sets.append(replace(found, name=architecture.embedded_name))
+    return weight_sets, failures
 
 
 def several(weight_set: WeightSet) -> list[str]:
@@ -78,7 +79,7 @@ def several(weight_set: WeightSet) -> list[str]:
 
 
 def locate(sha256: str, weights: str, architecture: Architecture) -> str:
-    """Return how to refer to weights whose file has a known hash, wherever in the store they are by now.
+    """Return how to refer to weights whose file has a known hash, in the package or wherever in the store they are.
 
     Nothing is downloaded or installed.
 
@@ -88,17 +89,20 @@ def locate(sha256: str, weights: str, architecture: Architecture) -> str:
         architecture: the architecture of the network that they are for.
 
     Returns:
-        ``weights`` if it can still mean that file, else the name of the weight set in the store that has the hash;
-        ``weights`` too if there is none.
+        ``weights`` if it can still mean that file, else the name of the embedded weight set or of that in the store
+        that has the hash; ``weights`` too if there is none.
     """
     if weights:
         try:
-            if files.sha256(resolve_path(weights)) == sha256:
+            if files.sha256(resolve_path(weights, {architecture.name: architecture})) == sha256:
                 return weights
         except NstError:  # neither a name nor a path any more
             pass
-    if not weights and sum(s.architecture == architecture.name for s in store.list_weight_sets()) < 2:
+    stored = sum(s.architecture == architecture.name for s in store.list_weight_sets())
+    if not weights and stored + (architecture.embedded is not None) < 2:
         return weights
+    if architecture.embedded is not None and files.sha256(architecture.embedded) == sha256:
+        return architecture.embedded_name
     return stored_as(sha256) or weights
 
 
@@ -111,11 +115,13 @@ def stored_as(sha256: str) -> str:
     return next((s.name for s in store.list_weight_sets() if s.sha256 == sha256), "")
 
 
-def resolve_path(weights: str) -> Path:
+def resolve_path(weights: str, architectures: Mapping[str, Architecture] | None = None) -> Path:
     """Return the file that a path or the name of a weight set refers to.
 
     Args:
-        weights: path of a weight file, or name of a weight set in the store.
+        weights: path of a weight file, name of a weight set in the store or of an embedded one (``vgg19-embedded``),
+            or name of an architecture, which means its embedded weights if the store has no set of that name.
+        architectures: by name, those whose embedded weights may be meant.
 
     Raises:
         UnknownNameError: there is no weight set of that name.
@@ -124,11 +130,18 @@ def resolve_path(weights: str) -> Path:
     path = Path(weights).expanduser()
     looks_like_path = os.sep in weights or "/" in weights or path.suffix in (".safetensors", ".pth", ".pt")
     if not looks_like_path:
+        having = [(a, a.embedded) for a in (architectures or {}).values() if a.embedded is not None]
+        embedded = {architecture.embedded_name: file for architecture, file in having}
+        if weights in embedded:
+            return embedded[weights]
         stored = store.path_of(weights)
         if exists(stored):
             return stored
+        defaults = {architecture.name: file for architecture, file in having}
+        if weights in defaults:
+            return defaults[weights]
         if not is_file(path):
-            names = (p.stem for p in store.store_folder().glob("*.safetensors"))
+            names = (*(p.stem for p in store.store_folder().glob("*.safetensors")), *embedded)
             raise unknown_name("weight set", weights, names, "See 'nst weights list', or give the path of a file.")
     if not exists(path):
         raise WeightsError(f"the weight file {path} does not exist")
@@ -139,7 +152,7 @@ def verify(weights: str, architectures: Mapping[str, Architecture] | None = None
     """Verify a weight file in full: header, shapes, digest and values.
 
     Args:
-        weights: path of a weight file, or name of a weight set in the store.
+        weights: path of a weight file, or name of a weight set; see :func:`resolve_path`.
         architectures: known architectures by name; the shapes of a file of any other architecture are not checked.
 
     Returns:
@@ -149,7 +162,7 @@ def verify(weights: str, architectures: Mapping[str, Architecture] | None = None
         UnknownNameError: there is no weight set of that name.
         WeightsError: the file is not valid; the message says why.
     """
-    path = resolve_path(weights)
+    path = resolve_path(weights, architectures)
     weight_set = read_weight_set(path)
     architecture = (architectures or {}).get(weight_set.architecture)
     if architecture is not None:

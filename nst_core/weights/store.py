@@ -16,7 +16,7 @@ from torch import Tensor
 from nst_core.errors import WeightsError
 from nst_core.files import Lock, companion
 from nst_core.weights import files
-from nst_core.weights.architecture import Architecture
+from nst_core.weights.architecture import EMBEDDED_SUFFIX, Architecture
 from nst_core.weights.checks import check_finite, check_layer_rms, check_shapes
 from nst_core.weights.preprocessing import Preprocessing
 from nst_core.weights.weight_set import WeightSet, read_weight_set
@@ -68,8 +68,13 @@ def check_name_available(name: str, overwrite: bool) -> None:
         overwrite: whether an existing weight set may be replaced.
 
     Raises:
-        WeightsError: the name is not valid, or is taken and must not be overwritten.
+        WeightsError: the name is not valid, is one of an embedded weight set, or is taken and must not be overwritten.
     """
+    if name.endswith(EMBEDDED_SUFFIX):
+        raise WeightsError(
+            f"the name '{name}' is reserved: names that end in '{EMBEDDED_SUFFIX}' are those of weights in packages; "
+            "choose another one with --name"
+        )
     if path_of(name).exists() and not overwrite:
         raise WeightsError(
             f"the weight set '{name}' already exists ({path_of(name)}); "

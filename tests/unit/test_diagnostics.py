@@ -47,7 +47,7 @@ def test_the_report_is_complete(installed):
     assert [
         text.startswith("plugin 'broken' of package broken-package 1.2: ") for text in report["plugin_failures"]
     ] == [True]
-    assert report["extractor"].startswith("auto is vgg19-lite")
+    assert report["extractor"].startswith("auto is vgg19")
     assert {"torch", "nst", "python"} <= {*report["versions"]}
 
 

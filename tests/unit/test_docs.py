@@ -26,6 +26,7 @@ from nst_core.plugins import hookspecs
 from nst_core.provenance import Origin
 from nst_core.testing import conformance, run_checks
 from nst_core.weights import import_file
+from nst_plugins.presets import ContentPreset, NoisePreset
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -176,6 +177,14 @@ PROGRAMS = [
 ]
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """The presets take the quick network."""
+    for preset in (ContentPreset, NoisePreset):
+        monkeypatch.setattr(preset, "extractor", "vgg19-lite")
+
+
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(("page", "number"), PROGRAMS)
 def test_the_python_programs_run(page, number, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -189,6 +198,7 @@ def test_the_python_programs_run(page, number, tmp_path, monkeypatch, capsys):
     assert Path("pastiche.png").exists() or page != "README.md"
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("part", "stopped", "evaluations"),
     [("raise KeyboardInterrupt", "cancelled", 20), ("checkpoint.finished()", "finished", 40)],

@@ -35,9 +35,7 @@ def _lines(report: dict[str, Any]) -> list[str]:
         if build
         else f"reference, slower: {report['kernels_reason']}"
     )
-    sets = [f"{s['name']} ({s['architecture']}: {s['source']})" for s in report["weights"]] or [
-        f"none yet; looked in {report['weights_folder']} and {report['torch_hub']}"
-    ]
+    sets = [f"{s['name']} ({s['architecture']}: {s['source']})" for s in report["weights"]] or ["none"]
     lines = [
         f"versions    {versions}",
         f"device      {report['device']} ({report['processor']}), {report['threads']} threads",

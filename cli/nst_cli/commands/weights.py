@@ -31,11 +31,13 @@ class Preprocessing(enum.StrEnum):
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """List the weight sets in the store."""
-    from nst_core.weights import scan_store
+    """List the weight sets in the store, and those that are part of packages."""
+    from nst_core.weights import scan_embedded, scan_store
 
-    sets, failures = scan_store()
-    for failure in failures:
+    stored, failures = scan_store()
+    embedded, broken = scan_embedded(_architectures().values())
+    sets = [*stored, *embedded]
+    for failure in (*failures, *broken):
         console.say(f"not usable: {failure}")
     if as_json:
         console.out(json.dumps([_described(s) for s in sets], indent=2))
@@ -89,7 +91,9 @@ def verify(
     from nst_core.errors import NstError, WeightsError
 
     known = _architectures()
-    names = [name] if name else sorted(p.stem for p in weights.store_folder().glob("*.safetensors"))
+    stored = sorted(p.stem for p in weights.store_folder().glob("*.safetensors"))
+    embedded = (a.embedded_name for a in known.values() if a.embedded is not None)
+    names = [name] if name else [*stored, *embedded]
     report, failures = [], []
     for each in names:
         try:
@@ -117,7 +121,7 @@ def path(
     """Print the path of a weight set, or of the folder of all."""
     from nst_core.weights import resolve_path, store_folder
 
-    console.out(str(resolve_path(name) if name else store_folder()))
+    console.out(str(resolve_path(name, _architectures()) if name else store_folder()))
 
 
 def _architectures() -> dict[str, Architecture]:

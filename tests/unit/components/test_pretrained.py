@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pickle
 import threading
@@ -18,7 +19,7 @@ from toy_weights import tensors, with_official
 import nst_core as nst
 from nst_core import Component, PretrainedExtractor, Tap, UnknownNameError, WeightsError
 from nst_core.testing import conformance, run_checks
-from nst_core.weights import TORCHVISION, Architecture, WeightSet, architectures, fetch, import_file, read_weight_set
+from nst_core.weights import TORCHVISION, Architecture, WeightSet, architectures, fetch, import_file
 
 EDGES = Architecture(
     name="edges",
@@ -200,10 +201,9 @@ def test_weights_may_come_with_a_package(weights):
     save_file(content, described, {"architecture": "edges", "input": str(TORCHVISION), "layer_rms": "{}"})
 
     class Embedded(Edges):
-        def find_weights(self):
-            return super().find_weights() if self.weights else read_weight_set(described, EDGES)
+        architecture = dataclasses.replace(EDGES, embedded=described)
 
-    assert Embedded().weight_set.path == described
+    assert Embedded().weight_set.path == Embedded("edges-embedded").weight_set.path == described
 
 
 def test_an_architecture_may_depend_on_a_parameter(weight_set):

@@ -203,7 +203,7 @@ def test_everything_open_is_pinned(session, files, tmp_path):
     hashed = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in (*files, start)]
     pinned = prepared.job
     assert [pinned.content.sha256, pinned.styles[0].sha256, pinned.initializer.params["path_sha256"]] == hashed
-    assert pinned.extractor.name == "vgg19-lite"
+    assert pinned.extractor.name == "vgg19"
     assert pinned.weights_sha256 == session.cache.extractor(REGISTRY, pinned.extractor).fingerprint() != ""
     assert pinned.precision in ("fp32", "bf16")
     assert pinned.levels == ()

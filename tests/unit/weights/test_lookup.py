@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,15 +14,17 @@ from toy_weights import TOY, tensors, with_official
 
 from nst_core import UnknownNameError, WeightsError
 from nst_core.weights import (
+    CAFFE,
     TORCHVISION,
     find,
-    find_local,
     home,
     import_file,
     locate,
     resolve_path,
+    scan_embedded,
     scan_store,
     several,
+    sha256,
     stored_as,
     verify,
 )
@@ -39,7 +43,6 @@ def test_the_set_with_the_networks_name_comes_before_newer_ones(state_dict):
     newer = import_file(state_dict, TOY, "newer")
     os.utime(newer.path, (2**31, 2**31))
     assert find("", TOY).name == "toy"
-    assert find_local(TOY).name == "toy"
 
 
 @pytest.fixture
@@ -78,8 +81,65 @@ def test_several_sets_to_choose_from(two, tmp_path):
     assert several(find(copy, TOY)) == []
 
 
-def test_nothing_is_found_on_an_empty_machine():
-    assert find_local(TOY) is None
+@pytest.fixture
+def packaged(tmp_path):
+    """The toy network with weights in its package, and official ones that nobody may download."""
+    content = tensors(9)
+    rms = '{"one": 1.0, "two": 1.0}'
+    save_file(content, tmp_path / "inside.safetensors", {"architecture": "toy", "input": str(CAFFE), "layer_rms": rms})
+    torch.save(tensors(5), tmp_path / "official.pth")
+    architecture = with_official(tmp_path / "official.pth")
+    (tmp_path / "official.pth").unlink()
+    return dataclasses.replace(architecture, embedded=tmp_path / "inside.safetensors")
+
+
+def test_embedded_weights_are_the_default_and_have_a_name(packaged, state_dict):
+    inside = packaged.embedded
+    for weights in ("", "toy", "toy-embedded"):
+        assert find(weights, packaged).path == inside
+    assert resolve_path("toy-embedded", {"toy": packaged}) == resolve_path("toy", {"toy": packaged}) == inside
+    assert verify("toy-embedded", {"toy": packaged}).path == inside
+    with pytest.raises(UnknownNameError, match="unknown weight set 'toy-embeded'; did you mean 'toy-embedded'"):
+        find("toy-embeded", packaged)
+    with pytest.raises(UnknownNameError):
+        resolve_path("toy-embedded")
+
+
+def test_the_hub_cache_does_not_change_the_default(packaged, tmp_path):
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / "official.pth"
+    cached.parent.mkdir(parents=True)
+    torch.save(tensors(5), cached)
+    assert find("", packaged).path == packaged.embedded
+
+
+@pytest.mark.parametrize("name", ["toy", "mine"])
+def test_the_store_comes_before_embedded_weights(packaged, state_dict, name):
+    stored = import_file(state_dict, packaged, name)
+    assert find("", packaged).path == stored.path
+    assert find("toy", packaged).path == (stored.path if name == "toy" else packaged.embedded)
+    assert find("toy-embedded", packaged).path == packaged.embedded
+
+
+def test_embedded_weights_are_located_by_their_hash(packaged, state_dict):
+    embedded = sha256(packaged.embedded)
+    assert locate(embedded, "", packaged) == ""
+    stored = import_file(state_dict, packaged, "toy")
+    for weights in ("", "toy", "gone"):
+        assert locate(embedded, weights, packaged) == "toy-embedded"
+        assert locate(stored.sha256, weights, packaged) == "toy"
+    assert find(locate(embedded, "", packaged), packaged).sha256 == embedded
+
+
+def test_names_of_embedded_weights_cannot_be_taken(packaged, state_dict):
+    with pytest.raises(WeightsError, match=r"'toy-embedded' is reserved.*choose another one with --name"):
+        import_file(state_dict, packaged, "toy-embedded")
+
+
+def test_embedded_weights_are_listed_and_missing_files_are_failures(packaged):
+    gone = dataclasses.replace(packaged, name="gone", embedded=packaged.embedded.with_name("gone.safetensors"))
+    sets, failures = scan_embedded([TOY, packaged, gone])
+    assert [(s.name, s.path) for s in sets] == [("toy-embedded", packaged.embedded)]
+    assert ["gone.safetensors" in str(failure) for failure in failures] == [True]
 
 
 def test_unknown_names_list_near_ones(state_dict):
@@ -115,8 +175,3 @@ def test_verify_checks_the_shapes_of_known_architectures_only(tmp_path):
     assert verify(path).architecture == "toy"
     with pytest.raises(WeightsError, match="incomplete"):
         verify(path, {"toy": TOY})
-
-
-def test_nothing_is_downloaded_where_it_is_not_allowed(official):
-    with pytest.raises(WeightsError, match="no weights of toy"):
-        find("", with_official(official), allow_download=False)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nst_core.weights import Architecture, OfficialWeights
 from nst_plugins.extractors.vgg.calibration import estimate_vgg19_rms
 from nst_plugins.extractors.vgg.extractor import VggExtractor
 from nst_plugins.extractors.vgg.layers import VGG19_LAYERS, convolution_names, named_by_layer, tensor_shapes
 
-__all__ = ["Vgg19"]
+__all__ = ["DATA", "Vgg19"]
+
+DATA = Path(__file__).parents[2] / "data"
+"""The folder of the weight files that are part of the package."""
 
 
 def _url() -> str:
@@ -20,10 +25,10 @@ class Vgg19(VggExtractor):
     """VGG-19, every convolution rescaled to unit RMS over natural images.
 
     The layers are ``conv1_1`` (before its ReLU), ``relu1_1`` (after it), … ``relu5_4``, and ``pool1`` to ``pool5``.
-    ``weights`` is the path of a weight file or the name of a weight set in the store (``nst weights list``); by default
-    the best weight set on this machine is used, or the official one is downloaded. ``pooling`` is ``max``, with which
-    the network was trained, or ``average``, which Gatys et al. found to look slightly better. The RMS was measured with
-    max pooling and is used for both: average pooling makes the features of deep layers smaller, as in other systems.
+    ``weights`` is the path of a weight file or the name of a weight set (``nst weights list``); by default it is that
+    in the store, or else the embedded one. ``pooling`` is ``max``, with which the network was trained, or ``average``,
+    which Gatys et al. found to look slightly better. The RMS was measured with max pooling and is used for both:
+    average pooling makes the features of deep layers smaller, as in other systems.
     """
 
     content_layers = ("conv3_4",)
@@ -45,6 +50,7 @@ class Vgg19(VggExtractor):
             source="torchvision VGG19_Weights.IMAGENET1K_V1, features only",
             license="BSD-3-Clause (torchvision); trained on ImageNet",
         ),
+        embedded=DATA / "vgg19.safetensors",
         # The second is the Caffe model of the VGG group, converted by J. Johnson, which neural-style-pt downloads.
         known_files={"dcbb9e9d": "torchvision", "d01eb7cb": "caffe"},
     )

@@ -1,20 +1,18 @@
-"""A compact network that stands in for VGG-19; its weights are part of the package."""
+"""A compact network that stands in for VGG-19."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
-from pathlib import Path
 
 from torch import nn
 
 from nst_core import PretrainedExtractor, Tap
-from nst_core.weights import Architecture, WeightSet, read_weight_set
+from nst_core.weights import Architecture
 from nst_plugins.extractors.vgg.layers import VGG19_LAYERS, VGG19_LITE_LAYERS, Layer, tap_geometry, tensor_shapes
 from nst_plugins.extractors.vgg.network import VggNetwork
-from nst_plugins.extractors.vgg.vgg19 import Vgg19
+from nst_plugins.extractors.vgg.vgg19 import DATA, Vgg19
 
-__all__ = ["Vgg19Lite", "embedded_weights"]
+__all__ = ["Vgg19Lite"]
 
 
 def _projection_keys(layer: str) -> tuple[str, str]:
@@ -29,13 +27,8 @@ def _projection_shapes(layers: Iterable[Layer]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def embedded_weights() -> Path:
-    """Return the path of the weight file that is part of the package."""
-    return Path(str(resources.files("nst_plugins"))) / "data" / "vgg19-lite.safetensors"
-
-
 class Vgg19Lite(PretrainedExtractor):
-    """A compact stand-in for VGG-19 that is part of the package: a fraction of the time, nearly the same style.
+    """A compact stand-in for VGG-19, for a quick look: a fraction of the time, nearly the same style.
 
     It has the layers of ``vgg19`` under the same names with a quarter of the channels, and was distilled from it so
     that Gram matrices and squared distances of its features approximate VGG-19's: α and β carry over. The deepest
@@ -52,11 +45,8 @@ class Vgg19Lite(PretrainedExtractor):
         ),
         shapes=tensor_shapes(VGG19_LITE_LAYERS) | _projection_shapes(VGG19_LITE_LAYERS),
         input_weight=VGG19_LITE_LAYERS[0].weight_key,
+        embedded=DATA / "vgg19-lite.safetensors",
     )
-
-    def find_weights(self) -> WeightSet:
-        """Find the weight set; by default the one that is part of the package."""
-        return super().find_weights() if self.weights else read_weight_set(embedded_weights(), self.architecture)
 
     def taps(self) -> Mapping[str, Tap]:
         """Return the 37 layers of VGG-19 by name, with VGG-19's numbers of channels, from shallow to deep."""

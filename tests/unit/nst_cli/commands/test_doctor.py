@@ -12,8 +12,8 @@ def test_one_screen_tells_everything(nst):
     assert done.code == 0
     lines = done.out.splitlines()
     assert len(lines) < 25
-    words = ("torch 2.", "threads", "precision   auto is", "kernels", "none yet; looked in", "gram: works")
-    for word in (*words, "extractor   auto is vgg19-lite"):
+    words = ("torch 2.", "threads", "precision   auto is", "kernels", "vgg19-embedded (vgg19: ", "gram: works")
+    for word in (*words, "extractor   auto is vgg19"):
         assert word in done.out
     assert done.err == ""
 
@@ -22,7 +22,7 @@ def test_json_says_the_same(nst):
     report = json.loads(nst("doctor", "--json").out)
     assert report["kernels"] == ("native" if native().module else "reference")
     assert (report["build"] is None) == (native().module is None)
-    assert report["extractor"].startswith("auto is vgg19-lite: ")
+    assert report["extractor"].startswith("auto is vgg19")
     assert report["precision"] in ("fp32", "bf16")
     assert not any(report["checks"].values())
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from nst_core import UnknownNameError, load_image, tap_rms
-from nst_core.weights import TORCHVISION, find, import_file
+from nst_core.weights import TORCHVISION, find, import_file, verify
 from nst_plugins.extractors.vgg import Vgg16, Vgg19
 
 
@@ -158,6 +160,26 @@ def test_the_network_can_be_scripted_and_exported(weights, image):
 
 
 # The real weights
+
+CARD = Path(__file__).parents[5] / "docs" / "vgg19.md"
+
+
+def test_the_embedded_file_is_small_whole_and_the_one_of_the_model_card():
+    embedded = Vgg19.architecture.embedded
+    assert embedded.stat().st_size <= 23_000_000
+    assert re.search(r"\b[0-9a-f]{64}\b", CARD.read_text())[0] == Vgg19().fingerprint()
+    weight_set = verify("vgg19-embedded", {"vgg19": Vgg19.architecture})
+    assert weight_set.license == "CC-BY-4.0"
+    assert "K. Simonyan and A. Zisserman" in weight_set.source
+
+
+@pytest.mark.parametrize("name", ["landscape", "brushwork"])
+def test_the_embedded_features_are_those_of_the_weights_in_float32(real_weights, name):
+    """Within 1 %, where NST_TEST_WEIGHTS names those weights; otherwise they are the same file."""
+    layers = Vgg19.architecture.calibrated_layers
+    pixels = load_image(f"sample:{name}", size=128).pixels
+    for exact, found in zip(Vgg19(str(real_weights)).build(layers)(pixels), Vgg19().build(layers)(pixels), strict=True):
+        assert (found - exact).norm() < 0.01 * exact.norm()
 
 
 def test_real_layers_have_unit_rms_over_photographs(real_weights, real_images):
