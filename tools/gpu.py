@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = [ROOT, *(ROOT / name for name in ("plugins", "cli", "benchmarks", "tests"))]
 NEEDED = (
     *("torch", "torchvision", "numpy", "PIL", "safetensors", "pluggy", "jinja2", "filelock", "platformdirs", "psutil"),
-    *("typer", "rich", "tomli_w", "tifffile", "pytest", "hypothesis"),
+    *("typer", "rich", "tomli_w", "tifffile", "pytorch_msssim", "pytest", "hypothesis"),
 )
 TESTS = [f"tests/unit/{name}" for name in ("engine", "objective", "runtime", "nst_plugins", "ops")]
 # Name of a speed, precision of the network, and whether float32 may be computed in TF32.

@@ -15,7 +15,7 @@ from nst_core.files import atomic_write
 
 __all__ = ["PICTURE", "ResultStore", "plain_number"]
 
-FORMAT = 1
+FORMAT = 2
 CHECKPOINT = "checkpoint.safetensors"
 PICTURE = "image.png"
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nst_cli import console
 from nst_cli.options.groups import NetworkOptions, ThreadOptions
 from nst_core.job.schema import Job
+
+if TYPE_CHECKING:
+    from nst_core.experiments.metrics import Metrics
 
 __all__ = ["evaluate"]
 
@@ -30,10 +33,10 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure the distance of IMAGE to a content and a style image, and its total variation.
+    """Measure IMAGE against a content image, a style image, or both, and its own grain and specks.
 
-    Content distance compares feature maps, style distance Gram matrices; 0 means equal. Always in float32. The content
-    image is resized to IMAGE.
+    Always in float32. The content image is resized to IMAGE. docs/metrics.md says what each figure means and what it
+    does not see.
 
     Examples:
 
@@ -60,12 +63,32 @@ def evaluate(
     if as_json:
         console.out(json.dumps({"image": image, **metrics.to_dict()}, indent=2))
         return
+    for line in _lines(metrics):
+        console.out(line)
+
+
+def _lines(metrics: Metrics) -> list[str]:
+    """Return a line for each figure: its name, where it was measured, the value, and which way is better."""
+    rows: list[tuple[str, str, str, str]] = []
     for name, values, mean in (
-        ("content", metrics.content, metrics.content_mean),
-        ("style", metrics.style, metrics.style_mean),
+        ("content distance", metrics.content, metrics.content_mean),
+        ("style distance", metrics.style, metrics.style_mean),
+        ("Fréchet distance", metrics.frechet, metrics.frechet_mean),
     ):
-        for layer, value in values.items():
-            console.out(f"{name:8} {layer:10} {value:.4f}")
+        rows += [(name, layer, f"{value:.4f}", "") for layer, value in values.items()]
         if mean is not None:
-            console.out(f"{name:8} {'mean':10} {mean:.4f}")
-    console.out(f"{'tv':8} {'image':10} {metrics.total_variation:.6f}")
+            rows.append((name, "mean", f"{mean:.4f}", "0: as the image compared with"))
+    if metrics.pyramid is not None:
+        sides = "+".join(str(max(size)) for size in metrics.pyramid_sizes)
+        rows.append(("style pyramid", f"{sides} px", f"{metrics.pyramid:.4f}", "0: as the style image at all sizes"))
+    if metrics.self_similarity is not None:
+        layer, value = metrics.structure_layer, f"{metrics.self_similarity:.4f}"
+        rows.append(("self-similarity", layer, value, "0: the same places are alike as in the content image"))
+    if metrics.edge_ssim is not None:
+        rows.append(("edge SSIM", "image", f"{metrics.edge_ssim:.4f}", "1: the edges of the content image"))
+    if metrics.rim is not None:
+        rows.append(("rim", "image", f"{metrics.rim:.4f}", "1: no frame, relative to the content image"))
+    rows.append(("specks", "image", f"{metrics.specks:.6f}", "share of the pixels"))
+    rows.append(("total variation", "image", f"{metrics.total_variation:.6f}", "0: flat"))
+    wide = max(len(where) for _, where, _, _ in rows)
+    return [f"{name:16}  {where:{wide}}  {value:9}  {note}".rstrip() for name, where, value, note in rows]

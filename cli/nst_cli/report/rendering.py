@@ -22,10 +22,14 @@ from nst_cli.report.sources import source_thumbnails
 __all__ = ["html_page", "markdown_page"]
 
 LEGEND = (
-    "The figures under the pictures and in the tables are relative distances: of a picture's feature maps from those "
-    "of the content image, and of its Gram matrices from those of the style image, averaged over the taps. 0 means "
-    "identical. They are computed in float32 from the saved picture, in the same way for every cell and by nst eval. "
-    "Seconds count the optimisation without loading."
+    "The figures under the pictures and the first distances in the tables are relative: of a picture's feature maps "
+    "from those of the content image, and of its Gram matrices from those of the style image, averaged over the taps. "
+    "0 means identical. Structure is the distance of the self-similarities of picture and content image: 0 where the "
+    "same places are alike. Pyramid is the squared distance of the Gram matrices, averaged over full, half and quarter "
+    "size as far as the picture is large enough: 0 where forms of all sizes are the style's. Specks are isolated "
+    "clipped pixels, as a share of all. All are computed in float32 from the saved picture, in the same way for every "
+    "cell and by nst eval; docs/metrics.md has their formulas and limits. Seconds count the optimisation without "
+    "loading."
 )
 # Wide enough to judge, small enough that a report of sixty pictures can be sent by mail.
 _SIDE, _QUALITY = 220, 82

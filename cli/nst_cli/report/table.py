@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from nst_cli.report.contents import ShownCell, ShownSheet
 
-__all__ = ["HEADINGS", "distances", "number", "rows", "taps"]
+__all__ = ["HEADINGS", "distances", "number", "others", "percentage", "rows", "taps"]
 
-HEADINGS = ("cell", "total loss", "losses", "content dist.", "style dist.", "TV", "seconds", "evaluations")
+HEADINGS = (
+    *("cell", "total loss", "losses", "content dist.", "structure", "style dist.", "pyramid", "specks", "TV"),
+    *("seconds", "evaluations"),
+)
 
 
 def number(value: float | None) -> str:
@@ -17,6 +20,11 @@ def number(value: float | None) -> str:
         return f"{value:.0f}"
     digits, _, exponent = f"{value:.3g}".partition("e")
     return f"{digits}e{int(exponent)}" if exponent else digits
+
+
+def percentage(share: float) -> str:
+    """Format a share of one as per cent, with two digits after the point at most."""
+    return f"{round(100 * share, 2):g} %"
 
 
 def rows(shown: ShownSheet) -> list[tuple[ShownCell, tuple[str, ...]]]:
@@ -37,7 +45,10 @@ def _texts(cell: ShownCell) -> tuple[str, ...]:
         number(record["total"]),
         losses,
         number(metrics["content_mean"]),
+        number(metrics["self_similarity"]),
         number(metrics["style_mean"]),
+        number(metrics["pyramid"]),
+        percentage(metrics["specks"]),
         number(metrics["total_variation"]),
         f"{record['seconds']:.1f}",
         f"{record['evaluations']}{ended}",
@@ -51,10 +62,16 @@ def distances(cell: ShownCell) -> list[tuple[str, str]]:
     return [(name, number(value)) for name, value in means if value is not None]
 
 
-def taps(cell: ShownCell) -> list[tuple[str, str, str]]:
-    """Return for every tap its layer and the relative distances to content and style."""
+def taps(cell: ShownCell) -> list[tuple[str, str, str, str]]:
+    """Return for every tap its layer, the relative distances to content and style, and the Fréchet distance."""
     metrics = cell.result.record.get("metrics", {})
-    content, style = metrics.get("content", {}), metrics.get("style", {})
-    return [
-        (layer, number(content.get(layer)), number(style.get(layer))) for layer in dict.fromkeys([*content, *style])
-    ]
+    kinds = [metrics.get(kind, {}) for kind in ("content", "style", "frechet")]
+    layers = dict.fromkeys(layer for values in kinds for layer in values)
+    return [(layer, *(number(values.get(layer)) for values in kinds)) for layer in layers]
+
+
+def others(cell: ShownCell) -> list[tuple[str, str]]:
+    """Return the name and value of the figures that neither the table nor the taps show."""
+    metrics = cell.result.record.get("metrics", {})
+    named = (("edge SSIM", metrics.get("edge_ssim")), ("rim", metrics.get("rim")))
+    return [(name, number(value)) for name, value in named if value is not None]

@@ -211,11 +211,19 @@ def test_a_cell_that_could_not_be_measured_keeps_its_run(half, registry, tmp_pat
     assert sorted(path.name for path in cell.folder.iterdir()) == ["image.png", "recipe.toml", "result.json"]
 
 
-@pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", b'{"format": 1, "key": "other"}'])
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", b'{"format": 2, "key": "other"}'])
 def test_a_damaged_record_is_not_a_finished_cell(job, registry, tmp_path, damage):
     (cell,) = carried_out([job], tmp_path / "out", registry).results
     (cell.folder / "result.json").write_bytes(damage)
     assert statuses(carried_out([job], tmp_path / "out", registry)) == ["done"]
+
+
+def test_a_cell_with_the_figures_of_another_version_is_made_again(job, registry, tmp_path):
+    (cell,) = carried_out([job], tmp_path / "out", registry).results
+    old = {**cell.record, "format": cell.record["format"] - 1, "metrics": {"content": {}, "style": {}}}
+    (cell.folder / "result.json").write_text(json.dumps(old))
+    (again,) = carried_out([job], tmp_path / "out", registry).results
+    assert (again.status, again.record["metrics"]) == ("done", cell.record["metrics"])
 
 
 def test_the_estimate_counts_what_is_missing(job, registry, tmp_path):

@@ -37,7 +37,7 @@ def test_a_cell_is_finished_once_it_has_its_figures(store, result):
     picture = store.write_picture(KEY, result)
     assert store.read(KEY) is None
     record = store.finish(KEY, {"total": 0.1})
-    assert store.read(KEY) == record == {"format": 1, "key": KEY, "total": 0.1}
+    assert store.read(KEY) == record == {"format": 2, "key": KEY, "total": 0.1}
     assert sorted(path.name for path in picture.parent.iterdir()) == ["image.png", "recipe.toml", "result.json"]
     assert Job.from_toml((picture.parent / "recipe.toml").read_text(encoding="utf-8")) == result.job
 
@@ -50,7 +50,7 @@ def test_a_cell_is_finished_once_it_has_its_figures(store, result):
         lambda folder: (folder / "result.json").write_bytes(b"\xff"),
         lambda folder: (folder / "result.json").write_text("[]"),
         lambda folder: (folder / "result.json").write_text(json.dumps({"format": 0, "key": KEY})),
-        lambda folder: (folder / "result.json").write_text(json.dumps({"format": 1, "key": "another"})),
+        lambda folder: (folder / "result.json").write_text(json.dumps({"format": 2, "key": "another"})),
     ],
 )
 def test_a_damaged_cell_is_not_finished(store, result, damage):

@@ -146,9 +146,24 @@ def test_eval_measures_any_picture(nst):
     assert set(told["style"]) == {"a", "b", "c"}
     assert told["total_variation"] > 0
     words = nst("eval", "photo.jpg", "--style", "photo.jpg", "--extractor", "tiny", "--layers", "a").out
-    assert words.splitlines()[0] == "style    a          0.0000"
+    assert words.splitlines()[0].split() == ["style", "distance", "a", "0.0000"]
     assert "content" not in words
     assert nst("eval", "photo.jpg", "--extractor", "tiny", "--layers", "zz").code == 2
+
+
+def test_eval_shows_every_figure_with_words_and_as_json(nst):
+    images = ("eval", "photo.jpg", "--content", "photo.jpg", "--style", "painting.png", "--extractor", "tiny")
+    told = json.loads(nst(*images, "--json").out)
+    assert (told["self_similarity"], told["structure_layer"]) == (0, "b")
+    assert (told["edge_ssim"], told["rim"]) == (pytest.approx(1), pytest.approx(1))
+    assert told["pyramid_sizes"] == [[30, 40]]
+    assert 0 < told["specks"] < 1
+    words = nst(*images).out
+    for name in ("content distance", "style distance", "Fréchet distance", "style pyramid", "self-similarity"):
+        assert name in words
+    for name, key in (("edge SSIM", "edge_ssim"), ("rim", "rim"), ("specks", "specks")):
+        (line,) = (line for line in words.splitlines() if line.startswith(name))
+        assert float(line.removeprefix(name).split()[1]) == pytest.approx(told[key], abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +227,24 @@ def test_eval_agrees_with_the_report(nst):
     told = json.loads(nst("eval", cell["picture"], *options).out)
     assert told["content"] == pytest.approx(cell["metrics"]["content"])
     assert told["style"] == pytest.approx(cell["metrics"]["style"])
+    for name in ("pyramid", "self_similarity", "edge_ssim", "rim", "specks"):
+        assert told[name] == pytest.approx(cell["metrics"][name])
+
+
+def test_a_report_shows_style_at_all_sizes_structure_and_specks(nst):
+    done = nst("sweep", "--vary", "seed=0", *PAIR, *SMALL)
+    text = Path(done.out.strip()).with_suffix(".md").read_text(encoding="utf-8")
+    rows = text[text.index("| cell") :].splitlines()[:3]
+    heads, _, values = ([cell.strip() for cell in row.split("|")[1:-1]] for row in rows)
+    shown = dict(zip(heads, values, strict=True))
+    (path,) = Path("nst-sweep/cells").glob("*/result.json")
+    metrics = json.loads(path.read_text())["metrics"]
+    assert float(shown["pyramid"]) == pytest.approx(metrics["pyramid"], rel=0.01)
+    assert float(shown["structure"]) == pytest.approx(metrics["self_similarity"], rel=0.01)
+    assert float(shown["specks"].removesuffix(" %")) == pytest.approx(100 * metrics["specks"], abs=0.01)
+    page = Path(done.out.strip()).read_text(encoding="utf-8")
+    assert "Fréchet" in page
+    assert "edge SSIM" in page
 
 
 class _Sources(HTMLParser):
@@ -269,7 +302,7 @@ def test_names_of_files_are_text_and_never_markup(nst):
     assert "'bad <i>.png' is not an image in a supported format" in page.text
     lines = Path(done.out.strip()).with_suffix(".md").read_text(encoding="utf-8").splitlines()
     rows = [re.split(r"(?<!\\)\|", line) for line in lines if line.startswith("| ") and "&lt;" in line]
-    assert len([row for row in rows if len(row) == 9 + 2]) == 2  # the cells, with eight figures and their links
+    assert len([row for row in rows if len(row) == 12 + 2]) == 2  # the cells, with eleven figures and their links
 
 
 def test_the_markdown_links_to_files_that_exist(report):

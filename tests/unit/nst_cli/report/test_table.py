@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nst_cli.report.table import number
+from nst_cli.report.table import number, percentage
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,10 @@ from nst_cli.report.table import number
 )
 def test_numbers(value, text):
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.0, "0 %"), (0.0081126, "0.81 %"), (0.00001, "0 %"), (0.5, "50 %"), (1.0, "100 %")]
+)
+def test_shares(share, text):
+    assert percentage(share) == text
