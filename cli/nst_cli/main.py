@@ -55,6 +55,7 @@ COMMANDS = {
     "grid": ("grid:grid", "Paint every content in the manner of every style, and compare them in a report."),
     "study": ("study:study", "Reconstructions, textures, ablations and grids in one report."),
     "eval": ("evaluate:evaluate", "Measure a picture against its content and style image."),
+    "identity": ("identity:identity", "Test whether a method gives a painting back that is both content and style."),
     "export": ("export:export", "Write an extractor as a file for C++ and other programs."),
     "doctor": ("doctor:doctor", "Show what is installed, and whether everything works."),
     "bench": ("bench:bench", "Measure the speed of this machine."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
     from nst_core import Observer, Result, Run, Session
 
-__all__ = ["Delivery", "carry_out"]
+__all__ = ["Delivery", "Measurement", "carry_out"]
+
+Measurement = Callable[[Path], Mapping[str, float]]
+"""Makes figures by name of a picture that was written."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def carry_out(
     report: ReportOptions,
     resources: ResourceOptions,
     checkpoint: CheckpointOptions | None = None,
+    measure: Measurement | None = None,
 ) -> None:
     """Run a job, write its picture and print the path, or everything as JSON.
 
@@ -86,6 +91,7 @@ def carry_out(
         report: what is printed.
         resources: what the run may use.
         checkpoint: where the run is saved.
+        measure: figures of the written picture, which are printed, too.
 
     Raises:
         NstError: the output cannot be written, checked before the work, or the job cannot be done.
@@ -132,8 +138,12 @@ def carry_out(
         say(f"{result.stopped} after {result.evaluations} evaluations; this is the best image so far")
     if opened and opened.exists and result.stopped == "cancelled":
         say(f"to continue: nst resume {opened.path}")
-    done = {"output": str(target), **result.figures()}
+    measured = measure(target) if measure else {}
+    done = {"output": str(target), **result.figures(), **measured}
     console.out(json.dumps(done, indent=2) if report.as_json else str(target))
+    if measured and not report.as_json and not report.quiet:
+        for name, value in measured.items():
+            console.out(f"{name:8} {value:.4f}")
     if result.stopped == "cancelled" or interruption.received():
         raise typer.Exit(interruption.exit_code())
 
