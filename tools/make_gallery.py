@@ -88,8 +88,8 @@ def page(figures: dict[str, dict[str, float]]) -> str:
         "",
         "Every picture and figure here is made by `python tools/make_gallery.py IMAGES`, which writes this page too.",
         "The seed is 0 and everything else is at its default; *loss* is the total at the first evaluation, and at the",
-        "best one of the last level. The number of evaluations is that of the smallest level. Content: photographs of Tübingen and of Hoover Tower. Style: Van Gogh, *The Starry Night*;",
-        "Turner, *The Shipwreck of the Minotaur*.",
+        "best one of the last level. The number of evaluations is that of the smallest level. Content: photographs of",
+        "Tübingen and of Hoover Tower. Style: Van Gogh, *The Starry Night*; Turner, *The Shipwreck of the Minotaur*.",
     ]
     for (size, preset), steps in STEPS.items():
         shown = [p for p in pictures() if p.size == size and p.preset == preset and p.name in figures]
