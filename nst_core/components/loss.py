@@ -192,7 +192,7 @@ class WeightedMaps:
     """Feature maps of one of several target images.
 
     Attributes:
-        maps: layer to ``(1, N, H', W')``.
+        maps: layer to ``(1, N, H', W')``, or what :meth:`FeatureLoss.level_targets` makes of them.
         weight: share of the image, in (0, 1].
     """
 
@@ -205,13 +205,42 @@ class FeatureLoss(Loss):
 
     role: ClassVar[str] = "style"
 
+    def level_targets(
+        self,
+        targets: Mapping[str, Tensor],
+        start: Mapping[str, Tensor],  # noqa: ARG002 - for those who override it
+        content: Mapping[str, Tensor] | None,  # noqa: ARG002
+    ) -> Mapping[str, Tensor]:
+        """Return what the pastiche is compared with throughout a resolution level; the target's own maps by default.
+
+        A loss that overrides it chooses once, at the image that a level starts from, what it would else have to choose
+        at every evaluation, say the neighbour of every position. It is called without a graph, once for each target
+        image, and must give the same for the same maps.
+
+        Args:
+            targets: layer to ``(1, N, H'', W'')`` of the style or content image, by role.
+            start: layer to ``(1, N, H', W')`` of the image that the level starts from: the initial image, or the
+                enlarged result of the level before.
+            content: the same of the content image, ``None`` without one.
+
+        Returns:
+            What :meth:`forward` is given as its targets: tensors by name, of any shapes.
+        """
+        return targets
+
+    @property
+    def has_level_targets(self) -> bool:
+        """Whether it overrides :meth:`level_targets`."""
+        return type(self).level_targets is not FeatureLoss.level_targets
+
     @abstractmethod
     def forward(self, features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
         """Compare the feature maps of the pastiche with those of the target image.
 
         Args:
             features: layer to ``(B, N, H', W')`` of the pastiche.
-            targets: layer to ``(1, N, H'', W'')`` of the style or content image, by role.
+            targets: layer to ``(1, N, H'', W'')`` of the style or content image, by role, or what
+                :meth:`level_targets` makes of them.
 
         Returns:
             A scalar.

@@ -31,7 +31,7 @@ from nst_core.job.serialization import flattened, from_plain, to_plain
 
 __all__ = ["Checkpoint", "Saved"]
 
-FORMAT = 4
+FORMAT = 5
 _DECIDING = ("nst", "torch")
 
 

@@ -110,6 +110,7 @@ class Loop:
         """Return what the next evaluations depend on: tensors, which are not copies, and plain values."""
         best = self.best
         return {
+            "start": self.problem.variable,
             "variable": self._variable,
             "best": [best.total, best.losses, best.variable] if best else None,
             "history": self.history,

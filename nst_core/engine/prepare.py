@@ -60,7 +60,8 @@ class PreparedJob:
 
         Args:
             number: of the level, from 0, the smallest; the last one by default.
-            start: variable to begin with, the best one of the level before; the initializer's image by default.
+            start: variable to begin with: the best one of the level before, which is enlarged, or one of this level's
+                own size; the initializer's image by default.
         """
         level = self.levels[number]
         job = job_at(self.job, level, max(self.size), self.images.longest_styles)
@@ -74,9 +75,12 @@ class PreparedJob:
         if start is None:
             first = self._initial(job, (height, width), content, transformed).float().to(self.device)
             variable = parametrization.encode(first)
+        elif parametrization.decode(start).shape[-2:] == (height, width):
+            variable = start
         else:
             variable = parametrization.resize(start, (height, width))
-        _checked("parametrization", job.parametrization.name, parametrization.decode(variable), (1, 3, height, width))
+        image = parametrization.decode(variable)
+        _checked("parametrization", job.parametrization.name, image, (1, 3, height, width))
 
         network = network_for(job, self.registry, self.cache, self.device, self.dtype)
         objective = network.objective(bind_terms(job, self.registry, network.extractor))
@@ -89,6 +93,7 @@ class PreparedJob:
                     for source, picture, pixels, share in zip(job.styles, styles, transformed, job.blend, strict=True)
                 ],
             },
+            start=image,
             tiling=tiling,
             cache=self.cache,
         )

@@ -205,7 +205,10 @@ class Run(Iterator[Step]):
         """Make the loop of the next level, from the one before or from what was saved."""
         before = self._previous
         saved, self._saved = self._saved, None  # not to be held any longer than it takes to load it
-        problem = self.prepared.problem(len(self._levels), before.best.variable if before and before.best else None)
+        start = before.best.variable if before and before.best else None
+        if saved is not None:
+            start = saved.state["level"]["start"].to(self.prepared.device)
+        problem = self.prepared.problem(len(self._levels), start)
         loop = Loop(problem, self._make_optimizer)
         if before is not None:
             loop.continue_from(before)

@@ -88,17 +88,24 @@ class Objective:
         self.untileable = tuple(term.label for term in terms if not term.tileable)
 
     def targets(
-        self, images: TargetImages, *, tiling: Tiling | None = None, cache: TargetCache | None = None
+        self,
+        images: TargetImages,
+        *,
+        start: Tensor | None = None,
+        tiling: Tiling | None = None,
+        cache: TargetCache | None = None,
     ) -> Targets:
         """Extract what the terms compare with.
 
         Args:
             images: by source; a source that no term needs is not looked at.
+            start: the image ``(1, 3, H, W)`` in [0, 1] that a level starts from, for terms whose targets depend on it.
             tiling: how the images are cut; whole by default.
-            cache: where targets by loss, layer and image are looked up and kept.
+            cache: where targets by loss, layer and image are looked up and kept, but for what depends on the start.
 
         Raises:
-            JobError: a term needs a source that has no image, or the images are to be cut but a loss sees whole maps.
+            JobError: a term needs a source that has no image, or a start and there is none, or the images are to be cut
+                but a loss sees whole maps.
         """
         by_term: dict[str, Any] = {}
         for source in dict.fromkeys(term.source for term in self._terms):
@@ -113,7 +120,26 @@ class Objective:
             shares = [image.share for image in chosen]
             for term in terms:
                 by_term[term.label] = term.blend([one[term.label] for one in found], shares)
+        by_term |= self._level_targets(by_term, start, images.get("content", ()))
         return Targets(tuple(by_term[term.label] for term in self._terms))
+
+    def _level_targets(
+        self, by_term: Mapping[str, Any], start: Tensor | None, contents: Sequence[TargetImage]
+    ) -> dict[str, Any]:
+        """Return the targets of the terms whose targets depend on the image that a level starts from."""
+        terms = [term for term in self._terms if term.has_level_targets]
+        if not terms:
+            return {}
+        if start is None:
+            raise JobError(f"the targets of '{terms[0].label}' depend on the image that a level starts from; give it")
+        with torch.no_grad():
+            first, *others = (
+                self._features(image, tile, image).maps
+                for image in (start, *(content.pixels for content in contents[:1]))
+                for tile in self._tiles(image, None)
+            )
+            content = others[0] if others else None
+            return {term.label: term.level_target(by_term[term.label], first, content) for term in terms}
 
     def _observed(
         self, terms: Sequence[BoundTerm], image: TargetImage, tiling: Tiling | None, cache: TargetCache | None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -75,6 +76,20 @@ class BoundTerm(ABC):
     def has_projected_statistic(self) -> bool:
         """Whether it takes maps from before a projection, without computing the projected maps."""
         return False
+
+    @property
+    def has_level_targets(self) -> bool:
+        """Whether its target depends on the image that a level starts from; see :meth:`level_target`."""
+        return False
+
+    def level_target(
+        self,
+        target: Any,
+        start: Mapping[str, Tensor],  # noqa: ARG002
+        content: Mapping[str, Tensor] | None,  # noqa: ARG002
+    ) -> Any:
+        """Return the target during a level, given the maps of its first image and of the content image."""
+        return target
 
     def target_key(self, layer: str, projected: bool) -> Hashable:
         """Return what decides the target at a layer beside the image and the network.
@@ -256,8 +271,24 @@ class _FeatureTerm(_MapTerm):
     def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> tuple[WeightedMaps, ...]:
         return tuple(WeightedMaps(dict(maps), share) for maps, share in zip(targets, shares, strict=True))
 
+    @property
+    def has_level_targets(self) -> bool:
+        return self.loss.has_level_targets
+
+    def level_target(
+        self,
+        target: tuple[WeightedMaps, ...],
+        start: Mapping[str, Tensor],
+        content: Mapping[str, Tensor] | None,
+    ) -> tuple[WeightedMaps, ...]:
+        first, photo = self._own(start), self._own(content) if content is not None else None
+        return tuple(replace(one, maps=dict(self.loss.level_targets(one.maps, first, photo))) for one in target)
+
+    def _own(self, maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {layer: maps[layer] for layer in self.term.layers}
+
     def collect(self, features: TileFeatures, target: tuple[WeightedMaps, ...]) -> list[Statistic]:
-        value = self.loss.forward_blend({layer: features.maps[layer] for layer in self.term.layers}, target)
+        value = self.loss.forward_blend(self._own(features.maps), target)
         return [Statistic((value,), value.detach())]
 
     def judge(self, collected: Sequence[Statistic], target: Any) -> list[Tensor]:  # noqa: ARG002

@@ -76,7 +76,8 @@ class CostModel:
         objective = network.objective(bind_terms(self._job, self._registry, network.extractor))
         content = [TargetImage(self._image(height, width, device))]
         styles = [TargetImage(self._image(height, width, device), share) for share in self._job.blend or (1.0,)]
-        return objective, objective.targets({"content": content, "style": styles})
+        start = self._image(height, width, device)
+        return objective, objective.targets({"content": content, "style": styles}, start=start)
 
     def pixel_bytes(self, optimizer: Component) -> float:
         """Return what a pixel of the pastiche needs whatever the tiles."""

@@ -24,15 +24,18 @@ def target_of(loss: StatisticLoss, feature: Tensor) -> Any:
         return loss.prepared_target(loss.statistic(feature).detach())
 
 
-def value_of(loss: Any, feature: Tensor, target: Tensor) -> Tensor:
-    """Return the loss of one layer as the engine computes it."""
+def value_of(loss: Any, feature: Tensor, target: Tensor, start: Tensor | None = None) -> Tensor:
+    """Return the loss of one layer as the engine computes it, in a level that starts from ``start``, or ``feature``."""
     if isinstance(loss, StatisticLoss):
         return loss.criterion(loss.statistic(feature), target_of(loss, target), CHANNELS)
     if isinstance(loss, PointwiseLoss):
         positions = float(feature.shape[-2] * feature.shape[-1])
         return loss.pointwise(feature, target) * loss.scale(positions, CHANNELS)
     if isinstance(loss, FeatureLoss):
-        return loss.forward({"layer": feature}, {"layer": target})
+        first = (feature if start is None else start).detach()
+        with torch.no_grad():
+            aims = loss.level_targets({"layer": target}, {"layer": first}, None)
+        return loss.forward({"layer": feature}, aims)
     raise TypeError(type(loss).__name__)
 
 
@@ -75,8 +78,8 @@ def is_zero_at_the_target(loss: Any) -> None:
 
 def has_the_right_gradient(loss: Any) -> None:
     """Its gradient is the one of finite differences, in float64."""
-    target = _target(loss)
-    torch.autograd.gradcheck(lambda x: value_of(loss, x, target), feature_map().requires_grad_())
+    target, start = _target(loss), feature_map(seed=2)
+    torch.autograd.gradcheck(lambda x: value_of(loss, x, target, start), feature_map().requires_grad_())
 
 
 def takes_every_precision(loss: Any) -> None:
@@ -104,9 +107,9 @@ def takes_every_size(loss: Any) -> None:
 
 def adds_up_a_batch(loss: Any) -> None:
     """The loss of a batch is the sum of the losses of its maps."""
-    features, targets = feature_map(batch=2), _target(loss, batch=2)
-    apart = sum(value_of(loss, f[None], t[None]) for f, t in _pairs(features, targets))
-    close(value_of(loss, features, targets), torch.as_tensor(apart), "a batch and its maps one by one", 1e-6)
+    features, targets, start = feature_map(batch=2), _target(loss, batch=2), feature_map(seed=2)
+    apart = sum(value_of(loss, f[None], t[None], start) for f, t in _pairs(features, targets))
+    close(value_of(loss, features, targets, start), torch.as_tensor(apart), "a batch and its maps one by one", 1e-6)
 
 
 def _pairs(features: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

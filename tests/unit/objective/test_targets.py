@@ -17,6 +17,7 @@ from nst_core import (
     JobError,
     Objective,
     Resources,
+    Run,
     Session,
     StatisticLoss,
     TargetImage,
@@ -299,6 +300,63 @@ def test_an_image_without_a_share_is_not_looked_at(monkeypatch):
     job = job_of([ONE, OTHER], MEANS, plugins=["nearest"], blend=[0, 1], steps=1)
     run(job, content=CONTENT, styles=[ONE, OTHER], session=Session(MEANS))
     assert {tuple(weight for weight, _ in targets) for targets in Nearest.given} == {(1.0,)}
+
+
+class Departure(Means):
+    """The distance of the means to those of the start and of the content image. Notes how often it was asked."""
+
+    asked = 0
+
+    def level_targets(self, targets, start, content):
+        type(self).asked += 1
+        return {
+            layer: torch.cat([maps[layer].mean((2, 3), keepdim=True) for maps in (targets, start, content or targets)])
+            for layer in targets
+        }
+
+    def forward(self, features, targets):
+        return sum((features[k].mean((2, 3), keepdim=True) - targets[k]).square().sum() for k in features)
+
+
+DEPARTURE = tiny_registry(("departure", plugin(losses={"departure": Departure})))
+
+
+def test_targets_of_a_level_are_made_from_its_start_and_the_content():
+    objective = objective_of("departure", registry=DEPARTURE)
+    content, style = [TargetImage(CONTENT)], [TargetImage(ONE, 0.75), TargetImage(OTHER, 0.25)]
+    start = smooth(24, 32, 5)
+    targets = objective.targets({"content": content, "style": style}, start=start)
+    means = objective_of("means", registry=MEANS)
+    apart = [float(means(CONTENT, blended(means, (other, 1.0))).losses) for other in (ONE, OTHER, start, CONTENT)]
+    found = float(objective(CONTENT, targets).losses)
+    assert found == pytest.approx(0.75 * apart[0] + 0.25 * apart[1] + apart[2] + apart[3], rel=1e-5)
+    without = objective.targets({"style": style}, start=start)
+    assert float(objective(CONTENT, without).losses) == pytest.approx(1.5 * apart[0] + 0.5 * apart[1] + apart[2], 1e-5)
+
+
+def test_targets_of_a_level_need_its_start():
+    objective = objective_of("departure", registry=DEPARTURE)
+    with pytest.raises(JobError, match="the targets of 'departure' depend on the image that a level starts from"):
+        objective.targets({"style": [TargetImage(ONE)]})
+
+
+def test_a_run_makes_the_targets_of_a_level_once(monkeypatch):
+    monkeypatch.setattr(Departure, "asked", 0)
+    job = job_of([ONE], DEPARTURE, plugins=["departure"], steps=8, size=32, levels=(20, 32))
+    prepared = Session(DEPARTURE).prepare(job, content=CONTENT, styles=[ONE])
+    before = Departure.asked  # the plan of its memory asks too
+    Run(prepared).exhaust()
+    assert Departure.asked == before + 2
+
+
+def test_the_targets_of_a_level_are_those_of_its_own_start():
+    """Though the session caches what does not depend on it."""
+    job = job_of([ONE], DEPARTURE, plugins=["departure"], size=32)
+    prepared = Session(DEPARTURE).prepare(job, content=CONTENT, styles=[ONE])
+    variables = [smooth(24, 32, seed) for seed in (6, 7)]
+    one, other, again = (prepared.problem(start=variables[n]).evaluate()[0].losses for n in (0, 1, 0))
+    assert not torch.equal(one, other)
+    assert torch.equal(one, again)
 
 
 def test_positions_have_one_target():

@@ -22,7 +22,7 @@ from nst_core import (
     Tap,
     save_image,
 )
-from nst_core.ops import Projection
+from nst_core.ops import Projection, to_accumulation
 from nst_core.testing import ConformanceError, NotApplicable, conformance, run_checks
 from nst_plugins.extractors.vgg import Vgg19
 from nst_plugins.initializers.image import ImageStart
@@ -137,6 +137,17 @@ class FirstLayerOnly(FeatureLoss):
         return (wide[0].mean((2, 3)) - wide[1].mean((2, 3))).square().sum()
 
 
+class Moody(FeatureLoss):
+    """Its targets of a level are drawn anew every time."""
+
+    def level_targets(self, targets, start, content):
+        return {layer: found + torch.rand(()) for layer, found in targets.items()}
+
+    def forward(self, features, targets):
+        wide = [(to_accumulation(features[k]), to_accumulation(targets[k])) for k in features]
+        return sum((one.mean((2, 3)) - other.mean((2, 3))).square().sum() for one, other in wide)
+
+
 class ShortHalo(TotalVariation):
     halo = 0
 
@@ -240,6 +251,7 @@ class Training(TinyExtractor):
         (Unscaled, {"sums-over-positions"}),
         (Dice, {"is-deterministic"}),
         (FirstLayerOnly, {"takes-several-layers"}),
+        (Moody, {"has-level-targets-of-their-maps", "is-zero-at-the-target"}),
         (ShortHalo, {"looks-no-further-than-its-halo", "is-the-same-in-tiles"}),
         (PerPixelVector, {"gives-every-pixel-a-value"}),
         (Bright, {"gives-an-image", "follows-the-seed"}),
