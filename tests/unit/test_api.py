@@ -191,7 +191,7 @@ def test_layers_of_a_loss_that_has_layers_of_its_own(registry):
     # Layers of another network are no use to this one: it takes the extractor's.
     assert made(registry, plugins=["nn-style"]).terms[1].layers == ("a", "b", "c")
     vgg = make_job("a.jpg", "b.jpg", session=Session(registry), plugins=["nn-style"])
-    assert vgg.terms[1].layers == ("conv2_2", "conv3_4", "conv4_4")
+    assert vgg.terms[1].layers == ("conv1_2", "conv2_2", "conv3_4", "conv4_4")
     chosen = made(registry, style_layers=["a", "c=0.5"])
     again = made(registry, base=chosen, plugins=["w2-style"]).terms[1]
     assert (again.layers, again.layer_weights) == (("a", "c"), (1.0, 0.5))

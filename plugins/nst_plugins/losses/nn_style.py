@@ -1,13 +1,13 @@
-"""Nearest neighbours in feature space as style.
+"""The painting's own marks: every place of the picture imitates the place of the style that is most like it.
 
-After Li and Wand, "Combining Markov random fields and convolutional neural networks", arXiv:1601.04589, and Kolkin et
-al., "Neural neighbor style transfer", arXiv:2203.13215.
+After Kolkin et al., "Neural neighbor style transfer", arXiv:2203.13215, and Li and Wand, "Combining Markov random
+fields and convolutional neural networks", arXiv:1601.04589.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -15,17 +15,18 @@ from torch import Tensor
 
 from nst_core import FeatureLoss
 from nst_core.ops import to_accumulation
+from nst_plugins.losses.neighbours import coherent, directions_of, nearest
 
-__all__ = ["NnStyle", "common_grids", "directions_of", "hypercolumns", "nearest"]
+__all__ = ["NnStyle", "cells_of", "common_grids", "descriptions"]
 
-# Similarities held at once: 16 MB in float32.
-_BLOCK = 4 * 2**20
-# Of the squared length of a column, which is about the number of layers: its direction stays smooth where it vanishes.
-_SHORTEST = 1e-6
+# Positions along each side of a cell that it is described by at most: what is copied has all of them.
+_DETAIL = 4
+# Of mean squared lengths of features.
+_SMALLEST = 1e-6
 
 
 def common_grids(images: Sequence[Sequence[Tensor]], positions: int) -> tuple[list[tuple[int, int]], list[int]]:
-    """Choose grids on which the maps of several images give columns of the same length.
+    """Choose grids of cells for several images, so that their cells hold equally many positions of every layer.
 
     Args:
         images: the maps of each, ``(B, N_l, H_l, W_l)``, of the same layers.
@@ -50,82 +51,112 @@ def common_grids(images: Sequence[Sequence[Tensor]], positions: int) -> tuple[li
     return grids, times
 
 
-def hypercolumns(
-    maps: Sequence[Tensor], scales: Sequence[Tensor], grid: tuple[int, int], times: Sequence[int]
-) -> Tensor:
-    """Bring maps to one grid of cells and put all that lies in a cell one after the other.
+def cells_of(one: Tensor, grid: tuple[int, int], times: int) -> Tensor:
+    """Cut a map into cells and put all that lies in a cell one after the other, so that no detail is lost.
 
     Args:
-        maps: each ``(B, N_l, H_l, W_l)``, float32 or wider.
-        scales: a factor for each.
-        grid: height and width.
-        times: for each map k, which gives a cell k × k positions, each times 1/k, so that no detail is left free; 0
-            interpolates one position for each cell.
+        one: ``(B, N, H, W)``.
+        grid: height and width of the grid of cells.
+        times: k for cells of k × k positions; 0 interpolates one position for each cell.
 
     Returns:
-        ``(B, Σ max(k_l, 1)² N_l, height · width)``.
+        ``(B, max(k, 1)² N, height, width)``.
     """
-    columns = []
-    for one, scale, k in zip(maps, scales, times, strict=True):
-        if k >= 1:
-            fitting = F.interpolate(one, size=(grid[0] * k, grid[1] * k), mode="nearest-exact")
-            cells = F.pixel_unshuffle(fitting, k) / k
-        else:
-            cells = F.interpolate(one, size=grid, mode="bilinear", align_corners=False)
-        columns.append(cells.flatten(2) * scale)
-    return torch.cat(columns, dim=1)
+    k = max(1, times)
+    return F.pixel_unshuffle(_resized(one, (grid[0] * k, grid[1] * k)), k)
 
 
-def directions_of(columns: Tensor) -> Tensor:
-    """Return columns ``(…, D, M)`` of unit length, but for very short ones, which stay short."""
-    return columns / (columns.square().sum(dim=-2, keepdim=True) + _SHORTEST).sqrt()
+def _resized(one: Tensor, size: tuple[int, int]) -> Tensor:
+    height, width = one.shape[-2:]
+    if (height, width) == size:
+        return one
+    if size[0] > height or size[1] > width:
+        return F.interpolate(one, size=size, mode="bilinear", align_corners=False)
+    return F.interpolate(one, size=size, mode="nearest-exact")
 
 
-@torch.no_grad()
-def nearest(queries: Tensor, keys: Tensor) -> Tensor:
-    """Find the key with the largest inner product for every query, in blocks of bounded memory.
+def descriptions(maps: Sequence[Tensor], grid: tuple[int, int], times: Sequence[int]) -> Iterator[Tensor]:
+    """Describe cells by what lies in them, the mean over all cells subtracted, layer by layer.
+
+    Lengths do not depend on the number of positions in a cell: every layer counts as much.
 
     Args:
-        queries: ``(D, M)``.
-        keys: ``(D, M')`` in the same dtype.
+        maps: each ``(1, N_l, H_l, W_l)``.
+        grid: height and width of the grid of cells.
+        times: of every layer, as :func:`common_grids` gives them.
 
-    Returns:
-        Indices ``(M,)`` of keys.
+    Yields:
+        ``(min(max(k, 1), 4)² N_l, height · width)``, float32 or wider.
     """
-    block = max(1, _BLOCK // keys.shape[1])
-    return torch.cat([(part.T @ keys).argmax(dim=1) for part in torch.split(queries, block, dim=1)])
+    for one, k in zip(maps, times, strict=True):
+        wide = to_accumulation(one)
+        if k > _DETAIL:
+            wide = F.adaptive_avg_pool2d(wide, (grid[0] * _DETAIL, grid[1] * _DETAIL))
+        detail = min(max(k, 1), _DETAIL)
+        columns = cells_of(wide, grid, detail)[0].flatten(1) / detail
+        yield columns - columns.mean(dim=1, keepdim=True)
 
 
 class NnStyle(FeatureLoss):
     """Every place of the picture imitates the most similar place of the style: its very marks, not their average.
 
-    All layers, each divided by its RMS length over the style image, are brought to one grid of at most ``positions``
-    cells, for both images the same fraction of their size, and joined to columns. A column's neighbour is the one in
-    the style with the largest cosine, each image's mean subtracted; the search is done anew at every evaluation, in the
-    features' own precision. The loss is the mean over cells of |f - s|², f a column and s its neighbour, divided by the
-    number of layers.
+    When a resolution level starts, its picture, the content image and the style are divided into cells, at most
+    ``positions`` each. A cell is described by the features of all layers in it, each image's mean subtracted and each
+    layer divided by its RMS length over the style; what it looks for is ``content_share`` of the content's description
+    and the rest of the picture's own. It takes the cell of the style with the largest cosine, or one that continues
+    what a neighbour has taken if the cosine is less by no more than ``coherence``: so whole strokes are taken, and even
+    areas do not repeat a single one. Until the level ends the loss is, averaged over layers, the mean of |f - s|² over
+    positions divided by the mean of |s|², f the picture's features and s those of the cells it has taken.
     """
 
     default_weight = 50.0
-    default_layers = ("conv2_2", "conv3_4", "conv4_4")
+    default_layers = ("conv1_2", "conv2_2", "conv3_4", "conv4_4")
 
-    def __init__(self, positions: int = 4096) -> None:
+    def __init__(self, positions: int = 4096, content_share: float = 0.75, coherence: float = 0.15) -> None:
         if positions < 1:
             raise ValueError(f"positions must be at least 1, not {positions}")
+        if not 0 <= content_share <= 1:
+            raise ValueError(f"content_share must lie between 0 and 1, but is {content_share:g}")
+        if not coherence >= 0:
+            raise ValueError(f"coherence must not be negative, but is {coherence:g}")
         self.positions = positions
+        self.content_share = content_share
+        self.coherence = coherence
+
+    def level_targets(
+        self, targets: Mapping[str, Tensor], start: Mapping[str, Tensor], content: Mapping[str, Tensor] | None
+    ) -> Mapping[str, Tensor]:
+        """Put together from cells of the style what the maps of the picture are to be, each layer in its dtype."""
+        layers = list(start)
+        style, first = ([maps[layer] for layer in layers] for maps in (targets, start))
+        photo = first if content is None else [content[layer] for layer in layers]
+        (style_grid, grid), times = common_grids([style, first], self.positions)
+        queries, keys = [], []
+        described = (descriptions(*one, times) for one in ((style, style_grid), (photo, grid), (first, grid)))
+        for layer, key, wanted, own in zip(style, *described, strict=True):
+            scale = (to_accumulation(layer).square().sum(dim=1).mean() + _SMALLEST).rsqrt()
+            keys.append(key * scale)
+            queries.append((self.content_share * wanted + (1 - self.content_share) * own) * scale)
+        wanted, offered = directions_of(torch.cat(queries)), directions_of(torch.cat(keys))
+        chosen = nearest(wanted, offered)
+        chosen = coherent(chosen, wanted, offered, (grid, style_grid), self.coherence)
+        return {
+            layer: _collage(cells_of(one, style_grid, k), chosen, grid, k)
+            for layer, one, k in zip(layers, style, times, strict=True)
+        }
 
     def forward(self, features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
-        """Compute the distance to the nearest neighbours, summed over the batch."""
-        precision = next(iter(features.values())).dtype
-        aims = [to_accumulation(targets[layer]) for layer in features]
-        maps = [to_accumulation(feature) for feature in features.values()]
-        scales = [(aim.square().sum(dim=1).mean() + _SHORTEST).rsqrt() for aim in aims]
-        (style_grid, grid), times = common_grids([aims, maps], self.positions)
-        style = hypercolumns(aims, scales, style_grid, times)[0]
-        keys = directions_of(style - style.mean(dim=1, keepdim=True))
+        """Compute the relative squared distance to the cells taken, summed over the batch."""
         losses = []
-        for column in hypercolumns(maps, scales, grid, times):
-            queries = directions_of(column.detach() - column.detach().mean(dim=1, keepdim=True))
-            chosen = nearest(queries.to(precision), keys.to(precision))
-            losses.append((column - style[:, chosen]).square().sum(dim=0).mean())
-        return torch.stack(losses).sum() / len(features)
+        for layer, feature in features.items():
+            aim = to_accumulation(targets[layer])
+            fitting = _resized(to_accumulation(feature), (aim.shape[-2], aim.shape[-1]))
+            distance = (fitting - aim).square().sum(dim=1).mean(dim=(1, 2)).sum()
+            losses.append(distance / (aim.square().sum(dim=1).mean() + _SMALLEST))
+        return torch.stack(losses).mean()
+
+
+def _collage(cells: Tensor, chosen: Tensor, grid: tuple[int, int], times: int) -> Tensor:
+    """Return the map whose cells, in a grid of its own, are the chosen ones."""
+    taken = cells.flatten(2)[..., chosen].reshape(1, -1, *grid)
+    return F.pixel_shuffle(taken, max(1, times))

@@ -83,12 +83,20 @@ SETTINGS = {
     "noise": {"preset": "noise", "seed": 3},
     "levels": {"levels": "20,30,56", "optimizer": "adam"},
     "levels-lbfgs": {"levels": "28,56"},
+    "neighbours": {"levels": "20,30,56", "plugins": ["nn-style"]},
 }
 
 
 @pytest.mark.parametrize(
     ("chosen", "number"),
-    [*itertools.product(SETTINGS, (2, 7)), ("levels", 19), ("levels", 25), ("levels-lbfgs", 19)],
+    [
+        *itertools.product(SETTINGS, (2, 7)),
+        ("levels", 19),
+        ("levels", 25),
+        ("levels-lbfgs", 19),
+        ("neighbours", 19),
+        ("neighbours", 25),
+    ],
 )
 def test_a_crashed_run_goes_on_to_the_same_pixels(chosen, number, images, tmp_path):
     job = make_job(*images, session=Session(REGISTRY), **{**OPTIONS, "size": 56, **SETTINGS[chosen]})

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from nst_plugins.losses.histogram_style import HistogramStyle
 from nst_plugins.losses.laplacian import Laplacian, laplacian
 from nst_plugins.losses.matrix_root import eigen_root, newton_schulz, trace_of_root
 from nst_plugins.losses.mean_std_style import MeanStdStyle
-from nst_plugins.losses.nn_style import NnStyle, nearest
+from nst_plugins.losses.nn_style import NnStyle
 from nst_plugins.losses.quantiles import quantiles, squared_transport
 from nst_plugins.losses.range_penalty import RangePenalty
 from nst_plugins.losses.self_similarity_content import SelfSimilarityContent
@@ -37,7 +38,8 @@ def value(loss, pastiche, style) -> float:
     if hasattr(loss, "statistic"):
         target = loss.prepared_target(loss.statistic(style))
         return float(loss.criterion(loss.statistic(pastiche), target, pastiche.shape[1]))
-    return float(loss.forward({"l": pastiche}, {"l": style}))
+    pastiche, style = {"l": pastiche}, {"l": style}
+    return float(loss.forward(pastiche, loss.level_targets(style, pastiche, None)))
 
 
 PASTICHE, STYLE = maps(5, 6, 7), maps(5, 4, 9, seed=1) * 1.5 + 0.3
@@ -184,59 +186,84 @@ def test_histograms_do_not_see_places_and_do_see_skewness():
     assert value(HistogramStyle(), even, skewed) > 0.1
 
 
-def neighbour_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean squared distance of columns ``(D, M)`` to their neighbours among ``(D, M')``, one after the other."""
-    a, b = (x / np.sqrt((b**2).sum(axis=0).mean()) for x in (a, b))
-    total = 0.0
+def neighbours(a: np.ndarray, b: np.ndarray) -> list[int]:
+    """The most similar of the columns ``(D, M')`` for every column ``(D, M)``, one after the other."""
+    keys = [b[:, j] - b.mean(axis=1) for j in range(b.shape[1])]
+    found = []
     for i in range(a.shape[1]):
         query = a[:, i] - a.mean(axis=1)
-        keys = [b[:, j] - b.mean(axis=1) for j in range(b.shape[1])]
-        cosines = [query @ key / np.linalg.norm(query) / np.linalg.norm(key) for key in keys]
-        total += ((a[:, i] - b[:, int(np.argmax(cosines))]) ** 2).sum()
-    return total / a.shape[1]
+        found.append(int(np.argmax([query @ key / np.linalg.norm(query) / np.linalg.norm(key) for key in keys])))
+    return found
 
 
-def test_nearest_neighbours():
+def distance_to(a: np.ndarray, aim: np.ndarray) -> float:
+    """Mean squared distance of columns ``(D, M)``, relative to the mean squared length of those aimed at."""
+    return ((a - aim) ** 2).sum() / (aim**2).sum()
+
+
+def cells(x: torch.Tensor, side: int) -> np.ndarray:
+    return np.stack(
+        [
+            flat(x[..., i : i + side, j : j + side]).ravel()
+            for i in range(0, x.shape[2], side)
+            for j in range(0, x.shape[3], side)
+        ]
+    ).T
+
+
+def test_every_position_is_compared_with_its_nearest_neighbour():
     a, b = flat(PASTICHE), flat(STYLE)
-    assert value(NnStyle(), PASTICHE, STYLE) == pytest.approx(neighbour_distance(a, b), rel=1e-4)
-    cosine = a.T @ b
-    np.testing.assert_array_equal(nearest(torch.from_numpy(a), torch.from_numpy(b)), cosine.argmax(axis=1))
-
-
-def test_neighbours_are_searched_in_blocks(monkeypatch):
-    """The same neighbours, and never more similarities at once than the block allows."""
-    from nst_plugins.losses import nn_style
-
-    queries, keys = maps(8, 1000)[0], maps(8, 300, seed=1)[0]
-    expected = nearest(queries, keys)
-    monkeypatch.setattr(nn_style, "_BLOCK", 3000)
-    largest = 0
-    original = torch.Tensor.argmax
-
-    def watched(self, *args, **kwargs):
-        nonlocal largest
-        largest = max(largest, self.numel())
-        return original(self, *args, **kwargs)
-
-    monkeypatch.setattr(torch.Tensor, "argmax", watched)
-    assert torch.equal(nearest(queries, keys), expected)
-    assert largest == 3000
+    expected = distance_to(a, b[:, neighbours(a, b)])
+    assert value(NnStyle(coherence=0), PASTICHE, STYLE) == pytest.approx(expected, rel=1e-4)
 
 
 def test_neighbours_of_large_maps_are_searched_on_a_coarser_grid():
     pastiche, style = maps(3, 12, 8), maps(3, 10, 16, seed=1)
-    cells = [
-        np.stack(
-            [
-                flat(x[..., i : i + 2, j : j + 2]).ravel()
-                for i in range(0, x.shape[2], 2)
-                for j in range(0, x.shape[3], 2)
-            ]
-        )
-        for x in (pastiche, style)
-    ]
-    expected = neighbour_distance(cells[0].T, cells[1].T)
-    assert value(NnStyle(positions=50), pastiche, style) == pytest.approx(expected, rel=1e-4)
+    a, b = cells(pastiche, 2), cells(style, 2)
+    expected = distance_to(a, b[:, neighbours(a, b)])
+    assert value(NnStyle(positions=50, coherence=0), pastiche, style) == pytest.approx(expected, rel=1e-4)
+
+
+def test_large_cells_are_described_by_few_positions_and_compared_by_all():
+    pastiche, style = (F.interpolate(maps(3, 16, 24, seed=n), scale_factor=2) for n in (0, 1))
+    noise = 0.1 * maps(3, 32, 48, seed=2)
+    noise -= F.interpolate(F.avg_pool2d(noise, 2), scale_factor=2)
+    a, b = cells(pastiche, 8), cells(style, 8)
+    expected = distance_to(a, cells(style + noise, 8)[:, neighbours(a, b)])
+    assert value(NnStyle(positions=24, coherence=0), pastiche, style + noise) == pytest.approx(expected, rel=1e-4)
+
+
+def test_content_and_picture_share_in_what_is_looked_for():
+    """A style of two marks: the content looks for one, the picture for the other."""
+    marks = torch.tensor([[1.0, -1.0], [-1.0, 1.0]], dtype=torch.float64).reshape(1, 2, 1, 2)
+    own = marks.flip(-1)
+    for share, expected in ((1.0, marks), (0.6, marks), (0.4, own), (0.0, own)):
+        loss = NnStyle(content_share=share, coherence=0)
+        found = loss.level_targets({"l": marks}, {"l": own}, {"l": marks})["l"]
+        torch.testing.assert_close(found, expected)
+
+
+def test_what_was_chosen_is_kept_wherever_the_picture_goes():
+    """The loss of a level is one square: its gradient is a straight line between any two pictures."""
+    loss, start, style = NnStyle(positions=12), {"l": maps(4, 6, 8)}, {"l": maps(4, 10, 6, seed=1)}
+    targets = loss.level_targets(style, start, {"l": maps(4, 6, 8, seed=2)})
+    gradients = []
+    for share in (0.0, 0.5, 1.0):
+        picture = (start["l"].lerp(maps(4, 6, 8, seed=3), share)).requires_grad_()
+        (gradient,) = torch.autograd.grad(loss.forward({"l": picture}, targets), picture)
+        gradients.append(gradient)
+    torch.testing.assert_close(gradients[1], (gradients[0] + gradients[2]) / 2)
+    assert torch.autograd.gradcheck(lambda x: loss.forward({"l": x}, targets), maps(4, 6, 8, seed=4).requires_grad_())
+
+
+@given(shift=st.tuples(st.integers(0, 5), st.integers(0, 5)), seed=st.integers(0, 100))
+def test_where_a_mark_lies_in_the_style_does_not_matter(shift, seed):
+    """Neighbours are found wherever they are: a style that is moved around, with its border, gives the same marks."""
+    start, style = maps(3, 5, 4, seed=seed), maps(3, 6, 6, seed=seed + 1)
+    moved = style.roll(shift, (2, 3))
+    loss = NnStyle(coherence=0)
+    found, again = (loss.level_targets({"l": one}, {"l": start}, None)["l"] for one in (style, moved))
+    torch.testing.assert_close(found, again)
 
 
 SIDES = st.integers(1, 70)
@@ -255,13 +282,15 @@ def test_neighbours_are_found_whatever_the_sizes(content, style, positions):
             for layer, stride in strides.items()
         }
 
-    pastiche, target = features(content, 0), features(style, 50)
+    pastiche, target, loss = features(content, 0), features(style, 50), NnStyle(positions=positions)
+    aims = loss.level_targets(target, pastiche, features(content, 25))
     leaf = pastiche["a"].requires_grad_()
-    found = NnStyle(positions=positions).forward(pastiche, target)
+    found = loss.forward(pastiche, aims)
     found.backward()
     assert bool(torch.isfinite(found))
     assert bool(torch.isfinite(leaf.grad).all())
-    assert float(NnStyle(positions=positions).forward(target, target)) == pytest.approx(0, abs=1e-6)
+    same = loss.level_targets(target, target, target)
+    assert float(loss.forward(target, same)) == pytest.approx(0, abs=1e-6)
 
 
 def test_self_similarity():
@@ -334,6 +363,8 @@ def test_range():
         (lambda: W2Style(rank=-1), "rank must be 0 or more"),
         (lambda: SwdStyle(directions=-1), "directions must be 0 or more"),
         (lambda: NnStyle(positions=0), "positions must be at least 1"),
+        (lambda: NnStyle(content_share=1.5), "content_share must lie between 0 and 1"),
+        (lambda: NnStyle(coherence=-0.1), "coherence must not be negative"),
         (lambda: SelfSimilarityContent(positions=0), "positions must be at least 1"),
         (lambda: Laplacian(pool=0), "pool must be at least 1"),
         (lambda: RangePenalty(low=1.0, high=0.5), "low must be below high"),
