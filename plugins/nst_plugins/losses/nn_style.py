@@ -109,10 +109,10 @@ class NnStyle(FeatureLoss):
     positions divided by the mean of |s|², f the picture's features and s those of the cells it has taken.
     """
 
-    default_weight = 50.0
+    default_weight = 100.0
     default_layers = ("conv1_2", "conv2_2", "conv3_4", "conv4_4")
 
-    def __init__(self, positions: int = 4096, content_share: float = 0.75, coherence: float = 0.15) -> None:
+    def __init__(self, positions: int = 4096, content_share: float = 0.75, coherence: float = 0.1) -> None:
         if positions < 1:
             raise ValueError(f"positions must be at least 1, not {positions}")
         if not 0 <= content_share <= 1:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nst_core import unknown_name
@@ -256,6 +256,7 @@ def test_what_was_chosen_is_kept_wherever_the_picture_goes():
     assert torch.autograd.gradcheck(lambda x: loss.forward({"l": x}, targets), maps(4, 6, 8, seed=4).requires_grad_())
 
 
+@settings(deadline=None)
 @given(shift=st.tuples(st.integers(0, 5), st.integers(0, 5)), seed=st.integers(0, 100))
 def test_where_a_mark_lies_in_the_style_does_not_matter(shift, seed):
     """Neighbours are found wherever they are: a style that is moved around, with its border, gives the same marks."""
@@ -269,6 +270,7 @@ def test_where_a_mark_lies_in_the_style_does_not_matter(shift, seed):
 SIDES = st.integers(1, 70)
 
 
+@settings(deadline=None)
 @given(content=st.tuples(SIDES, SIDES), style=st.tuples(SIDES, SIDES), positions=st.integers(1, 600))
 @example(content=(48, 64), style=(24, 32), positions=1024)
 @example(content=(3, 70), style=(64, 64), positions=64)
