@@ -1,6 +1,6 @@
 """Everything that a fresh machine needs, in one command.
 
-    python3.11 tools/dev.py run  [ARGUMENTS]   set up, then `nst run --plugin gram-style --optimizer lbfgs`
+    python3.11 tools/dev.py run  [ARGUMENTS]   set up, then `nst run`
     python3.11 tools/dev.py test [ARGUMENTS]   set up, then lint, types, tests and some damaged files
     python3.11 tools/dev.py setup              set up only
 
@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".venv"
 BIN = FOLDER / ("Scripts" if os.name == "nt" else "bin")
-RUN = ("run", "--plugin", "gram-style", "--optimizer", "lbfgs")
+RUN = ("run",)
 # Each has a torch of its own, some 500 MB.
 MOST_PROCESSES = 4
 # For damaged images and recipes; for a day of them see tests/fuzz/run.py.

@@ -25,7 +25,7 @@ CONTENTS = ("tubingen", "hoovertowernight")
 STYLES = ("starry_night", "shipwreck")
 # Evaluations by size and preset, of the smallest level: enough that more of them no longer show.
 STEPS = {
-    (512, "painterly"): 300,
+    (512, "painterly"): 100,
     (256, "content"): 200,
     (256, "noise"): 200,
     (512, "content"): 100,

@@ -1,6 +1,6 @@
 """Make the contact sheets of docs/looks.md: the default look, before and after, and the strength of the style.
 
-    python tools/make_looks.py IMAGES [--folder docs/looks] [--size 512] [--cache FOLDER] [--only SHEET,…]
+    python tools/make_looks.py IMAGES [--folder docs/looks] [--cache FOLDER] [--only SHEET,…]
 
 IMAGES is a folder that holds the images named in :data:`SHEETS`, in any format. Single pictures are kept in the cache
 folder, so that a run that was stopped goes on where it was. The sheets themselves stay below 400 KB each.
@@ -27,12 +27,12 @@ GAP, LINE = 8, 24
 PAIRS = (
     ("tubingen", "starry_night"),
     ("astronaut", "starry_night"),
-    ("cat", "knife"),
-    ("coffee", "shards"),
+    ("cat", "shipwreck"),
+    ("coffee", "ihc"),
     ("hoovertowernight", "shipwreck"),
-    ("sky", "starry_night"),
-    ("boats", "licorice"),
-    ("astronaut", "hatching"),
+    ("rocket", "brushwork"),
+    ("tubingen", "ihc"),
+    ("coffee", "starry_night"),
 )
 
 
@@ -43,28 +43,33 @@ class Sheet:
     Attributes:
         pairs: names of photograph and painting.
         columns: options of the API by title; ``None`` shows the photograph, "" the painting.
-        side: longest side of a picture in pixels.
+        size: longest side at which pictures are made, in pixels.
+        side: longest side at which they are shown, in pixels.
     """
 
     pairs: Sequence[tuple[str, str]]
     columns: Mapping[str, Mapping[str, Any] | str | None]
+    size: int
     side: int = 224
 
 
 SHEETS: Mapping[str, Sheet] = {
-    "before-after": Sheet(
-        PAIRS,
+    "presets": Sheet(
+        PAIRS[:6],
         {
             "photograph": None,
             "painting": "",
-            "content (one level, Gram)": {"preset": "content"},
-            "painterly, the default": {},
-            "painterly, --fast": {"fast": True},
+            "--preset content": {"preset": "content"},
+            "the default, painterly": {},
+            "--fast": {"fast": True},
+            "--preset patches": {"preset": "patches"},
         },
+        size=384,
     ),
     "strength": Sheet(
         PAIRS,
-        {f"--strength {strength:g}": {"strength": strength} for strength in (0, 0.25, 0.5, 0.75, 1)},
+        {f"--strength {strength:g}": {"strength": strength, "fast": True} for strength in (0, 0.25, 0.5, 0.75, 1)},
+        size=256,
     ),
 }
 
@@ -89,14 +94,14 @@ def pasted(canvas: Image.Image, picture: Path, place: tuple[int, int], side: int
     canvas.paste(small, (place[0] + (side - small.width) // 2, place[1] + (side - small.height) // 2))
 
 
-def made(pair: tuple[str, str], options: Mapping[str, Any], arguments: argparse.Namespace) -> Path:
+def made(pair: tuple[str, str], options: Mapping[str, Any], size: int, arguments: argparse.Namespace) -> Path:
     """Return the picture of a pair, made now unless the cache has it."""
     about = "-".join(f"{key}={value}" for key, value in options.items()).replace("/", "_") or "default"
-    path: Path = arguments.cache / f"{'-'.join(pair)}-{about}-{arguments.size}.png"
+    path: Path = arguments.cache / f"{'-'.join(pair)}-{about}-{size}.png"
     if not path.exists():
         content, style = (found(arguments.images, name) for name in pair)
         began = time.perf_counter()
-        nst.stylize(content, style, size=arguments.size, **options).save(path)
+        nst.stylize(content, style, size=size, **options).save(path)
         print(path.name, f"{time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
     return path
 
@@ -111,7 +116,7 @@ def drawn(sheet: Sheet, arguments: argparse.Namespace) -> Image.Image:
         draw.text((x + side / 2, LINE - 6), title, "black", font, anchor="ms")
         for down, pair in enumerate(sheet.pairs):
             if isinstance(options, Mapping):
-                picture = made(pair, options, arguments)
+                picture = made(pair, options, sheet.size, arguments)
             else:
                 picture = found(arguments.images, pair[0] if options is None else pair[1])
             pasted(canvas, picture, (x, LINE + down * (side + GAP)), side)
@@ -134,7 +139,6 @@ def main() -> None:
     parser.add_argument("images", type=Path)
     parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "looks")
     parser.add_argument("--cache", type=Path, default=ROOT / "build" / "looks")
-    parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--only", default=",".join(SHEETS), help="names of sheets, with commas")
     arguments = parser.parse_args()
     for folder in (arguments.folder, arguments.cache):

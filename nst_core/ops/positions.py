@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 __all__ = ["sum_positions", "to_accumulation", "total_weight"]
+
+# Positions that are summed in bfloat16, and from how many on: the roundings of 256 blocks and more average out.
+_BLOCK = 16
+_LARGE = 256 * _BLOCK
 
 
 def to_accumulation(feature: Tensor) -> Tensor:
@@ -17,13 +23,36 @@ def sum_positions(values: Tensor, weight: Tensor | None = None) -> Tensor:
     """Sum over positions.
 
     Args:
-        values: ``(B, N, H, W)``, float32 or wider, see :func:`to_accumulation`.
+        values: ``(B, N, H, W)``, of any dtype. The sums of large bfloat16 maps are those of blocks of 16 positions, each
+            rounded to bfloat16, added up in float32: no map in float32 is made.
         weight: ``(B, 1, H, W)`` of the positions, or ``None`` for one everywhere.
 
     Returns:
-        ``(B, N)``.
+        ``(B, N)``, float32 or wider, see :func:`to_accumulation`.
     """
-    return values.sum(dim=(2, 3)) if weight is None else (values * weight).sum(dim=(2, 3))
+    if weight is not None:
+        return (to_accumulation(values) * weight).sum(dim=(2, 3))
+    total: Tensor = _SumPositions.apply(values)
+    return total
+
+
+class _SumPositions(torch.autograd.Function):
+    """The gradient is the same at every position, and is not copied to all of them."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        ctx.shape, ctx.dtype = values.shape, values.dtype
+        positions = values.shape[2] * values.shape[3]
+        if values.dtype != torch.bfloat16 or positions < _LARGE:
+            return to_accumulation(values).sum(dim=(2, 3))
+        rows = values.permute(0, 2, 3, 1).flatten(1, 2)
+        whole = positions // _BLOCK * _BLOCK
+        blocks = rows[:, :whole].unflatten(1, (-1, _BLOCK)).sum(dim=2)
+        return blocks.float().sum(dim=1) + rows[:, whole:].float().sum(dim=1)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        return slope.to(ctx.dtype)[:, :, None, None].expand(ctx.shape)
 
 
 def total_weight(values: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -95,8 +95,9 @@ def nst_register_parametrizations(register: Register) -> None:
 @hookimpl
 def nst_register_presets(register: Register) -> None:
     """Register the weights that were tuned together."""
-    from nst_plugins.presets import ContentPreset, NoisePreset, PainterlyPreset
+    from nst_plugins.presets import ContentPreset, NoisePreset, PainterlyPreset, PatchesPreset
 
     register("painterly", PainterlyPreset)
+    register("patches", PatchesPreset)
     register("content", ContentPreset)
     register("noise", NoisePreset)

@@ -1,15 +1,15 @@
-"""The trace of the square root of a symmetric positive definite matrix, with a gradient that is always finite."""
+"""The square root of a symmetric positive definite matrix and its inverse."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from nst_core import unknown_name
 
-__all__ = ["Root", "eigen_root", "newton_schulz", "trace_of_root"]
+__all__ = ["Root", "eigen_root", "newton_schulz", "roots"]
 
 Root = Literal["eigen", "newton-schulz"]
 
@@ -50,32 +50,13 @@ def eigen_root(matrix: Tensor) -> tuple[Tensor, Tensor]:
     return (vectors * values[:, None]) @ rows, (vectors / values[:, None]) @ rows
 
 
-class _TraceOfRoot(torch.autograd.Function):
-    """tr A^½ has the gradient ½ A^-½, which both methods give; eigenvalues that meet do no harm."""
-
-    @staticmethod
-    def forward(ctx: Any, matrix: Tensor, method: Root) -> Tensor:
-        root, inverse = newton_schulz(matrix) if method == "newton-schulz" else eigen_root(matrix)
-        ctx.save_for_backward(inverse)
-        return root.diagonal(dim1=1, dim2=2).sum(dim=1)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (inverse,) = ctx.saved_tensors
-        return 0.25 * gradient[:, None, None] * (inverse + inverse.transpose(1, 2)), None
-
-
-def trace_of_root(matrix: Tensor, method: Root) -> Tensor:
-    """Return tr A^½ of every matrix, differentiable once.
+def roots(matrix: Tensor, method: Root) -> tuple[Tensor, Tensor]:
+    """Compute A^½ and A^-½.
 
     Args:
         matrix: ``(B, N, N)``, symmetric positive definite, float32 or float64.
         method: by eigenvalues, or by Newton-Schulz iteration.
-
-    Returns:
-        ``(B,)``.
     """
     if method not in ("eigen", "newton-schulz"):
         raise unknown_name("root", method, ("eigen", "newton-schulz"))
-    traces: Tensor = _TraceOfRoot.apply(matrix, method)
-    return traces
+    return newton_schulz(matrix) if method == "newton-schulz" else eigen_root(matrix)

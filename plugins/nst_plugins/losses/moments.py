@@ -35,8 +35,7 @@ def cross_moments(feature: Tensor, weight: Tensor | None = None) -> Statistic:
     Returns:
         Sums ``(B, N)`` and ``(B, N, N)``, float32 or wider.
     """
-    values = to_accumulation(feature)
-    return Statistic((sum_positions(values, weight), gram(feature, weight)), total_weight(values, weight))
+    return Statistic((sum_positions(feature, weight), gram(feature, weight)), total_weight(feature, weight))
 
 
 def covariance(moments: Statistic) -> tuple[Tensor, Tensor]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from nst_core import Statistic, StatisticLoss
-from nst_plugins.losses.matrix_root import Root, trace_of_root
+from nst_plugins.losses.matrix_root import Root, roots
 from nst_plugins.losses.moments import covariance, cross_moments
 from nst_plugins.losses.principal_axes import PrincipalAxes, principal_axes
 
 __all__ = ["W2Style", "squared_w2"]
 
 
-def squared_w2(mean: Tensor, cov: Tensor, aim: PrincipalAxes, *, blur: float, root: Root) -> Tensor:
+def squared_w2(mean: Tensor, second: Tensor, aim: PrincipalAxes, *, blur: float, root: Root) -> Tensor:
     """Return W₂² of two Gaussians, each convolved with noise of variance ``blur``, along the axes of the second.
 
     With all N axes Q, variances Λ and b the blur, it is |μ - ν|² + tr C + tr D - 2 tr (D^½ C D^½)^½ with b added to the
@@ -24,32 +27,67 @@ def squared_w2(mean: Tensor, cov: Tensor, aim: PrincipalAxes, *, blur: float, ro
 
     Args:
         mean: ``(B, N)``.
-        cov: ``(B, N, N)``, positive semidefinite up to rounding.
+        second: second moments, C + μ μᵀ, ``(B, N, N)``.
         aim: the second Gaussian, batch B or 1.
         blur: positive; both matrices may be singular without it.
         root: how the square root is found.
 
     Returns:
-        ``(B,)``, in float64: the condition of D^½ C D^½ is the square of that of C.
+        ``(B,)``, in float64: the condition of D^½ C D^½ is the square of that of C. Differentiable once.
     """
-    channels, kept = aim.axes.shape[-2:]
-    axes = aim.axes.to(cov.dtype)
-    within = axes.transpose(1, 2) @ cov @ axes
-    within = within.double() + blur * torch.eye(kept, dtype=torch.float64, device=cov.device)
-    deviations = (aim.variances + blur).sqrt()
-    product = deviations[:, :, None] * within * deviations[:, None, :]
-    inside = within.diagonal(dim1=1, dim2=2).sum(dim=1)
-    distance = (
-        (mean - aim.mean).double().square().sum(dim=1)
-        + inside
-        + deviations.square().sum(dim=1)
-        - 2 * trace_of_root(0.5 * (product + product.transpose(1, 2)), root)
-    )
-    if kept == channels:
+    distance: Tensor = _SquaredW2.apply(mean, second, aim, blur, root)
+    return distance
+
+
+class _SquaredW2(torch.autograd.Function):
+    """The gradient with respect to C is 1 - D^½ (D^½ C D^½)^-½ D^½ within the span and 1 - √(τ/t) beside it.
+
+    It is written down rather than left to differentiation: a map of N × N is made once and not for every term.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, mean: Tensor, second: Tensor, aim: PrincipalAxes, blur: float, root: Root) -> Tensor:
+        axes = aim.axes.to(second.dtype)
+        channels, kept = axes.shape[-2:]
+        across = axes.transpose(1, 2)
+        along = (across @ mean[:, :, None])[..., 0].double()
+        within = (across @ second @ axes).double() - along[:, :, None] * along[:, None, :]
+        within = within + blur * torch.eye(kept, dtype=torch.float64, device=within.device)
+        deviations = (aim.variances + blur).sqrt()
+        product = deviations[:, :, None] * within * deviations[:, None, :]
+        half, inverse = roots(0.5 * (product + product.transpose(1, 2)), root)
+        difference = mean.double() - aim.mean.double()
+        inside = within.diagonal(dim1=1, dim2=2).sum(dim=1)
+        distance = (
+            difference.square().sum(dim=1)
+            + inside
+            + deviations.square().sum(dim=1)
+            - 2 * half.diagonal(dim1=1, dim2=2).sum(dim=1)
+        )
+        stretch = torch.zeros_like(inside)
+        if kept < channels:
+            least = (channels - kept) * blur
+            total = second.diagonal(dim1=1, dim2=2).sum(dim=1).double() - mean.double().square().sum(dim=1)
+            beside = (total + channels * blur - inside).clamp_min(least).sqrt()
+            wanted = ((channels - kept) * aim.rest + least).sqrt()
+            distance = distance + (beside - wanted).square()
+            stretch = 1 - wanted / beside
+        transport = deviations[:, :, None] * inverse * deviations[:, None, :]
+        identity = torch.eye(kept, dtype=torch.float64, device=within.device)
+        inner = (1 - stretch)[:, None, None] * identity - 0.5 * (transport + transport.transpose(1, 2))
+        ctx.save_for_backward(mean, axes, inner.to(second.dtype), stretch.to(second.dtype), difference.to(mean.dtype))
         return distance
-    total = cov.diagonal(dim1=1, dim2=2).sum(dim=1).double() + channels * blur
-    beside = (total - inside).clamp_min((channels - kept) * blur)
-    return distance + (beside.sqrt() - ((channels - kept) * (aim.rest + blur)).sqrt()).square()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        mean, axes, inner, stretch, difference = ctx.saved_tensors
+        scale = gradient.to(mean.dtype)
+        slope = axes @ (scale[:, None, None] * inner) @ axes.transpose(1, 2)
+        slope.diagonal(dim1=1, dim2=2).add_((scale * stretch)[:, None])
+        # C is the second moment less the square of the mean.
+        of_mean = 2 * scale[:, None] * difference - 2 * (slope @ mean[:, :, None])[..., 0]
+        return of_mean, slope, None, None, None
 
 
 class W2Style(StatisticLoss):
@@ -62,11 +100,11 @@ class W2Style(StatisticLoss):
     ``blur`` is b, the variance of noise added to both, in units of a tap's mean square: it keeps the square root
     smooth where the covariance is singular. ``rank`` is the number of the style's principal axes along which
     covariances are compared; of the other directions, only the total variance is. 0 compares all, which takes several
-    times as long and looks the same. ``root`` is how the square root is found: ``eigen``, the faster one on processors,
-    or ``newton-schulz``, matrix products alone, for devices where those are what is fast.
+    times as long and looks nearly the same. ``root`` is how the square root is found: ``eigen``, the faster one on
+    processors, or ``newton-schulz``, matrix products alone, for devices where those are what is fast.
     """
 
-    default_weight = 50.0
+    default_weight = 30.0
 
     def __init__(self, blur: float = 0.01, rank: int = 128, root: Root = "eigen") -> None:
         if not 1e-6 <= blur <= 10:
@@ -83,15 +121,16 @@ class W2Style(StatisticLoss):
 
     def prepared_target(self, statistic: Statistic) -> PrincipalAxes:
         """Find the principal axes of the style's Gaussian."""
-        return principal_axes(*_moments(statistic), self.rank)
+        mean, cov = map(_on_a_capable_device, covariance(statistic))
+        return principal_axes(mean, cov, self.rank)
 
     def criterion(self, statistic: Statistic, target: PrincipalAxes, channels: int) -> Tensor:
         """Compute the distance of the two Gaussians."""
-        distance = squared_w2(*_moments(statistic), target, blur=self.blur, root=self.root)
+        mean, second = map(_on_a_capable_device, statistic.means())
+        distance = squared_w2(mean, second, target, blur=self.blur, root=self.root)
         return (distance.sum() / channels).to(statistic.weight.dtype).to(statistic.weight.device)
 
 
-def _moments(statistic: Statistic) -> tuple[Tensor, Tensor]:
-    """Return mean and covariance, where eigenvalues can be computed: MPS has none, and its matrices are small."""
-    mean, cov = covariance(statistic)
-    return (mean.cpu(), cov.cpu()) if mean.device.type == "mps" else (mean, cov)
+def _on_a_capable_device(moment: Tensor) -> Tensor:
+    """Return a moment where eigenvalues can be computed in float64: MPS has neither, and its matrices are small."""
+    return moment.cpu() if moment.device.type == "mps" else moment

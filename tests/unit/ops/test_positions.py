@@ -36,6 +36,19 @@ def test_what_is_wide_enough_is_not_copied():
         assert to_accumulation(values) is values
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(("height", "width"), [(3, 5), (64, 64), (97, 131)])
+def test_sums_of_bfloat16_are_those_of_float64(height, width, layout):
+    """Also where blocks of a large map are rounded before they are added up."""
+    values = random(2, 5, height, width, dtype=torch.bfloat16).contiguous(memory_format=layout).requires_grad_()
+    found = sum_positions(values)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.double(), values.detach().double().sum(dim=(2, 3)), rtol=5e-4, atol=0)
+    slope = random(2, 5).float()
+    (gradient,) = torch.autograd.grad(found, values, slope)
+    assert torch.equal(gradient, slope.bfloat16()[:, :, None, None].expand_as(values))
+
+
 @settings(deadline=None)
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 6), st.integers(2, 6), st.data())
 def test_sums_of_parts_add_up(batch, channels, height, width, data):
