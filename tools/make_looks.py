@@ -55,7 +55,7 @@ class Sheet:
 
 SHEETS: Mapping[str, Sheet] = {
     "presets": Sheet(
-        PAIRS[:6],
+        PAIRS[:4],
         {
             "photograph": None,
             "painting": "",

@@ -23,8 +23,8 @@ def sum_positions(values: Tensor, weight: Tensor | None = None) -> Tensor:
     """Sum over positions.
 
     Args:
-        values: ``(B, N, H, W)``, of any dtype. The sums of large bfloat16 maps are those of blocks of 16 positions, each
-            rounded to bfloat16, added up in float32: no map in float32 is made.
+        values: ``(B, N, H, W)``, of any dtype. Large bfloat16 maps are summed in blocks of 16 positions, each sum
+            rounded to bfloat16, and these in float32: no map in float32 is made.
         weight: ``(B, 1, H, W)`` of the positions, or ``None`` for one everywhere.
 
     Returns:

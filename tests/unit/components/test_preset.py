@@ -44,7 +44,7 @@ def test_the_first_registered_default_is_the_default():
 def test_a_preset_of_a_third_party_is_found_by_name():
     registry = tiny_registry(("mine", plugin(presets={"mine": Mine})))
     assert registry.preset("mine") is Mine
-    assert [*registry.presets()] == ["painterly", "content", "noise", "mine"]
+    assert [*registry.presets()] == ["painterly", "patches", "content", "noise", "mine"]
     with pytest.raises(UnknownNameError, match="unknown preset 'min'; did you mean 'mine'"):
         registry.preset("min")
 

@@ -43,7 +43,9 @@ def test_the_style_follows_the_picture_and_not_the_size_that_was_asked_for(sessi
 def test_a_small_style_is_enlarged_where_that_is_asked_for(session):
     small = STYLE[..., :10, :12]
     scaled = [
-        session.prepare(job_of(session, CONTENT, small, style_scale=scale), content=CONTENT, styles=[small])
+        session.prepare(
+            job_of(session, CONTENT, small, preset="content", style_scale=scale), content=CONTENT, styles=[small]
+        )
         for scale in (0.5, 1, 3)
     ]
     weights = [prepared.problem().targets.by_term[1]["a"].weight.item() for prepared in scaled]

@@ -140,7 +140,7 @@ def test_a_scale_that_makes_no_sense_is_refused_without_styles_too(registry):
 
 def test_the_default_job_is_the_default_preset(registry):
     job = default_job(registry, extractor="tiny")
-    assert weights(job) == {"mse-content": 10.0, "w2-style": 50.0}
+    assert weights(job) == {"mse-content": 10.0, "w2-style": 30.0}
     names = (job.extractor.name, job.initializer.name, job.optimizer.name, job.parametrization.name)
     assert names == ("tiny", "content", "lbfgs", "pixels")
 

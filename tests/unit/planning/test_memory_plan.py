@@ -34,7 +34,7 @@ def too_little(roomy: MemoryPlan) -> int:
 def test_with_memory_to_spare_nothing_is_cut(registry):
     (scale,) = planned(registry).levels
     assert (scale.width, scale.height, scale.rows, scale.columns, scale.overlap) == (1600, 1200, 1, 1, 1.0)
-    assert scale.evaluations == 300
+    assert scale.evaluations == 100
 
 
 def test_less_memory_means_tiles_then_a_shorter_history(registry):

@@ -126,7 +126,7 @@ def test_show_tells_all_about_a_component(nst):
         "style loss",
         "StatisticLoss",
         "exactly",
-        "50, with the default preset",
+        "30, with the default preset",
         "plugin 'builtin' of package nst",
         "W₂²(N(μ_G, C_G + b), N(μ_S, C_S + b)) / N",
         "blur = 0.01   (float)",

@@ -40,7 +40,7 @@ def test_reconstruct_has_the_content_loss_alone(nst):
 def test_texture_has_the_style_loss_alone_and_any_size(nst):
     done = nst("texture", "painting.png", "--layers", "b", *SMALL, "--json")
     job = Job.from_dict(json.loads(done.out)["job"])
-    assert [(t.loss, t.layers) for t in job.terms] == [("gram-style", ("b",))]
+    assert [(t.loss, t.layers) for t in job.terms] == [("w2-style", ("b",))]
     assert load_image("painting-texture.png").pixels.shape == (1, 3, 32, 26)
     assert nst("texture", "painting.png", *SMALL, "--size", "70x90", "-o", "big.png").code == 0
     assert load_image("big.png").pixels.shape == (1, 3, 70, 90)
