@@ -22,9 +22,9 @@ class Loss(ABC):
     Attributes:
         role: name of one of the :data:`~nst_core.components.roles.ROLES`: which image gives the target. Naming a
             loss on the command line fills its role.
-        default_weight: α or β at which this loss looks good with the preset ``content``; ``None`` means the
-            preset's own, which suits ``mse-content`` and ``gram-style``. A loss that replaces another keeps its
-            emphasis: if the other had half of its default, this one gets half of its own.
+        default_weight: β at which this loss looks good beside a content loss of weight 10, or α beside a style loss
+            at its default; ``None`` means that of the default preset's loss of the same role. A loss that replaces
+            another keeps its emphasis: if the other had half of its default, this one gets half of its own.
         default_layers: layers it uses by default, if they are not those that the extractor names for the role;
             ``("pixels",)`` for the image itself.
     """

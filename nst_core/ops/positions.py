@@ -42,12 +42,13 @@ class _SumPositions(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
         ctx.shape, ctx.dtype = values.shape, values.dtype
-        positions = values.shape[2] * values.shape[3]
+        batch, channels, height, width = values.shape
+        positions = height * width
         if values.dtype != torch.bfloat16 or positions < _LARGE:
             return to_accumulation(values).sum(dim=(2, 3))
         rows = values.permute(0, 2, 3, 1).flatten(1, 2)
         whole = positions // _BLOCK * _BLOCK
-        blocks = rows[:, :whole].unflatten(1, (-1, _BLOCK)).sum(dim=2)
+        blocks = rows[:, :whole].reshape(batch, whole // _BLOCK, _BLOCK, channels).sum(dim=2)
         return blocks.float().sum(dim=1) + rows[:, whole:].float().sum(dim=1)
 
     @staticmethod

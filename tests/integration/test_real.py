@@ -149,7 +149,7 @@ def test_reconstruction_and_texture_synthesis(real_weights, real_images):
     back = nst.reconstruct(photo, "conv1_2", steps=40, **options)
     truth = load_image(photo, size=96).pixels
     assert (back.image - truth).square().mean() < 0.1 * (0.5 - truth).square().mean()
-    texture = nst.synthesize(painting, shape=(64, 96), steps=60, **options)
+    texture = nst.synthesize(painting, shape=(64, 96), steps=100, **options)
     assert texture.image.shape == (1, 3, 64, 96)
     assert texture.total < 0.05 * texture.history[0]
     colours = load_image(painting, size=96).pixels.mean(dim=(2, 3))
@@ -159,7 +159,7 @@ def test_reconstruction_and_texture_synthesis(real_weights, real_images):
 @pytest.mark.slow
 def test_the_content_preset_reaches_its_goal(command):
     """256 px, 200 evaluations: below 2.5 % of the first total, measured on the saved file."""
-    options = ("--size", "256", "--steps", "200", "--precision", "fp32", "-o", "goal.png")
+    options = ("--preset", "content", "--size", "256", "--steps", "200", "--precision", "fp32", "-o", "goal.png")
     made = command("tubingen", "starry_night", *options)
     assert loss_of(made["path"], nst.Job.from_dict(made["job"])) < 0.025 * made["first_total"]
 
