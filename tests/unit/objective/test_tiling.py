@@ -117,7 +117,7 @@ def test_in_bfloat16_tiles_differ_by_its_rounding():
 def compare(whole, tiled, tolerance: float) -> None:
     torch.testing.assert_close(tiled.losses, whole.losses, rtol=tolerance, atol=tolerance * float(whole.losses.max()))
     difference, size = (tiled.gradient - whole.gradient).abs().flatten(), float(whole.gradient.norm())
-    # Where rounding decides about a ReLU or a maximum, the gradient differs in the pixels that it sees, and not by little.
+    # Where rounding decides about a ReLU or a maximum, the gradient differs in the pixels that it sees, and by much.
     most = difference.sort().values[: round(0.9 * len(difference))]
     assert float(most.norm()) <= tolerance * size
     assert float(difference.norm()) <= max(tolerance, 0.01) * size
