@@ -55,7 +55,7 @@ class Sheet:
 
 SHEETS: Mapping[str, Sheet] = {
     "presets": Sheet(
-        PAIRS[:4],
+        PAIRS[:3],
         {
             "photograph": None,
             "painting": "",
