@@ -65,7 +65,9 @@ def row(label: str, metrics: Mapping[str, Any], identity: Identity | None, optio
 
 def table(photo: str, painting: str, session: nst.Session, options: argparse.Namespace) -> str:
     """Make what is missing of a pair, and write its table."""
-    given: dict[str, Any] = {"size": options.size, "steps": options.steps}
+    given: dict[str, Any] = {"size": options.size}
+    if options.steps:
+        given["steps"] = options.steps
     if options.weights:
         given["weights"] = options.weights
     chosen = list(methods(session))
@@ -74,7 +76,8 @@ def table(photo: str, painting: str, session: nst.Session, options: argparse.Nam
     results = run_batch(prepare([*jobs, *tests], options.cells, session), options.cells, session, Progress()).results
     headings = ["", *COLUMNS, *(["identity RMSE", "identity SSIM"] if options.identity else [])]
     lines = [
-        f"{Path(photo).stem} and {Path(painting).stem}, {options.size} px, {options.steps} steps:",
+        (f"{Path(photo).stem} and {Path(painting).stem}, {options.size} px, "
+        f"{f'{options.steps} steps' if options.steps else 'the steps of the preset'}:"),
         "",
         f"| {' | '.join(headings)} |",
         "|---|" + "---:|" * (len(headings) - 1),
@@ -103,7 +106,7 @@ def main() -> None:
     parser.add_argument("--cells", type=Path, required=True, help="folder for the pictures")
     parser.add_argument("--weights", default="", help="file or name of a weight set; the best at hand by default")
     parser.add_argument("--size", type=int, default=512)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=0, help="those of the preset by default")
     parser.add_argument("--identity", action="store_true", help="make the identity test of every row, too")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "metrics.md")
     options = parser.parse_args()
