@@ -63,5 +63,6 @@ def _edges(grey: Tensor) -> Tensor:
 def _ssim(first: Tensor, second: Tensor) -> float:
     height, width = first.shape[-2:]
     wanting = (0, max(0, WINDOW - width), 0, max(0, WINDOW - height))
-    pair = (F.pad(x, wanting, mode="replicate") for x in (first, second))
+    # Variances are differences of nearly equal numbers: in float32 those of a flat image may be negative.
+    pair = (F.pad(x.double(), wanting, mode="replicate") for x in (first, second))
     return float(pytorch_msssim.ssim(*pair, data_range=1.0, win_size=WINDOW))
