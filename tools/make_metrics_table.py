@@ -76,8 +76,10 @@ def table(photo: str, painting: str, session: nst.Session, options: argparse.Nam
     results = run_batch(prepare([*jobs, *tests], options.cells, session), options.cells, session, Progress()).results
     headings = ["", *COLUMNS, *(["identity RMSE", "identity SSIM"] if options.identity else [])]
     lines = [
-        (f"{Path(photo).stem} and {Path(painting).stem}, {options.size} px, "
-        f"{f'{options.steps} steps' if options.steps else 'the steps of the preset'}:"),
+        (
+            f"{Path(photo).stem} and {Path(painting).stem}, {options.size} px, "
+            f"{f'{options.steps} steps' if options.steps else 'the steps of the preset'}:"
+        ),
         "",
         f"| {' | '.join(headings)} |",
         "|---|" + "---:|" * (len(headings) - 1),
