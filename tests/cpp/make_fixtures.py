@@ -101,7 +101,7 @@ def run(registry: nst.Registry, content: Tensor, style: Tensor, **options: objec
         size=2000,
         device="cpu",
         precision="fp32",
-        **options,
+        **{"preset": "content", **options},
     )
     history = torch.tensor(result.history, dtype=torch.float64)
     start = nst.load_image(content).pixels
