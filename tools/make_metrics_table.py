@@ -1,7 +1,7 @@
 """Make the tables of docs/metrics.md: presets and style losses on pairs of images, by every figure of ``nst eval``.
 
     python tools/make_metrics_table.py PHOTO PAINTING [PHOTO PAINTING …] --cells FOLDER [--weights PATH] [--size 512]
-        [--steps 300] [--identity]
+        [--steps N] [--identity]
 
 Each preset is taken as it is, and each built-in style loss at its default weight in the default preset. The pictures
 stay in FOLDER, for the eyes, and none is made twice: a run that was stopped goes on where it was. The words of the

@@ -60,7 +60,6 @@ class Pair:
             preset="content",
             extractor="vgg19",
             size=size,
-            levels="off",
             precision=precision,
             device="cpu",
             weights=self.weights,

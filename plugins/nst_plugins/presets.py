@@ -7,39 +7,36 @@ from nst_core import Preset
 __all__ = ["ContentPreset", "NoisePreset", "PainterlyPreset", "PatchesPreset"]
 
 
-class PainterlyPreset(Preset):
+class _Builtin(Preset):
+    """What all of them have in common."""
+
+    optimizer = "lbfgs"
+    extractor = "auto"
+    quick_extractor = "vgg19-lite"
+    parametrization = "pixels"
+
+
+class PainterlyPreset(_Builtin):
     """The photograph as the painter would have painted it: large forms first, from level to level."""
 
     initializer = "content"
     losses = {"mse-content": 10.0, "w2-style": 30.0}  # noqa: RUF012 - a ClassVar of the base
     steps = 100
-    optimizer = "lbfgs"
-    extractor = "auto"
-    quick_extractor = "vgg19-lite"
-    parametrization = "pixels"
     default = True
 
 
-class PatchesPreset(Preset):
+class PatchesPreset(_Builtin):
     """The photograph put together from the painting's own marks, each where the photograph resembles it most."""
 
     initializer = "content"
     losses = {"mse-content": 10.0, "nn-style": 100.0, "w2-style": 50.0}  # noqa: RUF012 - a ClassVar of the base
     layers = {"w2-style": ("conv1_2", "conv2_2", "conv3_4")}  # noqa: RUF012 - palette and grain alone
     steps = 100
-    optimizer = "lbfgs"
-    extractor = "auto"
-    quick_extractor = "vgg19-lite"
-    parametrization = "pixels"
 
 
-class _Classic(Preset):
-    """The algorithm of Gatys et al. at one size, with an L-BFGS on the pixels."""
+class _Classic(_Builtin):
+    """The algorithm of Gatys et al. at one size."""
 
-    optimizer = "lbfgs"
-    extractor = "auto"
-    quick_extractor = "vgg19-lite"
-    parametrization = "pixels"
     levels = "off"
     studied = True
 

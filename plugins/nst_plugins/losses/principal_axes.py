@@ -1,4 +1,4 @@
-"""The principal axes of a Gaussian, strongest first, and what is left beside them."""
+"""The strongest principal axes of a Gaussian, and what is left beside them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def principal_axes(mean: Tensor, covariance: Tensor, rank: int) -> PrincipalAxes
         rank: most axes that are kept; 0 keeps all.
 
     Returns:
-        The axes; NaN where the covariance is not finite.
+        The axes; where the covariance is not finite, the mean is NaN, and with it every distance.
     """
     channels = covariance.shape[-1]
     kept = min(rank, channels) or channels
