@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from small_jpeg import save_small
 
 import nst_core as nst
 
@@ -66,11 +67,8 @@ def make(picture: Picture, images: Path, weights: str, folder: Path) -> dict[str
         options["weights"] = weights
     result = nst.stylize(images / f"{picture.content}.jpg", images / f"{picture.style}.jpg", **options)
     target = folder / picture.name
-    for quality in range(92, 20, -4):
-        # The recipe would name paths of this machine.
-        nst.save_image(result.image, target, quality=quality)
-        if target.stat().st_size < MOST_BYTES:
-            break
+    # Not the result's own save: its recipe would name paths of this machine.
+    save_small(target, MOST_BYTES, lambda quality: nst.save_image(result.image, target, quality=quality))
     return {
         "first_total": result.history[0],
         "total": result.total,

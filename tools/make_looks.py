@@ -9,7 +9,7 @@ folder, so that a run that was stopped goes on where it was. The sheets themselv
 from __future__ import annotations
 
 import argparse
-import io
+import functools
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
+from small_jpeg import save_small
 
 import nst_core as nst
 
@@ -123,14 +124,9 @@ def drawn(sheet: Sheet, arguments: argparse.Namespace) -> Image.Image:
     return canvas
 
 
-def save(canvas: Image.Image, path: Path) -> None:
-    """Save a sheet as JPEG, as well as it goes within :data:`MOST_BYTES`."""
-    for quality in range(92, 20, -4):
-        encoded = io.BytesIO()
-        canvas.save(encoded, "JPEG", quality=quality, optimize=True)
-        if encoded.tell() < MOST_BYTES:
-            break
-    path.write_bytes(encoded.getvalue())
+def written(canvas: Image.Image, path: Path, quality: int) -> None:
+    """Write a sheet as JPEG."""
+    canvas.save(path, quality=quality, optimize=True)
 
 
 def main() -> None:
@@ -144,7 +140,9 @@ def main() -> None:
     for folder in (arguments.folder, arguments.cache):
         folder.mkdir(parents=True, exist_ok=True)
     for name in arguments.only.split(","):
-        save(drawn(SHEETS[name], arguments), arguments.folder / f"{name}.jpg")
+        target = arguments.folder / f"{name}.jpg"
+        canvas = drawn(SHEETS[name], arguments)
+        save_small(target, MOST_BYTES, functools.partial(written, canvas, target))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from small_jpeg import save_small
+
 import nst_core as nst
 from nst_core.plugins.discovery import default_registry
 
@@ -47,11 +49,8 @@ def picture(pair: tuple[str, str], loss: str, options: argparse.Namespace) -> di
     """Make one picture; return its losses."""
     result = nst.run(job(pair, loss, options))
     target = options.folder / f"{'-'.join(pair)}-{loss}.jpg"
-    for quality in range(92, 20, -4):
-        # The recipe would name paths of this machine.
-        nst.save_image(result.image, target, quality=quality)
-        if target.stat().st_size < MOST_BYTES:
-            break
+    # Not the result's own save: its recipe would name paths of this machine.
+    save_small(target, MOST_BYTES, lambda quality: nst.save_image(result.image, target, quality=quality))
     style = next(term for term in result.job.terms if term.loss == loss)
     return {"first_total": result.history[0], "total": result.total, "weight": style.weight}
 
