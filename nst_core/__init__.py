@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nst_core.components import (
         Extractor,
         FeatureLoss,
+        FeatureMaps,
         ImageLoss,
         ImageTransform,
         Initializer,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     )
     from nst_core.export import Exported, export_extractor
     from nst_core.images import ImageInput, Picture, load_image, read_recipe, save_image
-    from nst_core.job.schema import Component, Job, Params, ParamValue, Source, Term
+    from nst_core.job.schema import Component, Job, Params, ParamValue, Region, Source, Term
     from nst_core.objective.objective import Evaluation, Objective
     from nst_core.objective.targets import TargetImage, Targets
     from nst_core.planning.memory_plan import MemoryPlan
@@ -74,6 +75,7 @@ __all__ = [
     "Exported",
     "Extractor",
     "FeatureLoss",
+    "FeatureMaps",
     "ImageError",
     "ImageInput",
     "ImageLoss",
@@ -99,6 +101,7 @@ __all__ = [
     "Preset",
     "PretrainedExtractor",
     "Problem",
+    "Region",
     "Register",
     "Registry",
     "Resources",
@@ -152,6 +155,7 @@ _MODULES = {
     "components": (
         "Extractor",
         "FeatureLoss",
+        "FeatureMaps",
         "ImageLoss",
         "ImageTransform",
         "InitialSources",
@@ -212,6 +216,7 @@ _MODULES = {
         "Job",
         "Params",
         "ParamValue",
+        "Region",
         "Source",
         "Term",
     ),

@@ -15,6 +15,7 @@ from nst_core.components.initializer import Initializer, InitialSources
 from nst_core.components.kinds import KINDS, LOSS_KINDS, Kind
 from nst_core.components.loss import (
     FeatureLoss,
+    FeatureMaps,
     ImageLoss,
     Loss,
     PointwiseLoss,
@@ -37,6 +38,7 @@ __all__ = [
     "ROLES",
     "Extractor",
     "FeatureLoss",
+    "FeatureMaps",
     "ImageLoss",
     "ImageTransform",
     "InitialSources",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,7 +13,16 @@ from torch import Tensor
 
 from nst_core.ops.projection import Projection
 
-__all__ = ["FeatureLoss", "ImageLoss", "Loss", "PointwiseLoss", "Statistic", "StatisticLoss", "WeightedMaps"]
+__all__ = [
+    "FeatureLoss",
+    "FeatureMaps",
+    "ImageLoss",
+    "Loss",
+    "PointwiseLoss",
+    "Statistic",
+    "StatisticLoss",
+    "WeightedMaps",
+]
 
 
 class Loss(ABC):
@@ -187,6 +196,43 @@ class ImageLoss(Loss):
         """
 
 
+class FeatureMaps(Mapping[str, Tensor]):
+    """Feature maps by layer, ``(B, N, H', W')``, and how much each of their positions counts."""
+
+    __slots__ = ("_maps", "weights")
+
+    def __init__(self, maps: Mapping[str, Tensor], weights: Mapping[str, Tensor] | None = None) -> None:
+        """Put maps and weights together.
+
+        Args:
+            maps: by layer, or by any other name that :meth:`FeatureLoss.level_targets` gives.
+            weights: ``(1, 1, H', W')`` by layer, not negative; ``None`` where every position counts the same.
+        """
+        self._maps = dict(maps)
+        self.weights = dict(weights) if weights is not None else None
+
+    @classmethod
+    def of(cls, maps: Mapping[str, Tensor]) -> FeatureMaps:
+        """Return maps that may have weights: themselves if they are of this class."""
+        return maps if isinstance(maps, cls) else cls(maps)
+
+    def weight(self, layer: str) -> Tensor | None:
+        """Return the weights of a layer's positions, ``(1, 1, H', W')``, or ``None`` for one everywhere."""
+        return None if self.weights is None else self.weights.get(layer)
+
+    def __getitem__(self, layer: str) -> Tensor:
+        return self._maps[layer]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._maps)
+
+    def __len__(self) -> int:
+        return len(self._maps)
+
+    def __reduce__(self) -> tuple[type[FeatureMaps], tuple[dict[str, Tensor], dict[str, Tensor] | None]]:
+        return FeatureMaps, (self._maps, self.weights)
+
+
 @dataclass(frozen=True)
 class WeightedMaps:
     """Feature maps of one of several target images.
@@ -196,20 +242,27 @@ class WeightedMaps:
         weight: share of the image, in (0, 1].
     """
 
-    maps: Mapping[str, Tensor]
+    maps: FeatureMaps
     weight: float
 
 
 class FeatureLoss(Loss):
-    """Any other loss on feature maps (sorting, nearest neighbours). It sees whole maps and cannot be tiled."""
+    """Any other loss on feature maps (sorting, nearest neighbours). It sees whole maps and cannot be tiled.
+
+    Attributes:
+        takes_weights: whether it heeds :meth:`FeatureMaps.weight` of the maps that it is given, of the pastiche and of
+            the targets: positions of weight 0 are neither matched nor asked for. Without it, the loss cannot be used
+            with regions.
+    """
 
     role: ClassVar[str] = "style"
+    takes_weights: ClassVar[bool] = False
 
     def level_targets(
         self,
-        targets: Mapping[str, Tensor],
-        start: Mapping[str, Tensor],  # noqa: ARG002 - for those who override it
-        content: Mapping[str, Tensor] | None,  # noqa: ARG002
+        targets: FeatureMaps,
+        start: FeatureMaps,  # noqa: ARG002 - for those who override it
+        content: FeatureMaps | None,  # noqa: ARG002
     ) -> Mapping[str, Tensor]:
         """Return what the pastiche is compared with throughout a resolution level; the target's own maps by default.
 
@@ -224,7 +277,8 @@ class FeatureLoss(Loss):
             content: the same of the content image, ``None`` without one.
 
         Returns:
-            What :meth:`forward` is given as its targets: tensors by name, of any shapes.
+            What :meth:`forward` is given as its targets: tensors by name, of any shapes; :class:`FeatureMaps` where
+            they have weights.
         """
         return targets
 
@@ -234,7 +288,7 @@ class FeatureLoss(Loss):
         return type(self).level_targets is not FeatureLoss.level_targets
 
     @abstractmethod
-    def forward(self, features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, features: FeatureMaps, targets: FeatureMaps) -> Tensor:
         """Compare the feature maps of the pastiche with those of the target image.
 
         Args:
@@ -246,7 +300,7 @@ class FeatureLoss(Loss):
             A scalar.
         """
 
-    def forward_blend(self, features: Mapping[str, Tensor], targets: Sequence[WeightedMaps]) -> Tensor:
+    def forward_blend(self, features: FeatureMaps, targets: Sequence[WeightedMaps]) -> Tensor:
         """Compare the feature maps of the pastiche with those of several style images.
 
         Args:

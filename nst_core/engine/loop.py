@@ -319,7 +319,7 @@ class Loop:
     def image(self) -> Tensor:
         """Return the best image, in [0, 1], on the device."""
         assert self.best is not None  # noqa: S101 - for the type checker: the first evaluation gave one, or raised
-        return self.problem.parametrization.decode(self.best.variable)
+        return self.problem.image(self.best.variable)
 
 
 def losses_by_term(objective: Objective, losses: Tensor) -> Losses:

@@ -11,6 +11,7 @@ import torch
 
 from nst_core.components import ROLES, Extractor, Initializer, PretrainedExtractor
 from nst_core.components.registry import Registry
+from nst_core.engine.regions import Masks, hashed_masks, open_masks
 from nst_core.errors import ImageError, JobError, WeightsError
 from nst_core.images import ImageInput
 from nst_core.images.read import Decoded
@@ -55,10 +56,11 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Images:
-    """The images of a job, decoded at their own size."""
+    """The images and masks of a job, decoded at their own size."""
 
     content: Decoded | None = field(repr=False)
     styles: tuple[Decoded, ...] = field(repr=False)
+    masks: Masks = field(default=Masks(), repr=False)
 
     @property
     def longest_styles(self) -> list[int]:
@@ -95,6 +97,7 @@ def open_images(job: Job, inputs: Inputs, store: ImageStore) -> Images:
     return Images(
         content=_opened(job.content, inputs.content, "content", store) if job.content else None,
         styles=tuple(_opened(s, image, "style", store) for s, image in zip(job.styles, given, strict=True)),
+        masks=open_masks(job),
     )
 
 
@@ -182,7 +185,7 @@ def pinned(job: Job, registry: Registry, cache: Cache, store: ImageStore, images
         content = replace(job.content, sha256=images.content.sha256) if job.content and images.content else None
         styles = tuple(replace(s, sha256=d.sha256) for s, d in zip(job.styles, images.styles, strict=True))
     return replace(
-        job,
+        hashed_masks(job, store),
         content=content,
         styles=styles,
         extractor=extractor.pinned() or job.extractor,
@@ -295,6 +298,7 @@ def schedule(
 
     levels = levels_of(job, longest, usable)
     check(levels[0].size)
+    images.masks.check(job, size, images.style_shapes(job, longest))
     return levels, size
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nst_core.components import ImageTransform, Initializer, InitialSources, Parametrization
 from nst_core.components.registry import Registry
+from nst_core.engine.kept import Kept
 from nst_core.engine.pinning import Images, pastiche_size
 from nst_core.engine.problem import Problem
 from nst_core.errors import BrokenContractError
@@ -81,19 +82,24 @@ class PreparedJob:
             variable = parametrization.resize(start, (height, width))
         image = parametrization.decode(variable)
         _checked("parametrization", job.parametrization.name, image, (1, 3, height, width))
+        kept = self._kept(job, content, (height, width))
 
         network = network_for(job, self.registry, self.cache, self.device, self.dtype)
-        objective = network.objective(bind_terms(job, self.registry, network.extractor))
+        terms = bind_terms(job, self.registry, network.extractor)
+        regions = self.images.masks.guides(job, (height, width), self.device) if job.regions else []
+        objective = network.objective(terms, {"style": [guides for guides, _ in regions]} if regions else {})
         tiling = replace(objective.geometry, max_pixels=self.max_pixels)
+        whole = [
+            TargetImage(pixels.to(self.device), share, self._style_key(source, picture, content))
+            for source, picture, pixels, share in zip(job.styles, styles, transformed, job.blend, strict=True)
+        ]
         targets = objective.targets(
             {
                 "content": [TargetImage(content.pixels.to(self.device))] if content else [],
-                "style": [
-                    TargetImage(pixels.to(self.device), share, self._style_key(source, picture, content))
-                    for source, picture, pixels, share in zip(job.styles, styles, transformed, job.blend, strict=True)
-                ],
+                "style": [self._part_of_style(job, whole[style], number) for number, (_, style) in enumerate(regions)]
+                or whole,
             },
-            start=image,
+            start=kept.over(image) if kept else image,
             tiling=tiling,
             cache=self.cache,
         )
@@ -108,6 +114,7 @@ class PreparedJob:
             weights=weights,
             tiling=tiling,
             parametrization=parametrization,
+            kept=kept,
             variable=variable,
             size=(height, width),
             steps=level.steps,
@@ -115,6 +122,19 @@ class PreparedJob:
             optimizer_component=job.optimizer,
             dtype=self.dtype,
         )
+
+    def _part_of_style(self, job: Job, whole: TargetImage, number: int) -> TargetImage:
+        """Return the target of a region: the style image that it takes, or the part of it that is asked for."""
+        masks, size = self.images.masks, (whole.pixels.shape[-2], whole.pixels.shape[-1])
+        guides = masks.style_guides(job, number, size, self.device)
+        key = masks.style_key(job, number)
+        return replace(whole, share=1.0, region=number, guides=guides, guides_key=key)
+
+    def _kept(self, job: Job, content: Picture | None, size: tuple[int, int]) -> Kept | None:
+        mask = self.images.masks.kept(job, size)
+        if mask is None or content is None:
+            return None
+        return Kept(mask.to(self.device), content.pixels.to(self.device))
 
     def _transformed(self, source: Source, picture: Picture, content: Picture | None) -> Tensor:
         if source.transform is None:

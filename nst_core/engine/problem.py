@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nst_core.components import Optimizer, Parametrization
+from nst_core.engine.kept import Kept
 from nst_core.job.schema import Component
 from nst_core.objective.objective import Evaluation, Objective
 from nst_core.objective.targets import Targets
@@ -33,6 +34,7 @@ class Problem:
         optimizer: not yet started.
         optimizer_component: its name and parameters.
         dtype: of the network.
+        kept: pixels that are the content image's own, ``None`` for none.
     """
 
     objective: Objective
@@ -46,6 +48,12 @@ class Problem:
     optimizer: Optimizer
     optimizer_component: Component
     dtype: torch.dtype
+    kept: Kept | None = None
+
+    def image(self, variable: Tensor) -> Tensor:
+        """Return the image of a variable, ``(1, 3, H, W)`` in [0, 1], as the network sees it."""
+        image = self.parametrization.decode(variable)
+        return self.kept.over(image) if self.kept else image
 
     def evaluate(
         self,
@@ -65,7 +73,7 @@ class Problem:
             The objective, with its gradient with respect to the variable, and the image ``(1, 3, H, W)``.
         """
         point = self.variable if variable is None else variable
-        image = self.parametrization.decode(point)
+        image = self.image(point)
         found = self.objective.evaluate(
             image,
             self.targets,
@@ -73,4 +81,5 @@ class Problem:
             tiling=self.tiling if tiling is None else tiling,
         )
         assert found.gradient is not None  # noqa: S101 - for the type checker: evaluate gives it
-        return replace(found, gradient=self.parametrization.pull_back(point, found.gradient)), image
+        gradient = self.kept.pull_back(found.gradient) if self.kept else found.gradient
+        return replace(found, gradient=self.parametrization.pull_back(point, gradient)), image

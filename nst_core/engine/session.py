@@ -11,6 +11,7 @@ from nst_core.engine import pinning
 from nst_core.engine.checkpoint import Checkpoint, Saved
 from nst_core.engine.pinning import Inputs
 from nst_core.engine.prepare import PreparedJob
+from nst_core.engine.regions import without_paths
 from nst_core.engine.run import Run
 from nst_core.images import ImageInput
 from nst_core.images.store import ImageStore
@@ -170,6 +171,8 @@ class Session:
             pinning.weights_by_content(job),
             content=replace(job.content, path="") if job.content else None,
             styles=tuple(replace(style, path="") for style in job.styles),
+            regions=tuple(map(without_paths, job.regions)),
+            keep=replace(job.keep, path="") if job.keep else None,
             initializer=replace(job.initializer, params=params),
             device=choose_device(job.device).type,  # one GPU is as good as another
         ).digest()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
 
-from nst_core.job.schema import Component, Job, ParamValue, Source
+from nst_core.job.schema import Component, Job, ParamValue, Region, Source
 
 __all__ = ["FileParameters", "NamedFile", "named_files", "with_file_names", "with_paths", "with_paths_from"]
 
@@ -72,6 +72,16 @@ def with_paths(job: Job, place: Callable[[NamedFile], str], parameters: FilePara
             path = place(NamedFile(f"{role} image", path, source.sha256, (option,)))
         return replace(source, path=path, transform=transform)
 
+    def mask(source: Source, role: str, option: str) -> Source:
+        if not _is_file(source.path):
+            return source
+        return replace(source, path=place(NamedFile(role, source.path, source.sha256, (option,))))
+
+    def region(given: Region) -> Region:
+        of = f"mask of region '{given.name}'"
+        style_mask = mask(given.style_mask, f"style {of}", "regions") if given.style_mask else None
+        return replace(given, mask=mask(given.mask, of, "regions"), style_mask=style_mask)
+
     def component(kind: str, given: Component, *options: str) -> Component:
         return Component(given.name, params(kind, given.name, given.params, options))
 
@@ -97,6 +107,8 @@ def with_paths(job: Job, place: Callable[[NamedFile], str], parameters: FilePara
         job,
         content=image(job.content, "content", "content") if job.content else None,
         styles=tuple(image(style, "style", "styles") for style in job.styles),
+        regions=tuple(map(region, job.regions)),
+        keep=mask(job.keep, "keep mask", "keep") if job.keep else None,
         extractor=component("extractor", job.extractor, "extractor"),
         initializer=component("initializer", job.initializer, "init", "preset"),
         optimizer=component("optimizer", job.optimizer, "optimizer"),

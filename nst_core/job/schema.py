@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import tomli_w
 
@@ -20,16 +20,31 @@ from nst_core.errors import JobError
 from nst_core.job.bounds import BOUNDS, check_entries, check_params, check_recipe, check_text, shown
 from nst_core.job.serialization import NEUTRAL, from_plain, to_plain
 
-__all__ = ["SCHEMA", "Component", "Job", "ParamValue", "Params", "Precision", "Source", "Term"]
+__all__ = [
+    "SCHEMA",
+    "Component",
+    "Job",
+    "Outside",
+    "ParamValue",
+    "Params",
+    "Precision",
+    "Region",
+    "RegionGuide",
+    "Source",
+    "Term",
+]
 
 ParamValue = bool | int | float | str
 Precision = Literal["auto", "fp32", "bf16"]
+Outside = Literal["style", "keep", "free"]
+RegionGuide = Literal["simple", "inside"]
 
 SCHEMA = 1
 """Version of the job's fields and of what they mean; a recipe of another version is refused."""
 
 # Bytes of a file name that are not UTF-8 are lone surrogates in Python. No file in UTF-8 can hold them, so they are
 # escaped: JSON reads that back, TOML does not.
+_COLOR = re.compile("#[0-9a-f]{6}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89a-fA-F][0-9a-fA-F]{2})")
 
@@ -146,6 +161,43 @@ class Term:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A part of the pastiche that takes a style, or a part of one.
+
+    Attributes:
+        name: in messages.
+        mask: image that is white where the region is, grey where it is in part, in the proportions of the pastiche.
+        style: number of the style image, from 1.
+        style_mask: image that is white at the part of the style that is taken, ``None`` for the whole style.
+        color: as ``#rrggbb``, where the masks are maps of colours: the region is where this colour is the nearest of
+            those that the job's regions have; "" where they are masks.
+        weight: factor on the region's loss, positive.
+    """
+
+    name: str
+    mask: Source
+    style: int = field(default=1, metadata=NEUTRAL)
+    style_mask: Source | None = field(default=None, metadata=NEUTRAL)
+    color: str = field(default="", metadata=NEUTRAL)
+    weight: float = field(default=1.0, metadata=NEUTRAL)
+
+    def __post_init__(self) -> None:
+        check_text("the name of a region", self.name)
+        if not self.name:
+            raise JobError("a region needs a name, as in sky=mask.png")
+        for mask in (self.mask, self.style_mask):
+            _check_plain(f"a mask of region '{self.name}'", mask)
+        if self.style < 1:
+            raise JobError(f"region '{self.name}' names style {self.style}; styles are numbered from 1")
+        if self.color and not _COLOR.fullmatch(self.color):
+            raise JobError(f"the colour of region '{self.name}' must be written #rrggbb, not '{self.color}'")
+        _set_floats(self, weight=self.weight)
+        if not (math.isfinite(self.weight) and self.weight > 0):
+            raise JobError(f"the weight of region '{self.name}' must be positive and finite, not {self.weight}")
+        BOUNDS["weight"].check(f"the weight of region '{self.name}'", self.weight)
+
+
+@dataclass(frozen=True)
 class Job:
     """Everything that decides the pixels of a pastiche.
 
@@ -161,6 +213,11 @@ class Job:
         parametrization: what the optimizer changes.
         content: content image; ``None`` for texture synthesis.
         styles: style images; empty for content reconstruction.
+        regions: parts of the pastiche that take a style each; none blends all styles everywhere.
+        outside: what pixels take that no region covers: the whole first style (``style``), nothing but the content
+            (``free``), or they are the content image's own (``keep``).
+        guide: how regions are cut at a layer, see :func:`nst_core.objective.guides.guide`.
+        keep: mask of the pixels that are the content image's own, ``None`` for none.
         size: longest side of content image and pastiche in pixels; smaller images are not enlarged.
         shape: height and width of the pastiche where there is no content image.
         levels: longest sides at which the pastiche is made before its own, from small to large; ``None`` are those from
@@ -184,6 +241,10 @@ class Job:
     parametrization: Component
     content: Source | None = None
     styles: tuple[Source, ...] = field(default=(), metadata=NEUTRAL)
+    regions: tuple[Region, ...] = field(default=(), metadata=NEUTRAL)
+    outside: Outside = field(default="style", metadata=NEUTRAL)
+    guide: RegionGuide = field(default="simple", metadata=NEUTRAL)
+    keep: Source | None = field(default=None, metadata=NEUTRAL)
     size: int = 512
     shape: tuple[int, int] | None = None
     levels: tuple[int, ...] | None = None
@@ -209,8 +270,8 @@ class Job:
             BOUNDS[name].check(name, getattr(self, name))
         for name in ("weights_sha256", "device"):
             check_text(name, getattr(self, name))
-        if self.content is not None and self.content != Source(self.content.path, self.content.sha256):
-            raise JobError("the content image has no weight, scale or transform; these belong to style images")
+        _check_plain("the content image", self.content)
+        self._check_regions()
         if self.styles and not sum(style.weight for style in self.styles) > 0:
             raise JobError("the weights of the styles are all zero; give at least one of them a positive weight")
         if self.shape is not None:
@@ -222,6 +283,23 @@ class Job:
             raise JobError(f"levels below the last must be smaller than the size {self.size}, not {self.levels[-1]}")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise JobError(f"precision must be auto, fp32 or bf16, not '{self.precision}'")
+
+    def _check_regions(self) -> None:
+        _check_plain("the mask of what is kept", self.keep)
+        check_entries("regions", self.regions)
+        if self.outside not in get_args(Outside):
+            raise JobError(f"outside must be style, keep or free, not '{self.outside}'")
+        if self.guide not in get_args(RegionGuide):
+            raise JobError(f"the guide of regions must be simple or inside, not '{self.guide}'")
+        names = [region.name for region in self.regions]
+        for region in self.regions:
+            if names.count(region.name) > 1:
+                raise JobError(f"two regions are called '{region.name}'; give each a name of its own")
+            if region.style > len(self.styles):
+                given = f"{len(self.styles)} style image{'' if len(self.styles) == 1 else 's'}"
+                raise JobError(f"region '{region.name}' takes style {region.style}, but there are {given}")
+        if self.content is None and (self.keep is not None or (self.regions and self.outside == "keep")):
+            raise JobError("a texture has no content image of which something could be kept")
 
     @property
     def blend(self) -> tuple[float, ...]:
@@ -306,7 +384,12 @@ def _from_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(restored)
 
 
-def _set_floats(owner: Source | Term | Job, **values: float) -> None:
+def _check_plain(what: str, source: Source | None) -> None:
+    if source is not None and source != Source(source.path, source.sha256):
+        raise JobError(f"{what} has no weight, scale or transform; these belong to style images")
+
+
+def _set_floats(owner: Source | Term | Region | Job, **values: float) -> None:
     """Let a whole number be the same number, and so have the same digest, as the one that a recipe gives back."""
     for name, value in values.items():
         object.__setattr__(owner, name, _as_float(value))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from nst_core.components import PIXELS, Tap
+from nst_core.components import PIXEL_TAP, PIXELS, Tap
+from nst_core.errors import PluginError
+from nst_core.objective.guides import Guides
 from nst_core.objective.tiling import Tile
 from nst_core.ops import Projection
 
-__all__ = ["TileFeatures"]
+__all__ = ["FeatureNetwork", "TileFeatures"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class TileFeatures:
         taps: geometry of the layers.
         image_size: height and width of the whole image.
         projections: by layer, where the maps are those before a projection.
+        guides: by source, one for each of its regions; a source that is not named has one, which is everything.
     """
 
     tile: Tile
@@ -31,6 +35,7 @@ class TileFeatures:
     taps: Mapping[str, Tap]
     image_size: tuple[int, int]
     projections: Mapping[str, Projection]
+    guides: Mapping[str, Sequence[Guides]] = field(default_factory=dict)
 
     @property
     def image(self) -> Tensor:
@@ -44,3 +49,68 @@ class TileFeatures:
     def part_of(self, layer: str, whole: Tensor) -> Tensor:
         """Return the same positions of a map of the whole image."""
         return self.tile.place(whole, self.taps[layer].stride)
+
+    def regions(self, source: str) -> Sequence[Guides]:
+        """Return the guides of a source's regions: at least one."""
+        return self.guides.get(source, (Guides(),))
+
+    def weight(self, guides: Guides, layer: str, feature: Tensor) -> Tensor | None:
+        """Return the weights of a layer's positions that belong to the tile, ``(1, 1, h, w)``, ``None`` for ones.
+
+        Args:
+            guides: of a region.
+            layer: of the extractor, or the pixels.
+            feature: :meth:`interior` of the layer. Convolutions may leave out a last row or column.
+        """
+        whole = guides.weight(self.taps[layer])
+        if whole is None:
+            return None
+        return self.part_of(layer, whole)[..., : feature.shape[-2], : feature.shape[-1]].to(feature.device)
+
+
+class FeatureNetwork:
+    """A network whose maps are looked at tile by tile. It never changes once it is made."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        layers: Sequence[str],
+        taps: Mapping[str, Tap],
+        projections: Mapping[str, Projection] = MappingProxyType({}),
+    ) -> None:
+        """Take a network.
+
+        Args:
+            network: maps an image to the feature maps of ``layers``, in order.
+            layers: of the extractor; none where nothing but pixels is looked at.
+            taps: geometry of the layers.
+            projections: of the layers whose maps the network returns as they are before their projections.
+        """
+        self.layers = tuple(layers)
+        self.taps = {PIXELS: PIXEL_TAP, **taps}
+        self.projections = dict(projections)
+        self._network = network
+
+    def features(
+        self,
+        image: Tensor,
+        tile: Tile,
+        pixels: Tensor,
+        guides: Mapping[str, Sequence[Guides]] = MappingProxyType({}),
+    ) -> TileFeatures:
+        """Compute the maps of a tile.
+
+        Args:
+            image: ``(B, 3, H, W)``, the whole of it.
+            tile: a part of it.
+            pixels: of the tile, its margin included; with a graph where one is wanted.
+            guides: of the regions, by source.
+        """
+        maps = {PIXELS: pixels}
+        if self.layers:
+            found = self._network(pixels)
+            if len(found) != len(self.layers):
+                raise PluginError(f"the network gave {len(found)} feature maps for the layers {', '.join(self.layers)}")
+            maps |= dict(zip(self.layers, found, strict=True))
+        height, width = image.shape[-2:]
+        return TileFeatures(tile, maps, self.taps, (height, width), self.projections, guides)

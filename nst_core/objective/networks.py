@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from nst_core.components.registry import Registry
 from nst_core.errors import ImageError
 from nst_core.job.schema import Job
 from nst_core.objective.binding import bind_terms
+from nst_core.objective.guides import Guides
 from nst_core.objective.objective import Objective
 from nst_core.objective.terms import BoundTerm
 from nst_core.ops import HasProjections, Projection, accelerated
@@ -38,9 +40,18 @@ class Network:
     module: nn.Module
     projections: Mapping[str, Projection]
 
-    def objective(self, terms: Sequence[BoundTerm]) -> Objective:
-        """Return the objective of some terms on this network."""
-        return Objective(self.module, self.layers, terms, taps=self.extractor.taps(), projections=self.projections)
+    def objective(
+        self, terms: Sequence[BoundTerm], regions: Mapping[str, Sequence[Guides]] = MappingProxyType({})
+    ) -> Objective:
+        """Return the objective of some terms on this network, with the regions of the pastiche by source."""
+        return Objective(
+            self.module,
+            self.layers,
+            terms,
+            taps=self.extractor.taps(),
+            projections=self.projections,
+            regions=regions,
+        )
 
 
 def network_for(job: Job, registry: Registry, cache: Cache, device: torch.device, dtype: torch.dtype) -> Network:

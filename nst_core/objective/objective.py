@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nst_core.components import PIXEL_TAP, PIXELS, ImageLoss, Statistic, Tap
-from nst_core.errors import BrokenContractError, JobError, PluginError
-from nst_core.objective.features import TileFeatures
-from nst_core.objective.targets import TargetCache, TargetImage, TargetImages, Targets
-from nst_core.objective.terms import Accumulator, BoundTerm
+from nst_core.components import ImageLoss, Statistic, Tap
+from nst_core.errors import BrokenContractError, JobError
+from nst_core.objective.features import FeatureNetwork
+from nst_core.objective.guides import Guides
+from nst_core.objective.targets import TargetCache, TargetImages, Targets, find_targets
+from nst_core.objective.terms import BoundTerm
 from nst_core.objective.tiling import Tile, Tiling
 from nst_core.ops import Projection
 
 __all__ = ["Evaluation", "Objective", "mean_absolute"]
 
-Collected = list[list[Statistic]]  # by term, then by part
+Collected = list[list[Statistic]]  # by term, then by region and part
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Objective:
         *,
         taps: Mapping[str, Tap],
         projections: Mapping[str, Projection] = MappingProxyType({}),
+        regions: Mapping[str, Sequence[Guides]] = MappingProxyType({}),
     ) -> None:
         """Make an objective.
 
@@ -75,14 +76,23 @@ class Objective:
             taps: geometry of the layers.
             projections: of the layers whose maps the network returns as they are before their projections; only losses
                 that have a projected statistic may use these layers.
+            regions: parts of the pastiche that are compared each with a target of its own, by source; their losses are
+                multiplied by their shares and added up. A source that is not named has one, which is everything.
+
+        Raises:
+            JobError: there are regions, but a loss cannot be kept to one.
         """
-        self._network = network
-        self._layers = tuple(layers)
-        self._taps = {PIXELS: PIXEL_TAP, **taps}
-        self._projections = dict(projections)
+        self._network = FeatureNetwork(network, layers, taps, projections)
+        self._regions = dict(regions)
         self._terms = tuple(terms)
         halo = max((term.loss.halo for term in terms if isinstance(term.loss, ImageLoss)), default=0)
-        self.geometry = Tiling.of((self._taps[layer] for layer in layers), halo)
+        self.geometry = Tiling.of((self._network.taps[layer] for layer in layers), halo)
+        for term in terms:
+            if not term.takes_regions and any(region.mask is not None for region in self._regions_of(term)):
+                raise JobError(
+                    f"'{term.label}' compares whole feature maps and knows no regions; use a loss on statistics "
+                    "('nst plugins' lists their kinds), or no regions"
+                )
         self.labels = tuple((term.label, part) for term in terms for part in term.parts)
         self.weights = tuple(weight for term in terms for weight in term.weights)
         self.untileable = tuple(term.label for term in terms if not term.tileable)
@@ -95,88 +105,27 @@ class Objective:
         tiling: Tiling | None = None,
         cache: TargetCache | None = None,
     ) -> Targets:
-        """Extract what the terms compare with.
+        """Extract what the terms compare with; see :func:`~nst_core.objective.targets.find_targets`.
 
         Args:
             images: by source; a source that no term needs is not looked at.
             start: the image ``(1, 3, H, W)`` in [0, 1] that a level starts from, for terms whose targets depend on it.
             tiling: how the images are cut; whole by default.
-            cache: where targets by loss, layer and image are looked up and kept, but for what depends on the start.
+            cache: where targets are looked up and kept.
 
         Raises:
             JobError: a term needs a source that has no image, or a start and there is none, or the images are to be cut
                 but a loss sees whole maps.
         """
-        by_term: dict[str, Any] = {}
-        for source in dict.fromkeys(term.source for term in self._terms):
-            terms = [term for term in self._terms if term.source == source]
-            if not source:
-                by_term |= dict.fromkeys([term.label for term in terms])
-                continue
-            chosen = [image for image in images.get(source, ()) if image.share > 0]
-            if not chosen:
-                raise JobError(f"'{terms[0].label}' needs a {source} image, but none is given")
-            found = [self._observed(terms, image, tiling, cache) for image in chosen]
-            shares = [image.share for image in chosen]
-            for term in terms:
-                by_term[term.label] = term.blend([one[term.label] for one in found], shares)
-        by_term |= self._level_targets(by_term, start, images.get("content", ()))
-        return Targets(tuple(by_term[term.label] for term in self._terms))
-
-    def _level_targets(
-        self, by_term: Mapping[str, Any], start: Tensor | None, contents: Sequence[TargetImage]
-    ) -> dict[str, Any]:
-        """Return the targets of the terms whose targets depend on the image that a level starts from."""
-        terms = [term for term in self._terms if term.has_level_targets]
-        if not terms:
-            return {}
-        if start is None:
-            raise JobError(f"the targets of '{terms[0].label}' depend on the image that a level starts from; give it")
-        with torch.no_grad():
-            first, *others = (
-                self._features(image, tile, image).maps
-                for image in (start, *(content.pixels for content in contents[:1]))
-                for tile in self._tiles(image, None)
-            )
-            content = others[0] if others else None
-            return {term.label: term.level_target(by_term[term.label], first, content) for term in terms}
-
-    def _observed(
-        self, terms: Sequence[BoundTerm], image: TargetImage, tiling: Tiling | None, cache: TargetCache | None
-    ) -> dict[str, dict[str, Any]]:
-        """Return what every term collects from one image, by layer: from the cache, else in one pass of the network."""
-        found: dict[str, dict[str, Any]] = {}
-        missing: list[tuple[BoundTerm, Accumulator]] = []
-        tiles = self._tiles(image.pixels, tiling)
-        for term in terms:
-            known = {layer: self._cached(term, layer, image, tiles, cache) for layer in term.term.layers}
-            found[term.label] = known
-            lacking = [layer for layer, value in known.items() if value is None]
-            if lacking:
-                missing.append((term, term.accumulator(lacking)))
-        if missing:
-            with torch.no_grad():
-                for tile in tiles:
-                    features = self._features(image.pixels, tile, tile.cut(image.pixels))
-                    for _, accumulator in missing:
-                        accumulator.add(features)
-        for term, accumulator in missing:
-            for layer, value in accumulator.result().items():
-                found[term.label][layer] = value
-                if cache is not None and image.key is not None:
-                    cache.keep_target(self._cache_key(term, layer, image, tiles), value)
-        return found
-
-    def _cached(
-        self, term: BoundTerm, layer: str, image: TargetImage, tiles: Sequence[Tile], cache: TargetCache | None
-    ) -> Any:
-        if cache is None or image.key is None:
-            return None
-        return cache.target(self._cache_key(term, layer, image, tiles))
-
-    def _cache_key(self, term: BoundTerm, layer: str, image: TargetImage, tiles: Sequence[Tile]) -> tuple[Any, ...]:
-        # Tiles decide how sums are rounded: what a run gives may not depend on what its session did before.
-        return (image.key, tuple(tiles), term.target_key(layer, layer in self._projections))
+        return find_targets(
+            self._network,
+            self._terms,
+            self._regions,
+            images,
+            cut=lambda image: self._tiles(image, tiling),
+            start=start,
+            cache=cache,
+        )
 
     def normalized_weights(
         self, reference: Tensor, targets: Targets, *, tiling: Tiling | None = None
@@ -266,20 +215,18 @@ class Objective:
         return leaf, self._collect(image, tile, leaf, targets)
 
     def _collect(self, image: Tensor, tile: Tile, pixels: Tensor, targets: Targets) -> Collected:
-        features = self._features(image, tile, pixels)
-        return [term.collect(features, target) for term, target in zip(self._terms, targets.by_term, strict=True)]
+        features = self._network.features(image, tile, pixels, self._regions)
+        return [
+            [
+                statistic
+                for target, guides in zip(by_region, self._regions_of(term), strict=True)
+                for statistic in term.collect(features, target, guides)
+            ]
+            for term, by_region in zip(self._terms, targets.by_term, strict=True)
+        ]
 
-    def _features(self, image: Tensor, tile: Tile, pixels: Tensor) -> TileFeatures:
-        maps = {PIXELS: pixels}
-        if self._layers:
-            found = self._network(pixels)
-            if len(found) != len(self._layers):
-                raise PluginError(
-                    f"the network gave {len(found)} feature maps for the layers {', '.join(self._layers)}"
-                )
-            maps |= dict(zip(self._layers, found, strict=True))
-        height, width = image.shape[-2:]
-        return TileFeatures(tile, maps, self._taps, (height, width), self._projections)
+    def _regions_of(self, term: BoundTerm) -> Sequence[Guides]:
+        return self._regions.get(term.source, (Guides(),))
 
     def _judge(
         self, collected: Collected, targets: Targets, weights: Sequence[float] | None, dtype: torch.dtype
@@ -296,14 +243,15 @@ class Objective:
 
     def _losses(self, collected: Collected, targets: Targets, dtype: torch.dtype) -> Tensor:
         """Return one number for each label: float32, or float64 where the image is."""
-        values = []
-        for term, sums, target in zip(self._terms, collected, targets.by_term, strict=True):
-            for value in term.judge(sums, target):
-                if value.dim() != 0:
-                    raise BrokenContractError(
-                        "loss", term.term.loss, f"must give scalars, but gave a tensor of shape {tuple(value.shape)}"
-                    )
-                values.append(value.to(torch.promote_types(dtype, torch.float32)))
+        values: list[Tensor] = []
+        for term, sums, by_region in zip(self._terms, collected, targets.by_term, strict=True):
+            parts = len(term.parts)
+            losses: list[Tensor] = []
+            for number, (target, guides) in enumerate(zip(by_region, self._regions_of(term), strict=True)):
+                judged = term.judge(sums[number * parts : (number + 1) * parts], target)
+                found = [guides.share * _scalar(term, value, dtype) for value in judged]
+                losses = [one + other for one, other in zip(losses, found, strict=True)] if losses else found
+            values += losses
         return torch.stack(values)
 
     def _total(self, losses: Tensor, weights: Sequence[float] | None) -> Tensor:
@@ -313,6 +261,15 @@ class Objective:
 def mean_absolute(gradient: Tensor) -> float:
     """Return the mean absolute value of a gradient of any shape, summed in float64 on the CPU: MPS has none."""
     return float(gradient.abs().cpu().mean(dtype=torch.float64))
+
+
+def _scalar(term: BoundTerm, value: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return what a loss gave, if it is a scalar: float32, or float64 where the image is."""
+    if value.dim() != 0:
+        raise BrokenContractError(
+            "loss", term.term.loss, f"must give scalars, but gave a tensor of shape {tuple(value.shape)}"
+        )
+    return value.to(torch.promote_types(dtype, torch.float32))
 
 
 def _sums(collected: Collected) -> list[Tensor]:

@@ -17,6 +17,7 @@ from torch import Tensor
 from nst_core.components import (
     ROLES,
     FeatureLoss,
+    FeatureMaps,
     ImageLoss,
     Loss,
     PointwiseLoss,
@@ -28,6 +29,7 @@ from nst_core.components import (
 from nst_core.errors import JobError
 from nst_core.job.schema import Component, Term
 from nst_core.objective.features import TileFeatures
+from nst_core.objective.guides import Guides
 
 __all__ = ["Accumulator", "BoundTerm", "bind"]
 
@@ -54,14 +56,17 @@ class BoundTerm(ABC):
         parts: layers it reports a number for.
         weights: of every part.
         tileable: whether its sums may be added up over tiles.
+        guided_sums: whether what is collected from a target image depends on the guides of its positions.
     """
 
     tileable: ClassVar[bool] = True
+    guided_sums: ClassVar[bool] = False
 
     def __init__(self, label: str, loss: Any, term: Term, taps: Mapping[str, Tap]) -> None:
         self.label = label
         self.loss = loss
         self.term = term
+        self._taps = taps
         self.channels = {layer: taps[layer].channels for layer in term.layers}
         self.parts: tuple[str, ...] = term.layers
         factors = term.layer_weights or (1.0,) * len(term.layers)
@@ -71,6 +76,11 @@ class BoundTerm(ABC):
     def source(self) -> str:
         """Which images of the job give its target, see :class:`nst_core.components.Role`; "" for none."""
         return ROLES[self.loss.role].source
+
+    @property
+    def takes_regions(self) -> bool:
+        """Whether it can be kept to the positions of a region."""
+        return True
 
     @property
     def has_projected_statistic(self) -> bool:
@@ -85,10 +95,11 @@ class BoundTerm(ABC):
     def level_target(
         self,
         target: Any,
-        start: Mapping[str, Tensor],  # noqa: ARG002
-        content: Mapping[str, Tensor] | None,  # noqa: ARG002
+        start: TileFeatures,  # noqa: ARG002
+        content: TileFeatures | None,  # noqa: ARG002
+        guides: Guides,  # noqa: ARG002
     ) -> Any:
-        """Return the target during a level, given the maps of its first image and of the content image."""
+        """Return the target of a region during a level, given its first image, the content image and its guides."""
         return target
 
     def target_key(self, layer: str, projected: bool) -> Hashable:
@@ -105,16 +116,22 @@ class BoundTerm(ABC):
         """Return what collects the targets of some of the term's layers from one image."""
 
     @abstractmethod
-    def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> Any:
-        """Make the target of the term from what was collected from every image; the shares add up to one."""
+    def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float], guides: Sequence[Guides]) -> Any:
+        """Make the target of a region.
+
+        Args:
+            targets: what was collected from every image.
+            shares: of the images; they add up to one.
+            guides: of the images.
+        """
 
     @abstractmethod
-    def collect(self, features: TileFeatures, target: Any) -> list[Statistic]:
-        """Return one sum over the tile's interior for each part, in order."""
+    def collect(self, features: TileFeatures, target: Any, guides: Guides) -> list[Statistic]:
+        """Return one sum over a region's positions in the tile's interior for each part, in order."""
 
     @abstractmethod
     def judge(self, collected: Sequence[Statistic], target: Any) -> list[Tensor]:
-        """Turn the sums over all positions into one unweighted scalar for each part."""
+        """Turn a region's sums over all positions into one unweighted scalar for each part."""
 
 
 class _StatisticSums(Accumulator):
@@ -123,8 +140,9 @@ class _StatisticSums(Accumulator):
         self._sums: dict[str, Statistic] = {}
 
     def add(self, features: TileFeatures) -> None:
+        (guides,) = features.regions(self._term.source)
         for layer in self._layers:
-            found = self._term.statistic(features, layer)
+            found = self._term.statistic(features, layer, guides)
             self._sums[layer] = self._sums[layer] + found if layer in self._sums else found
 
     def result(self) -> dict[str, Any]:
@@ -132,9 +150,10 @@ class _StatisticSums(Accumulator):
 
 
 class _StatisticTerm(BoundTerm):
-    """The sums over positions first, then the criterion: what makes tiles, masks and blends exact."""
+    """The sums over positions first, then the criterion: what makes tiles, regions and blends exact."""
 
     loss: StatisticLoss
+    guided_sums = True
 
     @property
     def has_projected_statistic(self) -> bool:
@@ -143,18 +162,26 @@ class _StatisticTerm(BoundTerm):
     def accumulator(self, layers: Sequence[str]) -> Accumulator:
         return _StatisticSums(self, layers)
 
-    def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> dict[str, Any]:
+    def blend(
+        self,
+        targets: Sequence[Mapping[str, Any]],
+        shares: Sequence[float],
+        guides: Sequence[Guides],  # noqa: ARG002 - they are in the sums
+    ) -> dict[str, Any]:
         blended = {layer: Statistic.blend([target[layer] for target in targets], shares) for layer in self.parts}
         with torch.no_grad():
             return {layer: self.loss.prepared_target(statistic) for layer, statistic in blended.items()}
 
-    def collect(self, features: TileFeatures, target: Any) -> list[Statistic]:  # noqa: ARG002
-        return [self.statistic(features, layer) for layer in self.parts]
+    def collect(self, features: TileFeatures, target: Any, guides: Guides) -> list[Statistic]:  # noqa: ARG002
+        return [self.statistic(features, layer, guides) for layer in self.parts]
 
-    def statistic(self, features: TileFeatures, layer: str) -> Statistic:
-        """Return the statistic of a layer over the interior of a tile."""
+    def statistic(self, features: TileFeatures, layer: str, guides: Guides) -> Statistic:
+        """Return the statistic of a layer over a region's positions in the interior of a tile."""
         feature, projection = features.interior(layer), features.projections.get(layer)
-        return self.loss.projected_statistic(projection, feature) if projection else self.loss.statistic(feature)
+        weight = features.weight(guides, layer, feature)
+        if projection:
+            return self.loss.projected_statistic(projection, feature, weight)
+        return self.loss.statistic(feature, weight)
 
     def judge(self, collected: Sequence[Statistic], target: Mapping[str, Any]) -> list[Tensor]:
         return [
@@ -213,7 +240,12 @@ class _MapTerm(BoundTerm):
 class _PointwiseTerm(_MapTerm):
     loss: PointwiseLoss
 
-    def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> dict[str, Tensor]:  # noqa: ARG002
+    def blend(
+        self,
+        targets: Sequence[Mapping[str, Any]],
+        shares: Sequence[float],  # noqa: ARG002
+        guides: Sequence[Guides],  # noqa: ARG002 - a target has the pastiche's own positions
+    ) -> dict[str, Tensor]:
         if len(targets) > 1:
             raise JobError(
                 f"'{self.label}' compares every position with its own target and cannot blend {len(targets)} images; "
@@ -221,12 +253,14 @@ class _PointwiseTerm(_MapTerm):
             )
         return dict(targets[0])
 
-    def collect(self, features: TileFeatures, target: Mapping[str, Tensor]) -> list[Statistic]:
-        return [self._sum(features.interior(layer), features.part_of(layer, target[layer])) for layer in self.parts]
+    def collect(self, features: TileFeatures, target: Mapping[str, Tensor], guides: Guides) -> list[Statistic]:
+        return [self._sum(features, layer, target[layer], guides) for layer in self.parts]
 
-    def _sum(self, feature: Tensor, target: Tensor) -> Statistic:
-        value = self.loss.pointwise(feature, target)
-        positions = float(feature.shape[-2] * feature.shape[-1])
+    def _sum(self, features: TileFeatures, layer: str, target: Tensor, guides: Guides) -> Statistic:
+        feature = features.interior(layer)
+        weight = features.weight(guides, layer, feature)
+        value = self.loss.pointwise(feature, features.part_of(layer, target), weight)
+        positions = float(feature.shape[-2] * feature.shape[-1]) if weight is None else float(weight.sum())
         return Statistic((value,), value.new_full((len(feature),), positions))
 
     def judge(self, collected: Sequence[Statistic], target: Any) -> list[Tensor]:  # noqa: ARG002
@@ -247,10 +281,15 @@ class _ImageTerm(BoundTerm):
     def accumulator(self, layers: Sequence[str]) -> Accumulator:  # noqa: ARG002 - a loss on pixels has no target
         return _WholeMaps(())
 
-    def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> None:  # noqa: ARG002
+    def blend(
+        self,
+        targets: Sequence[Mapping[str, Any]],  # noqa: ARG002
+        shares: Sequence[float],  # noqa: ARG002
+        guides: Sequence[Guides],  # noqa: ARG002
+    ) -> None:
         return None
 
-    def collect(self, features: TileFeatures, target: Any) -> list[Statistic]:  # noqa: ARG002
+    def collect(self, features: TileFeatures, target: Any, guides: Guides) -> list[Statistic]:  # noqa: ARG002
         density = features.tile.interior(self.loss.density(features.image), 1)
         positions = float(density.shape[-2] * density.shape[-1])
         return [Statistic((density.sum(dim=(-2, -1)),), density.new_full((len(density),), positions))]
@@ -268,8 +307,28 @@ class _FeatureTerm(_MapTerm):
         self.parts = ("+".join(term.layers),)
         self.weights = (term.weight,)
 
-    def blend(self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> tuple[WeightedMaps, ...]:
-        return tuple(WeightedMaps(dict(maps), share) for maps, share in zip(targets, shares, strict=True))
+    @property
+    def takes_regions(self) -> bool:
+        return self.loss.takes_weights
+
+    def blend(
+        self, targets: Sequence[Mapping[str, Any]], shares: Sequence[float], guides: Sequence[Guides]
+    ) -> tuple[WeightedMaps, ...]:
+        return tuple(
+            WeightedMaps(self._weighted(maps, guide), share)
+            for maps, share, guide in zip(targets, shares, guides, strict=True)
+        )
+
+    def _weighted(self, maps: Mapping[str, Tensor], guides: Guides) -> FeatureMaps:
+        """Return the maps of the term's layers with the weights that a region has there."""
+        own = {layer: maps[layer] for layer in self.term.layers}
+        weights = {layer: guides.weight(self._taps[layer]) for layer in own}
+        there = {
+            layer: weight[..., : own[layer].shape[-2], : own[layer].shape[-1]].to(own[layer].device)
+            for layer, weight in weights.items()
+            if weight is not None
+        }
+        return FeatureMaps(own, there or None)
 
     @property
     def has_level_targets(self) -> bool:
@@ -278,17 +337,18 @@ class _FeatureTerm(_MapTerm):
     def level_target(
         self,
         target: tuple[WeightedMaps, ...],
-        start: Mapping[str, Tensor],
-        content: Mapping[str, Tensor] | None,
+        start: TileFeatures,
+        content: TileFeatures | None,
+        guides: Guides,
     ) -> tuple[WeightedMaps, ...]:
-        first, photo = self._own(start), self._own(content) if content is not None else None
-        return tuple(replace(one, maps=dict(self.loss.level_targets(one.maps, first, photo))) for one in target)
+        first = self._weighted(start.maps, guides)
+        photo = self._weighted(content.maps, guides) if content is not None else None
+        return tuple(
+            replace(one, maps=FeatureMaps.of(self.loss.level_targets(one.maps, first, photo))) for one in target
+        )
 
-    def _own(self, maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {layer: maps[layer] for layer in self.term.layers}
-
-    def collect(self, features: TileFeatures, target: tuple[WeightedMaps, ...]) -> list[Statistic]:
-        value = self.loss.forward_blend(self._own(features.maps), target)
+    def collect(self, features: TileFeatures, target: tuple[WeightedMaps, ...], guides: Guides) -> list[Statistic]:
+        value = self.loss.forward_blend(self._weighted(features.maps, guides), target)
         return [Statistic((value,), value.detach())]
 
     def judge(self, collected: Sequence[Statistic], target: Any) -> list[Tensor]:  # noqa: ARG002

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nst_core.errors import unknown_name
 from nst_core.job.schema import Job
-from nst_core.options import build, losses
+from nst_core.options import build, losses, regions
 from nst_core.options.context import Context
 from nst_core.options.option import IMAGES, METHOD, Option
 from nst_core.options.types import (
@@ -20,9 +20,11 @@ from nst_core.options.types import (
     FLAG,
     INTEGER,
     LAYERS,
+    MAPS,
     NAMES,
     NUMBER,
     NUMBERS,
+    REGIONS,
     SIZES,
     TEXT,
 )
@@ -236,6 +238,61 @@ OPTIONS: tuple[Option, ...] = (
         default="none",
         key="style_transform",
         source="style",
+    ),
+    Option(
+        "regions",
+        REGIONS,
+        regions.with_regions,
+        "Part of the picture, white in MASK, that takes a style or the part of it that is white in FILE. Repeatable.",
+        IMAGES,
+        flag="--region",
+        metavar="NAME=MASK[:style=N,style-mask=FILE,weight=W]",
+        key="region",
+        source="style",
+    ),
+    Option(
+        "region_maps",
+        MAPS,
+        regions.with_region_maps,
+        "Two maps, of the photograph and of the style image (of several, joined by commas): areas of the same colour "
+        "belong together.",
+        IMAGES,
+        flag="--regions",
+        metavar="MAP STYLE_MAP[,…]",
+        source="both",
+    ),
+    Option(
+        "outside",
+        TEXT,
+        build.set_field("outside"),
+        "What takes the pixels that no region covers: style, the whole first style image; keep, the photograph; or "
+        "free, the content loss alone.",
+        IMAGES,
+        metavar="style|keep|free",
+        default=Job.outside,
+        key="outside",
+        source="style",
+    ),
+    Option(
+        "guide",
+        TEXT,
+        build.set_field("guide"),
+        "How regions are cut where the network sees: simple, by area; or inside, only what sees nothing else.",
+        IMAGES,
+        metavar="simple|inside",
+        default=Job.guide,
+        key="guide",
+        source="style",
+    ),
+    Option(
+        "keep",
+        TEXT,
+        regions.with_keep,
+        "Mask of the pixels that stay the photograph's own: white stays, grey in part; 'none' removes it.",
+        IMAGES,
+        metavar="MASK",
+        key="keep",
+        source="content",
     ),
     Option(
         "steps",

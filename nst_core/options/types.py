@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nst_core.errors import JobError
+from nst_core.job.schema import Region
 
 __all__ = [
     "COMPONENT",
@@ -17,9 +18,11 @@ __all__ = [
     "FLAG",
     "INTEGER",
     "LAYERS",
+    "MAPS",
     "NAMES",
     "NUMBER",
     "NUMBERS",
+    "REGIONS",
     "SIZES",
     "TEXT",
     "OptionType",
@@ -111,6 +114,10 @@ def _texts(value: Any) -> list[str]:
     return [_text(item) for item in _listed(value)]
 
 
+def _regions(value: Any) -> list[str | Region]:
+    return [item if isinstance(item, Region) else _text(item) for item in _listed(value)]
+
+
 def _sizes(value: Any) -> str:
     return value if isinstance(value, str) else ",".join(str(_integer(item)) for item in _listed(value))
 
@@ -172,4 +179,22 @@ COMPONENTS = OptionType(
     lambda text: [text],
     "NAME or NAME:key=value",
     has_params=True,
+)
+REGIONS = OptionType(
+    "regions",
+    _regions,
+    "a list of strings or Region values",
+    list[str],
+    lambda text: [text],
+    "NAME=MASK:style=N",
+    has_params=True,
+)
+MAPS = OptionType(
+    "maps",
+    lambda value: [os.fspath(item) for item in _listed(value)],
+    "a list of two paths or more",
+    tuple[str, str],
+    lambda text: text.split("+"),
+    "paths joined by +",
+    lambda value: [value[0], *value[1].split(",")],
 )

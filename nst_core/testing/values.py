@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nst_core.components import FeatureLoss, PointwiseLoss, StatisticLoss
+from nst_core.components import FeatureLoss, FeatureMaps, PointwiseLoss, StatisticLoss
 from nst_core.testing.check import close, require
 from nst_core.testing.samples import CHANNELS, SIZES, feature_map
 
@@ -34,8 +34,8 @@ def value_of(loss: Any, feature: Tensor, target: Tensor, start: Tensor | None = 
     if isinstance(loss, FeatureLoss):
         first = (feature if start is None else start).detach()
         with torch.no_grad():
-            aims = loss.level_targets({"layer": target}, {"layer": first}, None)
-        return loss.forward({"layer": feature}, aims)
+            aims = loss.level_targets(FeatureMaps({"layer": target}), FeatureMaps({"layer": first}), None)
+        return loss.forward(FeatureMaps({"layer": feature}), FeatureMaps.of(aims))
     raise TypeError(type(loss).__name__)
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
-from nst_core import FeatureLoss
-from nst_core.ops import to_accumulation
-from nst_plugins.losses.quantiles import Remembered, squared_transport
+from nst_core import FeatureLoss, FeatureMaps
+from nst_plugins.losses.quantiles import Remembered, positions, squared_transport
 
 __all__ = ["HistogramStyle"]
 
@@ -22,16 +19,17 @@ class HistogramStyle(FeatureLoss):
     values in order of size become the style's quantiles.
     """
 
+    takes_weights = True
     default_weight = 1e2
 
     def __init__(self) -> None:
         self._quantiles = Remembered()
 
-    def forward(self, features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, features: FeatureMaps, targets: FeatureMaps) -> Tensor:
         """Add up the distances of all layers and maps."""
         losses = []
         for layer, feature in features.items():
-            maps = to_accumulation(feature).flatten(2)
-            aim = self._quantiles(layer, targets[layer], lambda x: to_accumulation(x).flatten(2)[0], maps.shape[2])
+            maps = positions(feature, features.weight(layer))
+            aim = self._quantiles(layer, targets, lambda rows: rows, maps.shape[2])
             losses += [squared_transport(one, aim).mean() for one in maps]
         return torch.stack(losses).sum()

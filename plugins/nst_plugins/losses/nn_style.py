@@ -7,13 +7,13 @@ fields and convolutional neural networks", arXiv:1601.04589.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst_core import FeatureLoss
+from nst_core import FeatureLoss, FeatureMaps
 from nst_core.ops import to_accumulation
 from nst_plugins.losses.neighbours import coherent, directions_of, nearest
 
@@ -21,6 +21,10 @@ __all__ = ["NnStyle", "cells_of", "common_grids", "descriptions"]
 
 # Positions along each side of a cell that it is described by at most: what is copied has all of them.
 _DETAIL = 4
+# Of the largest weight, the square of a guide.
+_HALF = 0.25
+# Below every similarity.
+_NEVER = -1e3
 # Of mean squared lengths of features.
 _SMALLEST = 1e-6
 
@@ -75,8 +79,10 @@ def _resized(one: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(one, size=size, mode="nearest-exact")
 
 
-def descriptions(maps: Sequence[Tensor], grid: tuple[int, int], times: Sequence[int]) -> Iterator[Tensor]:
-    """Describe cells by what lies in them, the mean over all cells subtracted, layer by layer.
+def descriptions(
+    maps: Sequence[Tensor], grid: tuple[int, int], times: Sequence[int], taken: Tensor | None = None
+) -> Iterator[Tensor]:
+    """Describe cells by what lies in them, the mean over the cells that take part subtracted, layer by layer.
 
     Lengths do not depend on the number of positions in a cell: every layer counts as much.
 
@@ -84,6 +90,7 @@ def descriptions(maps: Sequence[Tensor], grid: tuple[int, int], times: Sequence[
         maps: each ``(1, N_l, H_l, W_l)``.
         grid: height and width of the grid of cells.
         times: of every layer, as :func:`common_grids` gives them.
+        taken: which cells take part, ``(height · width,)``, at least one; ``None`` for all.
 
     Yields:
         ``(min(max(k, 1), 4)² N_l, height · width)``, float32 or wider.
@@ -94,7 +101,17 @@ def descriptions(maps: Sequence[Tensor], grid: tuple[int, int], times: Sequence[
             wide = F.adaptive_avg_pool2d(wide, (grid[0] * _DETAIL, grid[1] * _DETAIL))
         detail = min(max(k, 1), _DETAIL)
         columns = cells_of(wide, grid, detail)[0].flatten(1) / detail
-        yield columns - columns.mean(dim=1, keepdim=True)
+        counted = columns if taken is None else columns[:, taken]
+        yield columns - counted.mean(dim=1, keepdim=True)
+
+
+def cells_taken(maps: FeatureMaps, layers: Sequence[str], grid: tuple[int, int]) -> Tensor | None:
+    """Return which cells take part, ``(height · width,)``: those that count at least half; ``None`` for all."""
+    if maps.weights is None:
+        return None
+    weight = max((maps.weights[layer] for layer in layers), key=lambda one: one.numel())
+    cells = F.adaptive_avg_pool2d(weight, grid).flatten()
+    return cells >= _HALF * cells.max()
 
 
 class NnStyle(FeatureLoss):
@@ -109,6 +126,7 @@ class NnStyle(FeatureLoss):
     positions divided by the mean of |s|², f the picture's features and s those of the cells it has taken.
     """
 
+    takes_weights = True
     default_weight = 100.0
     default_layers = ("conv1_2", "conv2_2", "conv3_4", "conv4_4")
 
@@ -123,37 +141,57 @@ class NnStyle(FeatureLoss):
         self.content_share = content_share
         self.coherence = coherence
 
-    def level_targets(
-        self, targets: Mapping[str, Tensor], start: Mapping[str, Tensor], content: Mapping[str, Tensor] | None
-    ) -> Mapping[str, Tensor]:
+    def level_targets(self, targets: FeatureMaps, start: FeatureMaps, content: FeatureMaps | None) -> FeatureMaps:
         """Put together from cells of the style what the maps of the picture are to be, each layer in its dtype."""
         layers = list(start)
         style, first = ([maps[layer] for layer in layers] for maps in (targets, start))
         photo = first if content is None else [content[layer] for layer in layers]
         (style_grid, grid), times = common_grids([style, first], self.positions)
+        offering, asking = cells_taken(targets, layers, style_grid), cells_taken(start, layers, grid)
+        described = (
+            descriptions(maps, cells, times, taken)
+            for maps, cells, taken in ((style, style_grid, offering), (photo, grid, asking), (first, grid, asking))
+        )
         queries, keys = [], []
-        described = (descriptions(*one, times) for one in ((style, style_grid), (photo, grid), (first, grid)))
-        for layer, key, wanted, own in zip(style, *described, strict=True):
-            scale = (to_accumulation(layer).square().sum(dim=1).mean() + _SMALLEST).rsqrt()
+        for layer, key, wanted, own in zip(layers, *described, strict=True):
+            scale = (_mean_square(targets[layer], targets.weight(layer)) + _SMALLEST).rsqrt()
             keys.append(key * scale)
             queries.append((self.content_share * wanted + (1 - self.content_share) * own) * scale)
         wanted, offered = directions_of(torch.cat(queries)), directions_of(torch.cat(keys))
+        if asking is not None:  # nothing is wanted elsewhere
+            wanted = wanted * asking
+        if offering is not None:  # one more direction, in which what is not offered lies far away from every query
+            barrier = torch.where(offering, 0.0, _NEVER).to(offered)
+            wanted, offered = torch.cat([wanted, torch.ones_like(wanted[:1])]), torch.cat([offered, barrier[None]])
         chosen = nearest(wanted, offered)
         chosen = coherent(chosen, wanted, offered, (grid, style_grid), self.coherence)
-        return {
-            layer: _collage(cells_of(one, style_grid, k), chosen, grid, k)
-            for layer, one, k in zip(layers, style, times, strict=True)
-        }
+        return FeatureMaps(
+            {
+                layer: _collage(cells_of(one, style_grid, k), chosen, grid, k)
+                for layer, one, k in zip(layers, style, times, strict=True)
+            }
+        )
 
-    def forward(self, features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, features: FeatureMaps, targets: FeatureMaps) -> Tensor:
         """Compute the relative squared distance to the cells taken, summed over the batch."""
         losses = []
         for layer, feature in features.items():
             aim = to_accumulation(targets[layer])
-            fitting = _resized(to_accumulation(feature), (aim.shape[-2], aim.shape[-1]))
-            distance = (fitting - aim).square().sum(dim=1).mean(dim=(1, 2)).sum()
-            losses.append(distance / (aim.square().sum(dim=1).mean() + _SMALLEST))
+            size = aim.shape[-2], aim.shape[-1]
+            fitting = _resized(to_accumulation(feature), size)
+            weight = features.weight(layer)
+            weight = None if weight is None else _resized(weight, size)
+            distance = _mean_square(fitting - aim, weight)
+            losses.append(distance / (_mean_square(aim, weight) + _SMALLEST))
         return torch.stack(losses).mean()
+
+
+def _mean_square(maps: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the mean over positions of the squared length, summed over the batch."""
+    squares = to_accumulation(maps).square().sum(dim=1, keepdim=True)
+    if weight is None:
+        return squares.mean(dim=(2, 3)).sum()
+    return ((squares * weight).sum(dim=(2, 3)) / weight.sum()).sum()
 
 
 def _collage(cells: Tensor, chosen: Tensor, grid: tuple[int, int], times: int) -> Tensor:

@@ -7,7 +7,27 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["Remembered", "quantiles", "squared_transport"]
+from nst_core import FeatureMaps
+from nst_core.ops import to_accumulation
+
+__all__ = ["Remembered", "positions", "quantiles", "squared_transport"]
+
+# Of the largest weight, the square of a guide.
+_HALF = 0.25
+
+
+def positions(feature: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the positions of a map that count at least half as much as the one that counts most.
+
+    Args:
+        feature: ``(B, N, H, W)``.
+        weight: ``(1, 1, H, W)``, or ``None`` for one everywhere.
+
+    Returns:
+        ``(B, N, M)``, float32 or wider.
+    """
+    flat = to_accumulation(feature).flatten(2)
+    return flat if weight is None else flat[..., (weight >= _HALF * weight.max()).flatten()]
 
 
 def quantiles(values: Tensor, count: int) -> Tensor:
@@ -38,24 +58,24 @@ class Remembered:
     MOST = 16  # targets for each key: styles of a blend
 
     def __init__(self) -> None:
-        self._known: dict[object, list[tuple[Tensor, int, Tensor]]] = {}
+        self._known: dict[str, list[tuple[Tensor, Tensor | None, int, Tensor]]] = {}
 
-    def __call__(self, key: object, target: Tensor, rows: Callable[[Tensor], Tensor], count: int) -> Tensor:
-        """Return ``quantiles(rows(target), count)``, remembered for this very tensor.
+    def __call__(self, layer: str, targets: FeatureMaps, rows: Callable[[Tensor], Tensor], count: int) -> Tensor:
+        """Return ``quantiles(rows(…), count)`` of a layer's positions, remembered for these very tensors.
 
         Args:
-            key: the last :attr:`MOST` targets are remembered for each, the layer for example.
-            target: as the loss was given it.
-            rows: makes the rows ``(K, M)`` of it.
+            layer: the last :attr:`MOST` targets are remembered for each.
+            targets: as the loss was given them.
+            rows: makes the rows ``(K, M)`` of :func:`positions` of one image, ``(N, M)``.
             count: as of :func:`quantiles`.
         """
-        known = self._known.setdefault(key, [])
-        for before, length, found in known:
-            if before is target and length == count:
+        known, target, weight = self._known.setdefault(layer, []), targets[layer], targets.weight(layer)
+        for before, counted, length, found in known:
+            if before is target and counted is weight and length == count:
                 return found
         with torch.no_grad():
-            found = quantiles(rows(target), count)
-        known.append((target, count, found))
+            found = quantiles(rows(positions(target, weight)[0]), count)
+        known.append((target, weight, count, found))
         del known[: -self.MOST]
         return found
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from nst_core import FeatureLoss
-from nst_core.ops import to_accumulation
-from nst_plugins.losses.quantiles import Remembered, squared_transport
+from nst_core import FeatureLoss, FeatureMaps
+from nst_plugins.losses.quantiles import Remembered, positions, squared_transport
 
 __all__ = ["SwdStyle", "directions"]
 
@@ -34,6 +32,7 @@ class SwdStyle(FeatureLoss):
     orthonormal basis.
     """
 
+    takes_weights = True
     default_weight = 1e2
 
     def __init__(self, directions: int = 0, seed: int = 0) -> None:
@@ -44,14 +43,13 @@ class SwdStyle(FeatureLoss):
         self._quantiles = Remembered()
         self._axes: dict[tuple[int, torch.dtype, torch.device], Tensor] = {}
 
-    def forward(self, features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, features: FeatureMaps, targets: FeatureMaps) -> Tensor:
         """Add up the distances of all layers and maps."""
         losses = []
         for layer, feature in features.items():
-            maps = to_accumulation(feature).flatten(2)
+            maps = positions(feature, features.weight(layer))
             axes = self._directions(maps)
-            project = functools.partial(_projected, axes)
-            aim = self._quantiles(layer, targets[layer], project, maps.shape[2])
+            aim = self._quantiles(layer, targets, functools.partial(torch.matmul, axes), maps.shape[2])
             losses += [squared_transport(axes @ one, aim).mean() for one in maps]
         return torch.stack(losses).sum()
 
@@ -61,7 +59,3 @@ class SwdStyle(FeatureLoss):
         if key not in self._axes:
             self._axes[key] = directions(channels, self.directions or channels, self.seed).to(maps)
         return self._axes[key]
-
-
-def _projected(axes: Tensor, target: Tensor) -> Tensor:
-    return axes @ to_accumulation(target).flatten(2)[0]

@@ -105,7 +105,7 @@ def test_a_target_is_prepared_from_the_blend():
     """Of the blended moments, once: covariances themselves are not linear."""
     shares = (0.7, 0.3)
     objective = objective_of("w2-style:rank=0", dtype=torch.float64)
-    (target,) = blended(objective, (ONE.double(), shares[0]), (OTHER.double(), shares[1])).by_term
+    ((target,),) = blended(objective, (ONE.double(), shares[0]), (OTHER.double(), shares[1])).by_term
     for layer in LAYERS:
         moments = [cross_moments(features(pixels.double())[layer]) for pixels in (ONE, OTHER)]
         mean, second = (sum(s * m for s, m in zip(shares, both, strict=True)) for both in zip(*moments, strict=True))
@@ -120,7 +120,7 @@ def test_a_blend_is_the_mean_of_means_by_share(name):
     shares = (0.7, 0.3)
     objective = objective_of(name, dtype=torch.float64)
     one, other = ONE.double(), OTHER.double()
-    (target,) = blended(objective, (one, shares[0]), (other, shares[1])).by_term
+    ((target,),) = blended(objective, (one, shares[0]), (other, shares[1])).by_term
     found = [features(one), features(other)]
     for layer in LAYERS:
         expected = [
@@ -185,7 +185,9 @@ def test_a_loss_compares_with_the_blend(name, direct):
 @pytest.mark.parametrize("name", STATISTICS)
 def test_a_style_blended_with_itself_is_that_style(name):
     objective = objective_of(name)
-    (alone,), (equal,) = blended(objective, (ONE, 1.0)).by_term, blended(objective, (ONE, 0.5), (ONE, 0.5)).by_term
+    ((alone,),), ((equal,),) = (
+        blended(objective, *images).by_term for images in ([(ONE, 1.0)], [(ONE, 0.5), (ONE, 0.5)])
+    )
     for layer in LAYERS:
         for mean, wanted in zip(equal[layer].means(), alone[layer].means(), strict=True):
             torch.testing.assert_close(mean, wanted, rtol=1e-6, atol=1e-7)
@@ -199,7 +201,7 @@ def test_styles_weigh_by_their_shares_and_not_by_their_areas(name):
     large = torch.nn.functional.interpolate(flat, size=(256, 256))
 
     def first_mean(*images: tuple[Tensor, float]) -> Tensor:
-        return blended(objective, *images).by_term[0]["a"].means()[0]
+        return blended(objective, *images).by_term[0][0]["a"].means()[0]
 
     shared = first_mean((large, 0.5), (ONE.double(), 0.5))
     expected = 0.5 * first_mean((large, 1.0)) + 0.5 * first_mean((ONE.double(), 1.0))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nst_core import Statistic, Tap, Term
 from nst_core.objective.features import TileFeatures
+from nst_core.objective.guides import Guides
 from nst_core.objective.terms import bind
 from nst_core.objective.tiling import Tiling
 from nst_core.ops import gram
@@ -65,8 +66,10 @@ def test_content_loss_is_the_formula(shape, reduction):
     (whole,) = Tiling().tiles(*shape[1:])
     observed = term.accumulator(("l",))
     observed.add(TileFeatures(whole, {"l": content}, taps, shape[1:], {}))
-    target = term.blend([observed.result()], [1.0])
-    (found,) = term.judge(term.collect(TileFeatures(whole, {"l": pastiche}, taps, shape[1:], {}), target), target)
+    target = term.blend([observed.result()], [1.0], [Guides()])
+    (found,) = term.judge(
+        term.collect(TileFeatures(whole, {"l": pastiche}, taps, shape[1:], {}), target, Guides()), target
+    )
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 

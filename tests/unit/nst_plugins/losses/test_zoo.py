@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nst_core import unknown_name
+from nst_core import FeatureMaps, unknown_name
 from nst_plugins.losses.covariance_style import CovarianceStyle
 from nst_plugins.losses.histogram_style import HistogramStyle
 from nst_plugins.losses.laplacian import Laplacian, laplacian
@@ -34,12 +34,16 @@ def flat(feature: torch.Tensor) -> np.ndarray:
     return feature[0].double().numpy().reshape(feature.shape[1], -1)
 
 
+def one_layer(feature: torch.Tensor) -> FeatureMaps:
+    return FeatureMaps({"l": feature})
+
+
 def value(loss, pastiche, style) -> float:
     if hasattr(loss, "statistic"):
         target = loss.prepared_target(loss.statistic(style))
         return float(loss.criterion(loss.statistic(pastiche), target, pastiche.shape[1]))
-    pastiche, style = {"l": pastiche}, {"l": style}
-    return float(loss.forward(pastiche, loss.level_targets(style, pastiche, None)))
+    picture, aim = one_layer(pastiche), one_layer(style)
+    return float(loss.forward(picture, FeatureMaps.of(loss.level_targets(aim, picture, None))))
 
 
 PASTICHE, STYLE = maps(5, 6, 7), maps(5, 4, 9, seed=1) * 1.5 + 0.3
@@ -236,21 +240,23 @@ def test_content_and_picture_share_in_what_is_looked_for():
     own = marks.flip(-1)
     for share, expected in ((1.0, marks), (0.6, marks), (0.4, own), (0.0, own)):
         loss = NnStyle(content_share=share, coherence=0)
-        found = loss.level_targets({"l": marks}, {"l": own}, {"l": marks})["l"]
+        found = loss.level_targets(one_layer(marks), one_layer(own), one_layer(marks))["l"]
         torch.testing.assert_close(found, expected)
 
 
 def test_what_was_chosen_is_kept_wherever_the_picture_goes():
     """The loss of a level is one square: its gradient is a straight line between any two pictures."""
-    loss, start, style = NnStyle(positions=12), {"l": maps(4, 6, 8)}, {"l": maps(4, 10, 6, seed=1)}
-    targets = loss.level_targets(style, start, {"l": maps(4, 6, 8, seed=2)})
+    loss, start, style = NnStyle(positions=12), one_layer(maps(4, 6, 8)), one_layer(maps(4, 10, 6, seed=1))
+    targets = loss.level_targets(style, start, one_layer(maps(4, 6, 8, seed=2)))
     gradients = []
     for share in (0.0, 0.5, 1.0):
         picture = (start["l"].lerp(maps(4, 6, 8, seed=3), share)).requires_grad_()
-        (gradient,) = torch.autograd.grad(loss.forward({"l": picture}, targets), picture)
+        (gradient,) = torch.autograd.grad(loss.forward(one_layer(picture), targets), picture)
         gradients.append(gradient)
     torch.testing.assert_close(gradients[1], (gradients[0] + gradients[2]) / 2)
-    assert torch.autograd.gradcheck(lambda x: loss.forward({"l": x}, targets), maps(4, 6, 8, seed=4).requires_grad_())
+    assert torch.autograd.gradcheck(
+        lambda x: loss.forward(one_layer(x), targets), maps(4, 6, 8, seed=4).requires_grad_()
+    )
 
 
 @settings(deadline=None)
@@ -260,7 +266,7 @@ def test_where_a_mark_lies_in_the_style_does_not_matter(shift, seed):
     start, style = maps(3, 5, 4, seed=seed), maps(3, 6, 6, seed=seed + 1)
     moved = style.roll(shift, (2, 3))
     loss = NnStyle(coherence=0)
-    found, again = (loss.level_targets({"l": one}, {"l": start}, None)["l"] for one in (style, moved))
+    found, again = (loss.level_targets(one_layer(one), one_layer(start), None)["l"] for one in (style, moved))
     torch.testing.assert_close(found, again)
 
 
@@ -274,12 +280,14 @@ SIDES = st.integers(1, 70)
 def test_neighbours_are_found_whatever_the_sizes(content, style, positions):
     """Images of any two sizes, with layers of several strides rounded down as poolings do."""
 
-    def features(size: tuple[int, int], seed: int) -> dict[str, torch.Tensor]:
+    def features(size: tuple[int, int], seed: int) -> FeatureMaps:
         strides = {"a": 1, "b": 2, "c": 8}
-        return {
-            layer: maps(3, max(1, size[0] // stride), max(1, size[1] // stride), seed=seed + stride)
-            for layer, stride in strides.items()
-        }
+        return FeatureMaps(
+            {
+                layer: maps(3, max(1, size[0] // stride), max(1, size[1] // stride), seed=seed + stride)
+                for layer, stride in strides.items()
+            }
+        )
 
     pastiche, target, loss = features(content, 0), features(style, 50), NnStyle(positions=positions)
     aims = loss.level_targets(target, pastiche, features(content, 25))
