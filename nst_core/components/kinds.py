@@ -53,7 +53,7 @@ KINDS: dict[str, Kind] = {
         Kind("initializer", Initializer, "initializers", "--init NAME"),
         Kind("optimizer", Optimizer, "optimizers", "--optimizer NAME"),
         Kind("parametrization", Parametrization, "parametrizations", "--parametrization NAME"),
-        Kind("transform", ImageTransform, "transforms", "--style-transform NAME", required=False),
+        Kind("transform", ImageTransform, "transforms", "--color NAME", required=False),
         Kind("preset", Preset, "presets", "--preset NAME", scaffold=False),
     )
 }

@@ -47,7 +47,7 @@ class Best:
 
 @dataclass(frozen=True)
 class Measured:
-    """One evaluation: total, unweighted losses in the objective's order, image, and what was out of the ordinary."""
+    """One evaluation: total, unweighted losses in the objective's order, finished image, and anything unusual."""
 
     total: float
     losses: Tensor
@@ -179,7 +179,7 @@ class Loop:
             self._gradient, self.consistent = None, True
         note, self._note = self._note, ""
         self.seconds += time.perf_counter() - began
-        return Measured(total, found.losses, image, note)
+        return Measured(total, found.losses, self.problem.finished(image), note)
 
     def advance(self) -> bool:
         """Move to the next point; ``False`` if the optimizer has converged."""
@@ -317,9 +317,9 @@ class Loop:
         return LevelResult(max(self.problem.size), len(self.history), self.seconds, self.best.total)
 
     def image(self) -> Tensor:
-        """Return the best image, in [0, 1], on the device."""
+        """Return the best image, finished, in [0, 1], on the device."""
         assert self.best is not None  # noqa: S101 - for the type checker: the first evaluation gave one, or raised
-        return self.problem.image(self.best.variable)
+        return self.problem.finished(self.problem.image(self.best.variable))
 
 
 def losses_by_term(objective: Objective, losses: Tensor) -> Losses:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nst_core.components import ImageTransform, Initializer, InitialSources, Parametrization
 from nst_core.components.registry import Registry
+from nst_core.engine.colour import color_mode, parametrization_of
 from nst_core.engine.kept import Kept
 from nst_core.engine.pinning import Images, pastiche_size
 from nst_core.engine.problem import Problem
@@ -69,20 +70,24 @@ class PreparedJob:
         content = self.images.content.at(job.size) if self.images.content else None
         sizes = self.images.style_sizes(job, level.size)
         styles = [d.at(pixels, enlarge=True) for d, pixels in zip(self.images.styles, sizes, strict=True)]
-        transformed = tuple(self._transformed(s, p, content) for s, p in zip(job.styles, styles, strict=True))
+        color = color_mode(job, self.registry)
+        transformed = tuple(self._transformed(s, p, content, color) for s, p in zip(job.styles, styles, strict=True))
+        seen = self._seen(content.pixels, color) if content else None
         height, width = pastiche_size(job, self.images)
 
-        parametrization: Parametrization = self.registry.create("parametrization", job.parametrization)
+        parametrization: Parametrization = self.registry.create(
+            "parametrization", parametrization_of(job, self.registry)
+        )
         if start is None:
-            first = self._initial(job, (height, width), content, transformed).float().to(self.device)
+            first = self._initial(job, (height, width), seen, transformed).float().to(self.device)
             variable = parametrization.encode(first)
         elif parametrization.decode(start).shape[-2:] == (height, width):
             variable = start
         else:
             variable = parametrization.resize(start, (height, width))
         image = parametrization.decode(variable)
-        _checked("parametrization", job.parametrization.name, image, (1, 3, height, width))
-        kept = self._kept(job, content, (height, width))
+        _checked("parametrization", parametrization_of(job, self.registry).name, image, (1, 3, height, width))
+        kept = self._kept(job, seen, (height, width))
 
         network = network_for(job, self.registry, self.cache, self.device, self.dtype)
         terms = bind_terms(job, self.registry, network.extractor)
@@ -90,12 +95,12 @@ class PreparedJob:
         objective = network.objective(terms, {"style": [guides for guides, _ in regions]} if regions else {})
         tiling = replace(objective.geometry, max_pixels=self.max_pixels)
         whole = [
-            TargetImage(pixels.to(self.device), share, self._style_key(source, picture, content))
+            TargetImage(pixels.to(self.device), share, self._style_key(source, picture, pixels, content))
             for source, picture, pixels, share in zip(job.styles, styles, transformed, job.blend, strict=True)
         ]
         targets = objective.targets(
             {
-                "content": [TargetImage(content.pixels.to(self.device))] if content else [],
+                "content": [TargetImage(seen.to(self.device))] if seen is not None else [],
                 "style": [self._part_of_style(job, whole[style], number) for number, (_, style) in enumerate(regions)]
                 or whole,
             },
@@ -108,7 +113,7 @@ class PreparedJob:
             weights = objective.normalized_weights(
                 _reference_noise(height, width).to(self.device), targets, tiling=tiling
             )
-        return Problem(
+        problem = Problem(
             objective=objective,
             targets=targets,
             weights=weights,
@@ -121,7 +126,12 @@ class PreparedJob:
             optimizer=self.registry.create("optimizer", job.optimizer),
             optimizer_component=job.optimizer,
             dtype=self.dtype,
+            color=color,
+            photograph=content.pixels.to(self.device) if content else None,
         )
+        if self.job.color is not None:
+            _checked("transform", self.job.color.name, problem.finished(image), (1, 3, height, width))
+        return problem
 
     def _part_of_style(self, job: Job, whole: TargetImage, number: int) -> TargetImage:
         """Return the target of a region: the style image that it takes, or the part of it that is asked for."""
@@ -130,29 +140,47 @@ class PreparedJob:
         key = masks.style_key(job, number)
         return replace(whole, share=1.0, region=number, guides=guides, guides_key=key)
 
-    def _kept(self, job: Job, content: Picture | None, size: tuple[int, int]) -> Kept | None:
+    def _kept(self, job: Job, seen: Tensor | None, size: tuple[int, int]) -> Kept | None:
         mask = self.images.masks.kept(job, size)
-        if mask is None or content is None:
+        if mask is None or seen is None:
             return None
-        return Kept(mask.to(self.device), content.pixels.to(self.device))
+        return Kept(mask.to(self.device), seen.to(self.device))
 
-    def _transformed(self, source: Source, picture: Picture, content: Picture | None) -> Tensor:
-        if source.transform is None:
-            return picture.pixels
-        transform: ImageTransform = self.registry.create("transform", source.transform)
-        found = transform.transform(picture.pixels, content.pixels if content else None)
-        return _checked("transform", source.transform.name, found, picture.pixels.shape)
+    def _transformed(
+        self, source: Source, picture: Picture, content: Picture | None, color: ImageTransform | None
+    ) -> Tensor:
+        """Return a style image after its own transform, and then that of the colour mode."""
+        pixels, photograph = picture.pixels, content.pixels if content else None
+        if source.transform is not None:
+            transform: ImageTransform = self.registry.create("transform", source.transform)
+            found = transform.transform(pixels, photograph)
+            pixels = _checked("transform", source.transform.name, found, picture.pixels.shape)
+        if color is not None and self.job.color is not None:
+            found = color.transform(pixels, photograph)
+            pixels = _checked("transform", self.job.color.name, found, picture.pixels.shape)
+        return pixels
 
-    def _style_key(self, source: Source, picture: Picture, content: Picture | None) -> tuple[object, ...]:
-        seen = (content.sha256, content.pixels.shape) if source.transform is not None and content else None
+    def _seen(self, photograph: Tensor, color: ImageTransform | None) -> Tensor:
+        """Return the photograph as network and initializer see it."""
+        if color is None or self.job.color is None:
+            return photograph
+        return _checked("transform", self.job.color.name, color.content_image(photograph), photograph.shape)
+
+    def _style_key(
+        self, source: Source, picture: Picture, pixels: Tensor, content: Picture | None
+    ) -> tuple[object, ...]:
+        """Return what decides the features of a style image; where no transform changed it, that is the image alone."""
         network = (self.job.extractor, self.device, self.dtype)
-        return (network, picture.sha256, tuple(picture.pixels.shape), source.transform, seen)
+        image = (network, picture.sha256, tuple(picture.pixels.shape))
+        if pixels is picture.pixels:
+            return image
+        return (*image, source.transform, self.job.color, (content.sha256, content.pixels.shape) if content else None)
 
-    def _initial(self, job: Job, size: tuple[int, int], content: Picture | None, styles: tuple[Tensor, ...]) -> Tensor:
+    def _initial(self, job: Job, size: tuple[int, int], content: Tensor | None, styles: tuple[Tensor, ...]) -> Tensor:
         height, width = size
         initializer: Initializer = self.registry.create("initializer", job.initializer)
         sources = InitialSources(
-            content=content.pixels if content else None,
+            content=content,
             styles=styles,
             files={name: decoded.at().pixels for name, decoded in self.files.items()},
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from nst_core.components import Optimizer, Parametrization
+from nst_core.components import ImageTransform, Optimizer, Parametrization
 from nst_core.engine.kept import Kept
 from nst_core.job.schema import Component
 from nst_core.objective.objective import Evaluation, Objective
@@ -35,6 +35,8 @@ class Problem:
         optimizer_component: its name and parameters.
         dtype: of the network.
         kept: pixels that are the content image's own, ``None`` for none.
+        color: colour mode, which finishes pictures; ``None`` leaves them as they are.
+        photograph: content image ``(1, 3, H, W)`` of this size on the device, ``None`` without one.
     """
 
     objective: Objective
@@ -48,12 +50,23 @@ class Problem:
     optimizer: Optimizer
     optimizer_component: Component
     dtype: torch.dtype
+    color: ImageTransform | None = None
+    photograph: Tensor | None = field(default=None, repr=False)
     kept: Kept | None = None
 
     def image(self, variable: Tensor) -> Tensor:
         """Return the image of a variable, ``(1, 3, H, W)`` in [0, 1], as the network sees it."""
         image = self.parametrization.decode(variable)
         return self.kept.over(image) if self.kept else image
+
+    def finished(self, image: Tensor) -> Tensor:
+        """Return an image ``(1, 3, H, W)`` of this level as a person is to see it, in [0, 1]."""
+        if self.color is None:
+            return image
+        found = self.color.finish(image, self.photograph)
+        if self.kept is None or self.photograph is None:
+            return found
+        return Kept(self.kept.mask, self.photograph).over(found)
 
     def evaluate(
         self,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from nst_core.components.registry import Registry
 from nst_core.engine import pinning
 from nst_core.engine.checkpoint import Checkpoint, Saved
+from nst_core.engine.colour import check_transforms
 from nst_core.engine.pinning import Inputs
 from nst_core.engine.prepare import PreparedJob
 from nst_core.engine.regions import without_paths
@@ -192,6 +193,7 @@ class Session:
         # Everything cheap comes first, so that a slip costs no waiting.
         for kind in ("optimizer", "initializer", "parametrization"):
             registry.create(kind, getattr(job, kind))
+        check_transforms(job, registry)
         job = pinning.with_recorded_weights(job, registry, cache)
         pinning.check_terms(job, registry, cache)
         images = pinning.open_images(job, inputs, self.images)

@@ -113,6 +113,7 @@ def with_paths(job: Job, place: Callable[[NamedFile], str], parameters: FilePara
         initializer=component("initializer", job.initializer, "init", "preset"),
         optimizer=component("optimizer", job.optimizer, "optimizer"),
         parametrization=component("parametrization", job.parametrization, "parametrization"),
+        color=component("transform", job.color, "color") if job.color else None,
         terms=tuple(replace(t, params=params("loss", t.loss, t.params, ("plugins",))) for t in job.terms),
     )
 

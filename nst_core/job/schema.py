@@ -211,6 +211,7 @@ class Job:
         initializer: what the optimization starts from.
         optimizer: what improves the image.
         parametrization: what the optimizer changes.
+        color: colour mode, an image transform with all its stages; ``None`` for the colours of the style images.
         content: content image; ``None`` for texture synthesis.
         styles: style images; empty for content reconstruction.
         regions: parts of the pastiche that take a style each; none blends all styles everywhere.
@@ -251,6 +252,7 @@ class Job:
     steps: int = 300
     seed: int = 0
     strength: float = field(default=0.5, metadata=NEUTRAL)
+    color: Component | None = field(default=None, metadata=NEUTRAL)
     normalize_gradients: bool = False
     weights_sha256: str = ""
     precision: Precision = "auto"

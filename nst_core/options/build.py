@@ -24,6 +24,7 @@ __all__ = [
     "set_component",
     "set_field",
     "with_blend",
+    "with_color",
     "with_extractor",
     "with_fast",
     "with_levels",
@@ -198,3 +199,8 @@ def with_style_transform(job: Job, text: str, context: Context) -> Job:
     """Set the transform of all style images; "none" removes it."""
     transform = None if text == "none" else context.component("transform", text)
     return replace(job, styles=tuple(replace(style, transform=transform) for style in job.styles))
+
+
+def with_color(job: Job, text: str, context: Context) -> Job:
+    """Set the colour mode; "style" leaves the colours of the style images."""
+    return replace(job, color=None if text == "style" else context.component("transform", text))

@@ -295,6 +295,18 @@ OPTIONS: tuple[Option, ...] = (
         source="content",
     ),
     Option(
+        "color",
+        COMPONENT,
+        build.with_color,
+        "Where the picture's colours come from: 'style', the painting, or an image transform; 'nst plugins' lists "
+        "them.",
+        IMAGES,
+        metavar="style|" + SPEC,
+        default="style",
+        key="color",
+        source="both",
+    ),
+    Option(
         "steps",
         INTEGER,
         build.set_field("steps"),

@@ -32,12 +32,13 @@ def makes_images(parametrization: Parametrization) -> None:
 
 
 def comes_back(parametrization: Parametrization) -> None:
-    """The image of an encoded image is the image, and encoding it shares no memory with it."""
-    picture = _inside(16, 20)
-    variable = parametrization.encode(picture)
-    close(parametrization.decode(variable), picture, "an image and what comes back of it", 1e-3)
-    variable.mul_(0)
-    require(torch.equal(picture, _inside(16, 20)), "changing the variable changes the image that was encoded")
+    """A grey image comes back, and of any other the nearest that there is; encoding shares no memory with the image."""
+    coloured = _inside(16, 20)
+    nearest = parametrization.decode(parametrization.encode(coloured))
+    for picture, what in ((coloured[:, :1].repeat(1, 3, 1, 1), "a grey image"), (nearest, "an image that was decoded")):
+        close(parametrization.decode(parametrization.encode(picture)), picture, f"{what} and what comes back", 1e-3)
+    parametrization.encode(coloured).mul_(0)
+    require(torch.equal(coloured, _inside(16, 20)), "changing the variable changes the image that was encoded")
 
 
 def pulls_gradients_back(parametrization: Parametrization) -> None:

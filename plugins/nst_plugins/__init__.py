@@ -11,6 +11,7 @@ __all__ = [
     "nst_register_optimizers",
     "nst_register_parametrizations",
     "nst_register_presets",
+    "nst_register_transforms",
 ]
 
 
@@ -87,9 +88,23 @@ def nst_register_optimizers(register: Register) -> None:
 @hookimpl
 def nst_register_parametrizations(register: Register) -> None:
     """Register what an optimizer can change."""
+    from nst_plugins.parametrizations.luminance import Luminance
     from nst_plugins.parametrizations.pixels import Pixels
 
+    register("luminance", Luminance)
     register("pixels", Pixels)
+
+
+@hookimpl
+def nst_register_transforms(register: Register) -> None:
+    """Register where the colours of a picture can come from."""
+    from nst_plugins.transforms.content import ContentColors
+    from nst_plugins.transforms.luminance import LuminanceOnly
+    from nst_plugins.transforms.match import Match
+
+    register("content", ContentColors)
+    register("luminance", LuminanceOnly)
+    register("match", Match)
 
 
 @hookimpl

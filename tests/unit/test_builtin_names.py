@@ -16,6 +16,7 @@ HOMONYMS = {
     "blend": "the option for the shares of several styles",
     "content": "a role, and the image that gives its targets",
     "image": "what is read and written",
+    "match": "what two things do that agree",
     "pixels": "the layer that every extractor has, and the unit of sizes",
     "style": "a role, and the images that give its targets",
     "torchvision": "the package, and the preprocessing that its weights were trained with",

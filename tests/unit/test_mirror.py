@@ -17,7 +17,7 @@ TESTS = ROOT / "tests" / "unit"
 PACKAGES = {"nst_core": ROOT, "nst_plugins": ROOT / "plugins"}
 
 ELSEWHERE = {
-    "nst_core.components.transform": ("an interface without code of its own", "options/test_build.py"),
+    "nst_core.components.transform": ("an interface without code of its own", "engine/test_colour.py"),
     "nst_core.engine.destination": ("fields that a checkpoint carries", "engine/test_checkpoint.py"),
     "nst_core.engine.problem": ("made by the preparation, solved by the loop", "engine/test_loop.py"),
     "nst_core.engine.result": ("what a run gives back", "engine/test_run.py"),
@@ -45,6 +45,9 @@ ELSEWHERE = {
     "nst_plugins.losses.gram_style": ("formulas of the brief", "nst_plugins/losses/test_formulas.py"),
     "nst_plugins.losses.mse_content": ("formulas of the brief", "nst_plugins/losses/test_formulas.py"),
     "nst_plugins.losses.*": ("formulas of the others, which share their pieces", "nst_plugins/losses/test_zoo.py"),
+    "nst_plugins.transforms.content": ("one of the colour modes", "nst_plugins/transforms/test_color_modes.py"),
+    "nst_plugins.transforms.luminance": ("one of the colour modes", "nst_plugins/transforms/test_color_modes.py"),
+    "nst_plugins.transforms.match": ("one of the colour modes", "nst_plugins/transforms/test_color_modes.py"),
     "nst_plugins.optimizers.*": ("the same demands on all", "nst_plugins/optimizers/test_optimizers.py"),
 }
 """Modules whose tests are in a file of another name: why, and where. A pattern holds where no name fits."""

@@ -38,6 +38,13 @@ def test_a_parameter_without_a_hash_is_a_file_if_its_component_says_so():
     assert "soft" not in {file.path for file in found}
 
 
+def test_files_of_the_colour_mode_are_files():
+    job = replace(JOB, color=Component("palette", {"path": "p.png", "path_sha256": "p"}))
+    found = NamedFile("'path' of transform 'palette'", "p.png", "p", ("color",), "palette:path=FILE")
+    assert found in named_files(job)
+    assert with_file_names(job).color == job.color
+
+
 def test_paths_change_and_nothing_else_does():
     moved = with_paths(JOB, lambda file: f"x/{file.path}")
     assert [file.path for file in named_files(moved)] == [f"x/{file.path}" for file in named_files(JOB)]

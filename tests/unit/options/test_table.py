@@ -119,6 +119,7 @@ def test_everything_that_decides_the_pixels_can_be_chosen(registry):
         "steps": 3,
         "seed": 4,
         "strength": 0.75,
+        "color": "match:pca",
         "normalize_gradients": True,
         "precision": "bf16",
         "device": "cpu",

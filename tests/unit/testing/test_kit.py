@@ -12,6 +12,7 @@ import nst_core.testing
 from nst_core import (
     FeatureLoss,
     ImageLoss,
+    ImageTransform,
     Initializer,
     JobError,
     Optimizer,
@@ -212,6 +213,40 @@ class Stopped(Pixels):
         return gradient * ((variable >= 0) & (variable <= 1))
 
 
+class Swapped(Pixels):
+    def encode(self, image):
+        return image.flip(1)
+
+
+class Standardized(ImageTransform):
+    """Divides by a deviation that may be zero."""
+
+    def transform(self, image, content):
+        return ((image - image.mean()) / image.std()).clamp(0, 1)
+
+
+class BrightFinish(ImageTransform):
+    def transform(self, image, content):
+        return image
+
+    def finish(self, pastiche, content):
+        return pastiche * 2
+
+
+class InvertedInPlace(BrightFinish):
+    def finish(self, pastiche, content):
+        return pastiche
+
+    def content_image(self, content):
+        return content.mul_(-1).add_(1)
+
+
+class Modest(InvertedInPlace):
+    """Says that it needs a content image, and never looks at it."""
+
+    needs_content = True
+
+
 class WrongGeometry(TinyExtractor):
     def taps(self):
         return {**LAYERS, "b": Tap(6, 3, 8), "c": Tap(8, 4, 10)}
@@ -261,6 +296,11 @@ class Training(TinyExtractor):
         (InPlace, {"keeps-points-as-they-were"}),
         (Unclamped, {"keeps-its-bounds"}),
         (Stopped, {"keeps-its-bounds"}),
+        (Swapped, {"comes-back"}),
+        (Standardized, {"survives-flat-images"}),
+        (BrightFinish, {"keeps-the-shape", "survives-flat-images"}),
+        (InvertedInPlace, {"is-deterministic"}),
+        (Modest, {"says-what-it-lacks"}),
         (Uphill, {"decreases-a-quadratic", "decreases-rosenbrock"}),
         (WrongGeometry, {"gives-the-layers-in-order", "sees-what-it-declares"}),
         (Unwritable, {"names-its-layers"}),

@@ -1,0 +1,1 @@
+"""What is done to style images, and where the colours of the picture come from."""
