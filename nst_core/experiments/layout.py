@@ -9,7 +9,7 @@ from nst_core.errors import JobError
 from nst_core.experiments.sweep import Variation, product
 from nst_core.job.schema import Job
 
-__all__ = ["Cell", "Sheet", "grid_sheet", "sweep_sheets"]
+__all__ = ["Cell", "Sheet", "blend_sheet", "grid_sheet", "sweep_sheets"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,36 @@ def grid_sheet(
         for style, column in zip(styles, columns, strict=True)
     ]
     return Sheet(title, tuple(cells), "content", "style")
+
+
+def blend_sheet(styles: Sequence[str], count: int, make: Callable[[list[float]], Job], title: str = "Blend") -> Sheet:
+    """Lay blends of styles out: of two in a row from one to the other, of four in a square with one in each corner.
+
+    The shares in a square are bilinear: at a fraction u of the way across and v of the way down they are
+    (1 - u)(1 - v), u(1 - v), (1 - u)v and uv, of the styles at the top left, top right, bottom left and bottom right.
+
+    Args:
+        styles: two or four.
+        count: pictures along a side, at least 2.
+        make: the job of some shares, in the order of the styles.
+        title: heading.
+
+    Raises:
+        JobError: there are not two or four styles, or too few pictures.
+    """
+    if len(styles) not in (2, 4):
+        raise JobError(f"a sheet of blends needs two style images, or four for a square, not {len(styles)}")
+    if count < 2:
+        raise JobError(f"a sheet of blends needs at least 2 pictures along a side, not {count}")
+    names, steps = _labels(styles), [number / (count - 1) for number in range(count)]
+    downs = steps if len(styles) == 4 else [0.0]
+    cells = []
+    for v in downs:
+        row = f"{names[0]} {1 - v:.0%}, {names[2]} {v:.0%}" if len(downs) > 1 else ""
+        for u in steps:
+            shares = [(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v][: len(styles)]
+            cells.append(Cell(row, f"{names[0]} {1 - u:.0%}, {names[1]} {u:.0%}", make(shares)))
+    return Sheet(title, tuple(cells), "down" if len(downs) > 1 else "", "across")
 
 
 def _labels(images: Sequence[str]) -> list[str]:

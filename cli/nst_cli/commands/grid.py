@@ -22,18 +22,30 @@ def grid(
     recipe: RecipeOptions,
     report: ReportOptions,
     threads: ThreadOptions,
+    blend: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Blend two styles in N pictures from one to the other, or four in a square of N by N.",
+            rich_help_panel=IMAGES,
+        ),
+    ] = None,
 ) -> None:
     """Paint every content in the manner of every style, and compare them in a report.
+
+    With --blend N, paint one content in blends of the styles instead.
 
     Examples:
 
     nst grid --contents sample:landscape sample:brushwork --styles sample:brushwork sample:landscape
+
+    nst grid --contents sample:landscape --styles sample:brushwork sample:landscape --blend 5
     """
     from nst_cli.execution.many import carry_out_all
     from nst_cli.options.images import check_no_folder
     from nst_cli.options.recipes import base_job
     from nst_core import Job, Session, make_job
-    from nst_core.experiments.layout import grid_sheet
+    from nst_core.experiments.layout import Sheet, blend_sheet, grid_sheet
 
     check_no_folder(contents, styles)
     session = Session()
@@ -42,5 +54,15 @@ def grid(
     def job(content: str, style: str) -> Job:
         return make_job(content, style, base=base, session=session, **options.given)
 
-    sheets, target = [grid_sheet(contents, styles, job)], folder.folder or Path("nst-grid")
+    def blended(content: str) -> Sheet:
+        count = 0 if blend is None else blend
+        return blend_sheet(
+            styles,
+            count,
+            lambda shares: make_job(content, styles, base=base, session=session, **options.given, blend=shares),
+            Path(content).stem if len(contents) > 1 else "Blend",
+        )
+
+    sheets = [grid_sheet(contents, styles, job)] if blend is None else [blended(content) for content in contents]
+    target = folder.folder or Path("nst-grid")
     carry_out_all("Grid", sheets, session, target, report, threads)

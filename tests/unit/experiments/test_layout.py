@@ -1,0 +1,51 @@
+"""Sheets of blends; those of sweeps and grids are in test_sweep."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nst_core import Component, Job, JobError, Source, Term
+from nst_core.experiments.layout import blend_sheet
+
+
+def job_of(shares: list[float]) -> Job:
+    part = Component("x")
+    styles = tuple(Source(f"{number}.png", weight=share) for number, share in enumerate(shares))
+    return Job((Term("gram-style", 1.0),), part, part, part, part, Source("photo.png"), styles)
+
+
+def test_two_styles_make_a_row_from_one_to_the_other():
+    sheet = blend_sheet(["a.png", "b.png"], 5, job_of)
+    assert [cell.job.blend for cell in sheet.cells] == [(1, 0), (0.75, 0.25), (0.5, 0.5), (0.25, 0.75), (0, 1)]
+    assert sheet.rows == [""]
+    assert sheet.columns[1] == "a 75%, b 25%"
+
+
+def test_four_styles_make_a_square_with_one_in_each_corner():
+    sheet = blend_sheet(["a.png", "b.png", "c.png", "d.png"], 3, job_of)
+    corners = [sheet.cells[number].job.blend for number in (0, 2, 6, 8)]
+    assert corners == [(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)]
+    assert sheet.cells[4].job.blend == (0.25, 0.25, 0.25, 0.25)
+    assert (len(sheet.rows), len(sheet.columns)) == (3, 3)
+
+
+@given(st.sampled_from([2, 4]), st.integers(2, 9))
+def test_shares_add_up_and_change_evenly(styles, count):
+    found = blend_sheet([f"{n}.png" for n in range(styles)], count, job_of)
+    blends = [cell.job.blend for cell in found.cells]
+    assert all(sum(blend) == pytest.approx(1) for blend in blends)
+    for one, following in itertools.pairwise(blends[:count]):
+        assert one[0] - following[0] == pytest.approx(1 / (count - 1))
+
+
+@pytest.mark.parametrize(
+    ("styles", "count", "message"),
+    [(["a.png"], 3, "needs two style images, or four"), (["a.png", "b.png"], 1, "at least 2 pictures")],
+)
+def test_what_is_no_sheet_of_blends_is_refused(styles, count, message):
+    with pytest.raises(JobError, match=message):
+        blend_sheet(styles, count, job_of)
