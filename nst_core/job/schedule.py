@@ -17,8 +17,15 @@ from nst_core.job.schema import Job, Source
 __all__ = ["SMALLEST_LEVEL", "Level", "job_at", "levels_of", "reference_size", "style_size"]
 
 SMALLEST_LEVEL = 128
-"""Longest side in pixels that the first level has by default, or one nearer to it than by a factor of the fourth root
-of 2. A painting's largest forms are within the receptive fields of the network's deep layers there."""
+"""Longest side in pixels of the first level by default, or one nearer to it than by a factor of the fourth root of 2. A
+painting's largest forms are within the receptive fields of the network's deep layers there."""
+
+SMALLEST_SHARE = 1 / 4
+"""Share of the picture's longest side that the first level of a smaller picture has, so that forms have the same size
+relative to the picture; see :data:`LEAST_LEVEL`."""
+
+LEAST_LEVEL = 64
+"""Longest side in pixels that no level before the last falls below by default: deep layers have few positions there."""
 
 LEVEL_RATIO = 2**0.5
 """Ratio of the longest sides of a level and the one before it, by default."""
@@ -45,13 +52,15 @@ def levels_of(job: Job, longest: int, usable: Callable[[int], bool] = lambda _: 
 
     Args:
         job: the job; ``job.levels`` are the sizes before the last one, ``None`` are those from about
-            :data:`SMALLEST_LEVEL` on, each :data:`LEVEL_RATIO` times as large as the one before it.
+            :data:`SMALLEST_LEVEL` on, or from :data:`SMALLEST_SHARE` of the picture where that is less, each
+            :data:`LEVEL_RATIO` times as large as the one before it.
         longest: longest side of its pastiche in pixels.
         usable: whether a level of a longest side in pixels may come before the last one where the job does not say
             which levels there are.
     """
     if job.levels is None:
-        before = max(0, round(math.log(longest / SMALLEST_LEVEL, LEVEL_RATIO)))
+        smallest = min(SMALLEST_LEVEL, max(LEAST_LEVEL, SMALLEST_SHARE * longest))
+        before = max(0, round(math.log(longest / smallest, LEVEL_RATIO)))
         sizes = [round(longest / LEVEL_RATIO**number) for number in range(before, 0, -1)]
         sizes = [size for size in sizes if usable(size)] + [longest]
     else:

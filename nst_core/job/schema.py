@@ -222,7 +222,7 @@ class Job:
         size: longest side of content image and pastiche in pixels; smaller images are not enlarged.
         shape: height and width of the pastiche where there is no content image.
         levels: longest sides at which the pastiche is made before its own, from small to large; ``None`` are those from
-            about 128 pixels on, by factors of √2, and empty is its size alone.
+            a quarter of its size on, but 64 to 128 pixels, by factors of √2, and empty is its size alone.
         steps: number of evaluations of the objective, at least 1; of the smallest level, where there are several.
         seed: random seed, 0 to 2⁶³ - 1.
         strength: of the style, from 0, nearly the photograph, to 1, nearly a texture; at 0.5 the terms have their own

@@ -202,7 +202,7 @@ OPTIONS: tuple[Option, ...] = (
         "Resolution levels: longest sides in pixels, from small to large; the last one is the size.",
         IMAGES,
         metavar="auto|off|W,W,…",
-        default="the preset's; auto: from about 128 px on, by factors of √2",
+        default="the preset's; auto: from a quarter of the size on, 64 to 128 px, by factors of √2",
         key="levels",
     ),
     Option(
@@ -259,6 +259,7 @@ OPTIONS: tuple[Option, ...] = (
         IMAGES,
         flag="--regions",
         metavar="MAP STYLE_MAP[,…]",
+        key="regions",
         source="both",
     ),
     Option(

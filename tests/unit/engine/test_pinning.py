@@ -48,7 +48,7 @@ def test_a_small_style_is_enlarged_where_that_is_asked_for(session):
         )
         for scale in (0.5, 1, 3)
     ]
-    weights = [prepared.problem().targets.by_term[1]["a"].weight.item() for prepared in scaled]
+    weights = [prepared.problem().targets.by_term[1][0]["a"].weight.item() for prepared in scaled]
     assert weights == [5 * 6, 10 * 12, 30 * 36]
     remarks = [[r for r in prepared.remarks if "style image has only 12×10" in r] for prepared in scaled]
     assert [len(found) for found in remarks] == [0, 1, 0]

@@ -96,7 +96,7 @@ def test_every_level_has_images_of_its_size(registry):
     problems = [prepared.problem(number) for number in (0, 1)]
     assert [problem.size for problem in problems] == [(12, 16), (24, 32)]
     assert [problem.steps for problem in problems] == [6, 3]
-    positions = [problem.targets.by_term[1]["a"].weight.item() for problem in problems]
+    positions = [problem.targets.by_term[1][0]["a"].weight.item() for problem in problems]
     assert positions == [7 * 5, 14 * 10]  # of the style image at half its size, and along with the picture
     last, named = prepared.problem(), prepared.problem(1)
     assert torch.equal(last.evaluate(POINT)[0].losses, named.evaluate(POINT)[0].losses)

@@ -187,7 +187,7 @@ def test_two_terms_of_one_loss_are_told_apart(registry):
 
 def test_weights_of_the_network_never_get_gradients(registry):
     problem = problem_of(job(registry), registry, CONTENT, STYLE)
-    assert all(not p.requires_grad for p in problem.objective._network.parameters())
+    assert all(not p.requires_grad for p in problem.objective._network._network.parameters())
 
 
 def test_bfloat16_ends_near_float32(registry):

@@ -41,10 +41,11 @@ JOB = partial(job, tiny_registry())
     ("longest", "expected"),
     [
         (1, [(1, 300)]),
-        (128, [(128, 300)]),
-        (152, [(152, 300)]),
-        (153, [(108, 300), (153, 212)]),
-        (256, [(128, 300), (181, 212), (256, 150)]),
+        (76, [(76, 300)]),
+        (77, [(54, 300), (77, 210)]),
+        (128, [(64, 300), (91, 211), (128, 150)]),
+        (256, [(64, 300), (91, 211), (128, 150), (181, 106), (256, 75)]),
+        (384, [(96, 300), (136, 212), (192, 150), (272, 106), (384, 75)]),
         (500, [(125, 300), (177, 212), (250, 150), (354, 106), (500, 75)]),
         (512, [(128, 300), (181, 212), (256, 150), (362, 106), (512, 75)]),
     ],
@@ -58,11 +59,12 @@ def test_pictures_begin_small_by_default(longest, expected, registry):
 def test_levels_grow_evenly_from_near_the_smallest(longest):
     sizes = [level.size for level in levels_of(JOB(size=50_000), longest)]
     assert sizes[-1] == longest
+    smallest = min(128, max(64, longest / 4))
     if len(sizes) > 1:
-        assert 128 / 2**0.25 - 1 <= sizes[0] <= 128 * 2**0.25 + 1
-        assert all(1.39 < after / before < 1.44 for before, after in itertools.pairwise(sizes))
+        assert smallest / 2**0.25 - 1 <= sizes[0] <= smallest * 2**0.25 + 1
+        assert all(1.37 < after / before < 1.45 for before, after in itertools.pairwise(sizes))
     else:
-        assert longest <= 153
+        assert longest <= 76
 
 
 def test_levels_beyond_a_small_image_are_left_out(registry):

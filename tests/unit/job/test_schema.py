@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nst_core import Component, Job, JobError, Params, Source, Term
+from nst_core import Component, Job, JobError, Params, Region, Source, Term
 from nst_core.job.serialization import NEUTRAL
 
 finite = st.floats(min_value=1e-30, max_value=1e30)
@@ -256,6 +256,10 @@ CHANGES = {
     "seed": 1,
     "strength": 0.7,
     "color": Component("luminance"),
+    "regions": (Region("sky", Source("sky.png")),),
+    "outside": "free",
+    "guide": "inside",
+    "keep": Source("face.png"),
     "normalize_gradients": True,
     "weights_sha256": "",
     "precision": "bf16",

@@ -74,7 +74,7 @@ def test_values_of_the_command_line():
 
 def test_types_have_names_of_their_own():
     names = [option.name for option in ALL]
-    assert len(names) == len({*names}) == 10
+    assert len(names) == len({*names}) == 12
     assert all(option.word for option in ALL)
 
 
