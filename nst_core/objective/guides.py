@@ -67,12 +67,16 @@ class Guides:
     _known: dict[tuple[int, int], Tensor] = field(default_factory=dict, repr=False, compare=False)
 
     def weight(self, tap: Tap) -> Tensor | None:
-        """Return the square of the guide at a layer, ``(1, 1, H', W')``; ``None`` for one everywhere."""
+        """Return the square of the guide at a layer, ``(1, 1, H', W')``; ``None`` for one everywhere.
+
+        It is float32 or wider, but rounded to bfloat16, so that sums of features in either and the total weight agree.
+        """
         if self.mask is None:
             return None
         key = tap.stride, tap.receptive_field
         if key not in self._known:
-            self._known[key] = guide(self.mask, tap, self.mode).square()
+            exact = guide(self.mask, tap, self.mode).square()
+            self._known[key] = exact.bfloat16().to(exact.dtype)
         return self._known[key]
 
 

@@ -25,35 +25,40 @@ def sum_positions(values: Tensor, weight: Tensor | None = None) -> Tensor:
     Args:
         values: ``(B, N, H, W)``, of any dtype. Large bfloat16 maps are summed in blocks of 16 positions, each sum
             rounded to bfloat16, and these in float32: no map in float32 is made.
-        weight: ``(B, 1, H, W)`` of the positions, or ``None`` for one everywhere.
+        weight: ``(B, 1, H, W)`` of the positions, or ``None`` for one everywhere; it gets no gradient. For large
+            bfloat16 maps it is rounded to bfloat16.
 
     Returns:
         ``(B, N)``, float32 or wider, see :func:`to_accumulation`.
     """
-    if weight is not None:
-        return (to_accumulation(values) * weight).sum(dim=(2, 3))
-    total: Tensor = _SumPositions.apply(values)
+    total: Tensor = _SumPositions.apply(values, weight)
     return total
 
 
 class _SumPositions(torch.autograd.Function):
-    """The gradient is the same at every position, and is not copied to all of them."""
+    """Without weights the gradient is the same at every position, and is not copied to all of them."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
+    def forward(ctx: Any, values: Tensor, weight: Tensor | None) -> Tensor:
         ctx.shape, ctx.dtype = values.shape, values.dtype
+        ctx.save_for_backward(weight)
         batch, channels, height, width = values.shape
         positions = height * width
         if values.dtype != torch.bfloat16 or positions < _LARGE:
-            return to_accumulation(values).sum(dim=(2, 3))
-        rows = values.permute(0, 2, 3, 1).flatten(1, 2)
+            wide = to_accumulation(values)
+            return (wide if weight is None else wide * weight).sum(dim=(2, 3))
+        rows = (values if weight is None else values * weight.to(values.dtype)).permute(0, 2, 3, 1).flatten(1, 2)
         whole = positions // _BLOCK * _BLOCK
         blocks = rows[:, :whole].reshape(batch, whole // _BLOCK, _BLOCK, channels).sum(dim=2)
         return blocks.float().sum(dim=1) + rows[:, whole:].float().sum(dim=1)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:
-        return slope.to(ctx.dtype)[:, :, None, None].expand(ctx.shape)
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
+        (weight,) = ctx.saved_tensors
+        gradient = slope.to(ctx.dtype)[:, :, None, None]
+        if weight is None:
+            return gradient.expand(ctx.shape), None
+        return gradient.contiguous(memory_format=torch.channels_last) * weight.to(ctx.dtype), None
 
 
 def total_weight(values: Tensor, weight: Tensor | None = None) -> Tensor:

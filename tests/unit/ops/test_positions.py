@@ -49,6 +49,19 @@ def test_sums_of_bfloat16_are_those_of_float64(height, width, layout):
     assert torch.equal(gradient, slope.bfloat16()[:, :, None, None].expand_as(values))
 
 
+@pytest.mark.parametrize(("height", "width"), [(3, 5), (97, 131)])
+def test_weighted_sums_of_bfloat16_are_those_of_float64(height, width):
+    values = random(2, 5, height, width, dtype=torch.bfloat16).contiguous(memory_format=torch.channels_last)
+    weight = random(1, 1, height, width).bfloat16().float()
+    values.requires_grad_()
+    found = sum_positions(values, weight)
+    expected = (values.detach().double() * weight.double()).sum(dim=(2, 3))
+    torch.testing.assert_close(found.double(), expected, rtol=5e-4, atol=0)
+    slope = random(2, 5).float()
+    (gradient,) = torch.autograd.grad(found, values, slope)
+    torch.testing.assert_close(gradient, (slope[:, :, None, None] * weight).bfloat16(), rtol=1e-2, atol=1e-3)
+
+
 @settings(deadline=None)
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 6), st.integers(2, 6), st.data())
 def test_sums_of_parts_add_up(batch, channels, height, width, data):
