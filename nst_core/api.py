@@ -295,13 +295,13 @@ def _path_of(image: ImageInput) -> str:
 
 
 def _style_sources(images: Sequence[ImageInput], base: Job) -> tuple[Source, ...]:
-    """Note style images in a job: they take scale and transform of the ones that the base has, and equal shares."""
-    like = base.styles[0] if base.styles else Source()
-    shares = [s.weight for s in base.styles] if len(base.styles) == len(images) else [1.0] * len(images)
-    return tuple(
-        replace(like, path=_path_of(image), sha256="", weight=share)
-        for image, share in zip(images, shares, strict=True)
-    )
+    """Note style images in a job: each takes share, scale and transform of the one that it replaces in the base.
+
+    If they are more or fewer, all of them take scale and transform of the first one, and equal shares.
+    """
+    first = replace(base.styles[0], weight=1.0) if base.styles else Source()
+    like = base.styles if len(base.styles) == len(images) else [first] * len(images)
+    return tuple(replace(s, path=_path_of(image), sha256="") for s, image in zip(like, images, strict=True))
 
 
 def _inputs(content: ImageInput | None, styles: StyleInput | None) -> Inputs:

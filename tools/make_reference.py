@@ -33,6 +33,7 @@ TYPES = {
     "text": ("`str`, or a path for a file", "`fp32`", "`fp32,bf16`"),
     "flag": ("`bool`", "one of the two flags", "`true,false`"),
     "numbers": ("list of `float`", "`0.7,0.3`", "`0.7+0.3,0.5+0.5`"),
+    "number or numbers": ("`float`, or list of `float`", "`1.5` or `1,2`", "`1.5,1+2`"),
     "sizes": ("list of `int`, or `str` as on the command line", "`256,512`", "`256+512,512`"),
     "layers": ("list of `str`", "`conv1_2,conv2_2=0.5`", "`conv1_2,conv1_2+conv2_2=0.5`"),
     "names": ("list of `str`", "`tv`; repeat the flag", "not in sweeps"),

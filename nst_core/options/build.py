@@ -188,11 +188,17 @@ def with_blend(job: Job, weights: Sequence[float], context: Context) -> Job:  # 
     return replace(job, styles=styles)
 
 
-def with_style_scale(job: Job, scale: float, context: Context) -> Job:  # noqa: ARG001
-    """Set the scale of all style images."""
-    if not job.styles:
-        Source(scale=scale)  # says what is wrong with it
-    return replace(job, styles=tuple(replace(style, scale=float(scale)) for style in job.styles))
+def with_style_scale(job: Job, scales: Sequence[float], context: Context) -> Job:  # noqa: ARG001
+    """Set the scale of all style images where one number is given, or one number for each of them."""
+    for scale in scales:
+        Source(scale=scale)  # says what is wrong with it, even where there are no styles
+    if len(scales) not in (1, len(job.styles)):
+        raise JobError(
+            f"{len(scales)} style scales are given for {len(job.styles)} style images; give one for each style, or "
+            "one number for all"
+        )
+    each = scales if len(scales) == len(job.styles) else [*scales] * len(job.styles)
+    return replace(job, styles=tuple(replace(s, scale=scale) for s, scale in zip(job.styles, each, strict=True)))
 
 
 def with_style_transform(job: Job, text: str, context: Context) -> Job:

@@ -23,6 +23,7 @@ from nst_core.options.types import (
     MAPS,
     NAMES,
     NUMBER,
+    NUMBER_OR_NUMBERS,
     NUMBERS,
     REGIONS,
     SIZES,
@@ -218,12 +219,12 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "style_scale",
-        NUMBER,
+        NUMBER_OR_NUMBERS,
         build.with_style_scale,
         "Factor on the size of the style images, by default that of the picture or their own, whichever is smaller; "
-        "above 1, strokes are larger.",
+        "above 1, strokes are larger. One number for all of them, or one for each.",
         IMAGES,
-        metavar="NUMBER",
+        metavar="F[,F,…]",
         default="1",
         key="style_scale",
         source="style",

@@ -22,6 +22,7 @@ __all__ = [
     "NAMES",
     "NUMBER",
     "NUMBERS",
+    "NUMBER_OR_NUMBERS",
     "REGIONS",
     "SIZES",
     "TEXT",
@@ -122,6 +123,11 @@ def _sizes(value: Any) -> str:
     return value if isinstance(value, str) else ",".join(str(_integer(item)) for item in _listed(value))
 
 
+def _one_or_listed(value: Any) -> list[float]:
+    several = isinstance(value, Sequence) and not isinstance(value, str)
+    return [_number(item) for item in (value if several else [value])]
+
+
 def _truth(text: str) -> bool:
     if text not in ("true", "false"):
         raise ValueError(text)
@@ -158,6 +164,15 @@ NUMBERS = OptionType(
     str,
     lambda text: _numbers(text, "+"),
     "numbers joined by +",
+    _numbers_from_cli,
+)
+NUMBER_OR_NUMBERS = OptionType(
+    "number or numbers",
+    _one_or_listed,
+    "a number or a list of numbers",
+    str,
+    lambda text: _numbers(text, "+"),
+    "a number, or numbers joined by +",
     _numbers_from_cli,
 )
 LAYERS = OptionType(

@@ -48,6 +48,8 @@ def test_every_kind_of_key_changes_its_field(registry):
         "strength": ("0.75", lambda j: j.strength == 0.75),
         "content.reduction": ("sum", lambda j: j.terms[0].params == {"reduction": "sum"}),
     }
+    two = varied_job(Session(registry), "p.jpg", ["s.jpg", "t.jpg"], None, BASE, {"style_scale": "1+2"})
+    assert [style.scale for style in two.styles] == [1.0, 2.0]
     for key, (value, holds) in changes.items():
         assert parsed(registry, f"{key}={value}") == Variation(key, (value,))
         changed = varied_job(Session(registry), "p.jpg", ["s.jpg"], None, BASE, {key: value})

@@ -100,6 +100,8 @@ def test_shares_stay_with_a_recipe_as_long_as_they_fit(registry):
     assert make_job(base=base, session=session, steps=3).blend == base.blend
     two = make_job("a.jpg", ["d.jpg", "e.jpg"], base=base, session=session)
     assert [(style.path, style.weight) for style in two.styles] == [("d.jpg", 0.7), ("e.jpg", 0.3)]
+    each = make_job("a.jpg", ["d.jpg", "e.jpg"], base=make_job(base=base, session=session, style_scale=[1, 2]))
+    assert [style.scale for style in each.styles] == [1.0, 2.0]
     three = make_job("a.jpg", ["d.jpg", "e.jpg", "f.jpg"], base=base, session=session)
     assert three.blend == pytest.approx((1 / 3, 1 / 3, 1 / 3))
     assert {(style.scale, style.transform) for style in three.styles} == {(1.5, Component("grey"))}
@@ -116,9 +118,19 @@ def test_scale_and_transform_hold_for_all_styles(registry):
     assert {style.transform for style in none.styles} == {None}
 
 
+def test_every_style_may_have_a_scale_of_its_own(registry):
+    job = made(registry, "b.jpg", "c.jpg", style_scale=(1, 2.5))
+    assert [style.scale for style in job.styles] == [1.0, 2.5]
+    assert Job.from_toml(job.to_toml()) == job
+    assert {style.scale for style in make_job(base=job, session=Session(registry), style_scale=[3]).styles} == {3.0}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"style_scale": [1, 2, 3]}, "3 style scales are given for 2 style images; give one for each style, or one"),
+        ({"style_scale": []}, "0 style scales are given for 2 style images"),
+        ({"style_scale": [1, 0]}, "scale of a style image must be positive and finite, not 0"),
         ({"style_scale": 0}, "scale of a style image must be positive and finite, not 0"),
         ({"style_scale": float("nan")}, "scale of a style image must be positive"),
         ({"style_transform": "gray"}, "unknown transform 'gray'; did you mean 'grey'"),
@@ -127,7 +139,7 @@ def test_scale_and_transform_hold_for_all_styles(registry):
 )
 def test_scales_and_transforms_that_make_no_sense_are_explained(registry, options, message):
     with pytest.raises(JobError, match=message):
-        made(registry, **options)
+        made(registry, "b.jpg", "c.jpg", **options)
 
 
 def test_a_scale_that_makes_no_sense_is_refused_without_styles_too(registry):

@@ -18,6 +18,7 @@ from nst_core.options.types import (
     LAYERS,
     NAMES,
     NUMBER,
+    NUMBER_OR_NUMBERS,
     NUMBERS,
     SIZES,
     TEXT,
@@ -36,6 +37,8 @@ ALL = [value for value in vars(types).values() if isinstance(value, OptionType)]
         (FLAG, "true", True),
         (FLAG, "false", False),
         (NUMBERS, "0.7+0.3", [0.7, 0.3]),
+        (NUMBER_OR_NUMBERS, "1.5", [1.5]),
+        (NUMBER_OR_NUMBERS, "1+2", [1.0, 2.0]),
         (LAYERS, "a+b=2", ["a", "b=2"]),
         (SIZES, "128+256", "128,256"),
         (NAMES, "tv+range", ["tv", "range"]),
@@ -56,6 +59,7 @@ def test_values_of_a_sweep(option, text, value):
         (FLAG, "yes", "'key' must be true or false, not 'yes'"),
         (NUMBERS, "0.7+x", r"'key' must be numbers joined by \+, not '0.7\+x'"),
         (NUMBERS, "", r"'key' must be numbers joined by \+, not ''"),
+        (NUMBER_OR_NUMBERS, "1,2", r"'key' must be a number, or numbers joined by \+, not '1,2'"),
     ],
 )
 def test_what_is_no_value_is_explained(option, text, message):
@@ -74,7 +78,7 @@ def test_values_of_the_command_line():
 
 def test_types_have_names_of_their_own():
     names = [option.name for option in ALL]
-    assert len(names) == len({*names}) == 12
+    assert len(names) == len({*names}) == 13
     assert all(option.word for option in ALL)
 
 
@@ -91,6 +95,8 @@ def test_types_have_names_of_their_own():
         (SIZES, "auto", "auto"),
         (SIZES, [128, 256], "128,256"),
         (NUMBERS, (1, 0.5), [1.0, 0.5]),
+        (NUMBER_OR_NUMBERS, 2, [2.0]),
+        (NUMBER_OR_NUMBERS, (1, 0.5), [1.0, 0.5]),
         (LAYERS, ("a", "b=2"), ["a", "b=2"]),
         (NAMES, ["tv"], ["tv"]),
         (COMPONENT, "adam", "adam"),
@@ -118,6 +124,7 @@ def test_values_of_the_api(option, given, value):
         (SIZES, 256, "the option 'key' must be a string or a list of whole numbers, not 256"),
         (SIZES, [1.5], "the option 'key' must be a string or a list of whole numbers"),
         (NUMBERS, 1.0, "the option 'key' must be a list of numbers, not 1.0"),
+        (NUMBER_OR_NUMBERS, "1", "the option 'key' must be a number or a list of numbers, not '1'"),
         (NUMBERS, ["1"], "the option 'key' must be a list of numbers"),
         (LAYERS, "conv1_2", "the option 'key' must be a list of strings, not 'conv1_2'"),
         (NAMES, {"tv"}, "the option 'key' must be a list of strings"),
@@ -137,10 +144,18 @@ def test_large_values_are_cut_in_messages():
 
 
 def test_what_the_command_line_and_a_sweep_give_is_what_the_api_takes():
-    texts = {INTEGER: "3", NUMBER: "1.5", TEXT: "x", FLAG: "true", NUMBERS: "1+2", SIZES: "1+2"}
+    texts = {
+        INTEGER: "3",
+        NUMBER: "1.5",
+        TEXT: "x",
+        FLAG: "true",
+        NUMBERS: "1+2",
+        NUMBER_OR_NUMBERS: "1+2",
+        SIZES: "1+2",
+    }
     for option in ALL:
         value = option.parsed(texts.get(option, "a+b"), "key")
         assert option.taken(value, "key") == value
-    for option in (NUMBERS, LAYERS, SIZES):
+    for option in (NUMBERS, NUMBER_OR_NUMBERS, LAYERS, SIZES):
         value = option.from_cli("1,2")
         assert option.taken(value, "key") == value

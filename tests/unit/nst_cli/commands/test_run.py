@@ -334,12 +334,12 @@ def test_several_styles_are_blended(three):
 
 def test_three_styles_and_their_recipe(three):
     styles = ("painting.png", "drawing.png", "etching.png")
-    blend = ("--blend", "0.5,0.3,0.2", "--style-scale", "1.5")
+    blend = ("--blend", "0.5,0.3,0.2", "--style-scale", "1.5,1.5,0.75")
     first = told(
         three("run", "photo.jpg", *styles, *SMALL, *blend, "-o", "one.png", "--json", "--save-recipe", "r.toml")
     )
     assert first.blend == pytest.approx((0.5, 0.3, 0.2))
-    assert {style.scale for style in first.styles} == {1.5}
+    assert [style.scale for style in first.styles] == [1.5, 1.5, 0.75]
     assert all(len(style.sha256) == 64 for style in first.styles)
     for again in (("--from-image", "one.png"), ("--recipe", "r.toml")):
         assert told(three("run", *again, "-o", "two.png", "--json")) == first
