@@ -17,7 +17,7 @@ from nst_core.images import ImageInput
 from nst_core.images.read import Decoded
 from nst_core.images.resize import scaled_shape
 from nst_core.images.store import ImageStore
-from nst_core.job.schedule import Level, job_at, levels_of, reference_size, style_size
+from nst_core.job.schedule import Level, job_at, levels_of, style_size
 from nst_core.job.schema import Component, Job, Source
 from nst_core.objective.binding import bind_terms
 from nst_core.objective.networks import check_minimum, layers_used
@@ -62,14 +62,10 @@ class Images:
     styles: tuple[Decoded, ...] = field(repr=False)
     masks: Masks = field(default=Masks(), repr=False)
 
-    @property
-    def longest_styles(self) -> list[int]:
-        """Longest side of every style image in pixels."""
-        return [max(style.size) for style in self.styles]
-
     def style_sizes(self, job: Job, longest: int) -> list[int]:
         """Longest side in pixels at which a job whose pastiche has a longest side uses every style image."""
-        return [style_size(job, s, own, longest) for s, own in zip(job.styles, self.longest_styles, strict=True)]
+        both = zip(job.styles, self.styles, strict=True)
+        return [style_size(job, style, max(decoded.size), longest) for style, decoded in both]
 
     def style_shapes(self, job: Job, longest: int) -> list[tuple[int, int]]:
         """Height and width in pixels at which such a job uses every style image."""
@@ -281,7 +277,7 @@ def schedule(
     longest, layers = max(size), layers_used(job, extractor)
 
     def check(level: int) -> None:
-        at = job_at(job, Level(level, 1), longest, images.longest_styles)
+        at = job_at(job, Level(level, 1), longest)
         pastiche = size if level == longest else scaled_shape(size, level)
         check_minimum(layers, extractor, {"pastiche": pastiche})
         for shape in images.style_shapes(at, level):
@@ -318,17 +314,21 @@ def remarks_on(job: Job, extractor: Extractor, images: Images, longest: int, dev
         found.append(
             f"the content image has only {width}×{height} pixels; it is used at that size, not enlarged to {job.size}"
         )
-    wanted = reference_size(job, longest)
-    for decoded, style in zip(images.styles, job.styles, strict=True):
-        if max(decoded.size) < wanted and style.scale == 1:
-            height, width = decoded.size
-            enlarged = f"{wanted / max(decoded.size):.2g}"
-            found.append(
-                f"the style image has only {width}×{height} pixels; it is used at that size, not enlarged to {wanted}, "
-                f"which --style-scale {enlarged} would do"
-            )
+    both = zip(images.styles, images.style_shapes(job, longest), strict=True)
+    found += [_about_small_style(job, decoded.size, used) for decoded, used in both]
     found += [_repeated(job), _slow(device)]
     return [remark for remark in found if remark]
+
+
+def _about_small_style(job: Job, own: tuple[int, int], used: tuple[int, int]) -> str:
+    """Return a remark if a style image is smaller than wanted; the sizes are height and width."""
+    has = f"the style image has only {own[1]}×{own[0]} pixels"
+    if max(used) > max(own):
+        return f"{has} and is enlarged to {used[1]}×{used[0]}; a larger file would give finer strokes"
+    if job.content is None and max(used) == max(own) < job.size:
+        scale = f"{job.size / max(own):.2g}"
+        return f"{has}; it is used at that size, not enlarged to {job.size}, which --style-scale {scale} would do"
+    return ""
 
 
 def _repeated(job: Job) -> str:

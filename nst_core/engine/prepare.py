@@ -66,7 +66,7 @@ class PreparedJob:
                 own size; the initializer's image by default.
         """
         level = self.levels[number]
-        job = job_at(self.job, level, max(self.size), self.images.longest_styles)
+        job = job_at(self.job, level, max(self.size))
         content = self.images.content.at(job.size) if self.images.content else None
         sizes = self.images.style_sizes(job, level.size)
         styles = [d.at(pixels, enlarge=True) for d, pixels in zip(self.images.styles, sizes, strict=True)]

@@ -145,7 +145,7 @@ class Session:
         images = pinning.open_images(job, inputs or Inputs(), self.images)
         levels, size = self._schedule(job, images)
         shown = [level for level in levels if level.size <= PREVIEW_SIZE] or levels[:1]
-        last = job_at(job, shown[-1], max(size), images.longest_styles)
+        last = job_at(job, shown[-1], max(size))
         return replace(last, levels=tuple(level.size for level in shown[:-1]), steps=levels[0].steps)
 
     def _schedule(self, job: Job, images: pinning.Images) -> tuple[tuple[Level, ...], tuple[int, int]]:

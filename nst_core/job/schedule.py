@@ -8,13 +8,13 @@ levels.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from nst_core.job.bounds import BOUNDS
 from nst_core.job.schema import Job, Source
 
-__all__ = ["SMALLEST_LEVEL", "Level", "job_at", "levels_of", "reference_size", "style_size"]
+__all__ = ["SMALLEST_LEVEL", "Level", "job_at", "levels_of", "style_size"]
 
 SMALLEST_LEVEL = 128
 """Longest side in pixels of the first level by default, or one nearer to it than by a factor of the fourth root of 2. A
@@ -71,50 +71,34 @@ def levels_of(job: Job, longest: int, usable: Callable[[int], bool] = lambda _: 
 def style_size(job: Job, style: Source, own: int, longest: int) -> int:
     """Return the longest side in pixels at which a style image is used.
 
-    At a scale of 1 it is that of the pastiche, or the image's own where that is smaller; the scale is a factor on it.
+    At a scale of 1 it is that of the pastiche, whatever the size of the image's file: the strokes of a painting are the
+    same share of the picture from a large file as from a small one, which is enlarged. The sample of a texture, which
+    may be larger or smaller than it, has the job's ``size`` instead, or its own where that is smaller. The scale is a
+    factor on it.
 
     Args:
         job: the job.
         style: one of its styles.
         own: longest side of the style image's file in pixels.
-        longest: longest side of the pastiche in pixels. It does not count where there is no content image: a texture
-            may be larger or smaller than its sample.
+        longest: longest side of the pastiche in pixels.
     """
-    return max(1, round(style.scale * min(reference_size(job, longest), own)))
+    return max(1, round(style.scale * (longest if job.content is not None else min(job.size, own))))
 
 
-def job_at(job: Job, level: Level, longest: int, styles: Sequence[int]) -> Job:
+def job_at(job: Job, level: Level, longest: int) -> Job:
     """Return the job of one level alone, with style images in the same proportion to the pastiche as at the last one.
 
     Args:
         job: the job.
         level: one of its levels.
         longest: longest side of its pastiche in pixels.
-        styles: longest side of every style image's file in pixels.
     """
     if level.size == longest:
         return replace(job, steps=level.steps, levels=())
+    if job.content is not None:
+        return replace(job, size=level.size, steps=level.steps, levels=())
     factor = level.size / longest
     shape = job.shape and (max(1, round(job.shape[0] * factor)), max(1, round(job.shape[1] * factor)))
-    size = level.size if job.content is not None else max(1, round(job.size * factor))
-    before = reference_size(job, longest)
-
-    def scaled(style: Source, own: int) -> Source:
-        if own >= before:
-            return style
-        # It is used at its own size at the last level, so that it must shrink along although it is small.
-        return replace(style, scale=max(style.scale * factor * own / min(size, own), BOUNDS["scale"].least))
-
-    return replace(
-        job,
-        size=size,
-        shape=shape,
-        styles=tuple(scaled(style, own) for style, own in zip(job.styles, styles, strict=True)),
-        steps=level.steps,
-        levels=(),
-    )
-
-
-def reference_size(job: Job, longest: int) -> int:
-    """Return the longest side in pixels that style images of scale 1 are made smaller to; see :func:`style_size`."""
-    return longest if job.content is not None else job.size
+    scales = (max(style.scale * factor, BOUNDS["scale"].least) for style in job.styles)
+    styles = tuple(replace(style, scale=scale) for style, scale in zip(job.styles, scales, strict=True))
+    return replace(job, shape=shape, styles=styles, steps=level.steps, levels=())

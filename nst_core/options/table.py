@@ -221,8 +221,8 @@ OPTIONS: tuple[Option, ...] = (
         "style_scale",
         NUMBER_OR_NUMBERS,
         build.with_style_scale,
-        "Factor on the size of the style images, by default that of the picture or their own, whichever is smaller; "
-        "above 1, strokes are larger. One number for all of them, or one for each.",
+        "Factor on the size of the style images, which is that of the picture, whatever their files have; above 1, "
+        "strokes are larger. One number for all of them, or one for each.",
         IMAGES,
         metavar="F[,F,…]",
         default="1",

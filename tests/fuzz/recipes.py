@@ -187,7 +187,7 @@ def check_recipe_file(path: Path) -> str:
         levels = levels_of(job, longest)
         assert sum(level.steps for level in levels) <= 2e9
         for level in levels:
-            job_at(job, level, longest, [300 * (i + 1) for i in range(len(job.styles))])
+            job_at(job, level, longest)
     try:
         for kind in ("extractor", "initializer", "optimizer", "parametrization"):
             _registry().create(kind, getattr(job, kind))

@@ -53,7 +53,8 @@ def evaluate_image(
         session: its images and networks are used.
         content: content image; it is brought to the picture's size.
         style: style image.
-        style_size: longest side that the style image is made smaller to; that of the picture by default.
+        style_size: longest side that the style image is made smaller to; by default it is brought to that of the
+            picture, as a job does.
         layers: see :func:`metric_layers`.
         device: where to compute.
 
@@ -69,8 +70,8 @@ def evaluate_image(
     module, _ = session.cache.network(key, lambda: network_on(network, chosen, place, torch.float32))
     eye = _Eye(network, chosen, module, place, key, session.cache)
 
-    def loaded(source: ImageInput, role: str, size: int | None = None) -> Picture:
-        picture = session.images.open(source, role).at(size)
+    def loaded(source: ImageInput, role: str, size: int | None = None, *, enlarge: bool = False) -> Picture:
+        picture = session.images.open(source, role).at(size, enlarge=enlarge)
         check_minimum(chosen, network, {role: (picture.pixels.shape[-2], picture.pixels.shape[-1])})
         return picture
 
@@ -78,7 +79,8 @@ def evaluate_image(
         pixels = loaded(image, "image").pixels
         size = (pixels.shape[-2], pixels.shape[-1])
         photograph = None if content is None else _matching(loaded(content, "content image", max(size)), size)
-        painting = None if style is None else loaded(style, "style image", style_size or max(size))
+        wanted = style_size or max(size)
+        painting = None if style is None else loaded(style, "style image", wanted, enlarge=style_size is None)
         maps = eye.maps(pixels) if content is not None or style is not None else {}
         layout = _Layout.of(eye, maps, photograph)
         manner = _Manner.of(eye, pixels, maps, painting)

@@ -80,7 +80,8 @@ def measure_identity(image: ImageInput, job: Job, *, session: Session) -> Identi
         raise JobError("an identity test needs a job with a style image")
     pixels = session.images.open(image, "image").at(None).pixels
     size = (pixels.shape[-2], pixels.shape[-1])
-    painting = resample(session.images.open(job.styles[0].path, "style image").at(max(size)).pixels, size)
+    decoded = session.images.open(job.styles[0].path, "style image")
+    painting = resample(decoded.at(max(size), enlarge=True).pixels, size)
     figures = evaluate_image(
         pixels,
         job.extractor,

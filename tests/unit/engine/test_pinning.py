@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from tiny import tiny_registry
+from torch import Tensor
 
 from nst_core import ImageError, Job, JobError, Session, make_job, plan, preview, run, save_image, synthesize
+from nst_core.images import downscale
 
 REGISTRY = tiny_registry()
 OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu", "steps": 3}
@@ -40,19 +42,55 @@ def test_the_style_follows_the_picture_and_not_the_size_that_was_asked_for(sessi
     assert all(torch.equal(image, images[0]) for image in images)
 
 
-def test_a_small_style_is_enlarged_where_that_is_asked_for(session):
+def style_positions(session: Session, style: Tensor, content: Tensor | None = CONTENT, **options):
+    """Return how many pixels of the style image count, and the remarks about it."""
+    job = job_of(session, content, style, **{"preset": "content", **options})
+    prepared = session.prepare(job, content=content, styles=[style])
+    targets = prepared.problem().targets.by_term[-1]
+    return targets["a"].weight.item(), [r for r in prepared.remarks if "style image" in r]
+
+
+@pytest.mark.parametrize(("scale", "side"), [(0.25, 14), (0.5, 28), (1, 56), (3, 168)])
+def test_the_size_of_the_style_s_file_does_not_matter(session, scale, side):
+    for own in (28, 56, 112):
+        positions, remarks = style_positions(session, torch.rand(1, 3, own, own), style_scale=scale)
+        assert positions == side * side
+        enlarged = [f"only {own}×{own} pixels and is enlarged to {side}×{side}; a larger file would give finer strokes"]
+        assert [said.removeprefix("the style image has ") for said in remarks] == (enlarged if own < side else [])
+
+
+def test_every_style_has_its_own_scale(session):
+    styles = [torch.rand(1, 3, 20, 20), torch.rand(1, 3, 90, 90)]
+    job = job_of(session, CONTENT, styles, style_scale=[1, 2])
+    prepared = session.prepare(job, content=CONTENT, styles=styles)
+    assert prepared.images.style_shapes(prepared.job, 56) == [(56, 56), (112, 112)]
+
+
+def test_a_painting_looks_the_same_from_a_small_file(session):
+    """Up to what the small file does not hold: far less than another painting, or strokes of another size, change."""
+    y, x = torch.meshgrid(torch.linspace(0, 1, 224), torch.linspace(0, 1, 224), indexing="ij")
+    waves = torch.stack([torch.sin(20 * x + 9 * y), torch.cos(26 * y), torch.sin(15 * (x - y))])
+    large = 0.5 + 0.4 * waves[None]
+    small = downscale(large, 42)
+    settings = {"preset": "content", "steps": 40, "levels": "28,56"}
+
+    def painted(style: Tensor, **options) -> Tensor:
+        job = job_of(session, CONTENT, style, **settings, **options)
+        return run(job, content=CONTENT, styles=style, session=session).image
+
+    image = painted(large)
+    difference, other = ((painted(small, **o) - image).square().mean().sqrt() for o in ({}, {"style_scale": 0.75}))
+    assert difference < 0.3 * other
+
+
+def test_the_sample_of_a_texture_is_enlarged_only_where_that_is_asked_for(session):
     small = STYLE[..., :10, :12]
-    scaled = [
-        session.prepare(
-            job_of(session, CONTENT, small, preset="content", style_scale=scale), content=CONTENT, styles=[small]
-        )
-        for scale in (0.5, 1, 3)
-    ]
-    weights = [prepared.problem().targets.by_term[1][0]["a"].weight.item() for prepared in scaled]
-    assert weights == [5 * 6, 10 * 12, 30 * 36]
-    remarks = [[r for r in prepared.remarks if "style image has only 12×10" in r] for prepared in scaled]
-    assert [len(found) for found in remarks] == [0, 1, 0]
-    assert "--style-scale" in remarks[1][0]
+    options = {"content": None, "preset": "noise", "without": ["mse-content"]}
+    found = [style_positions(session, small, **options, style_scale=scale) for scale in (0.5, 1, 3)]
+    assert [positions for positions, _ in found] == [5 * 6, 10 * 12, 30 * 36]
+    assert [len(remarks) for _, remarks in found] == [0, 1, 1]
+    assert "used at that size, not enlarged to 56, which --style-scale 4.7 would do" in found[1][1][0]
+    assert "only 12×10 pixels and is enlarged to 36×30" in found[2][1][0]
 
 
 def test_a_style_that_is_enlarged_beyond_all_memory_is_refused_before_it_is(session):

@@ -35,7 +35,7 @@ def picture(height: int, width: int, seed: int) -> Tensor:
     return torch.nn.functional.interpolate(small, size=(height, width), mode="bicubic").clamp(0, 1)
 
 
-CONTENT, STYLE, POINT = picture(24, 32, 0), picture(28, 20, 1), picture(24, 32, 2)
+CONTENT, STYLE, POINT = picture(24, 32, 0), picture(32, 20, 1), picture(24, 32, 2)
 
 
 def job_of(registry, content: Tensor = CONTENT, **options) -> Job:
@@ -97,7 +97,7 @@ def test_every_level_has_images_of_its_size(registry):
     assert [problem.size for problem in problems] == [(12, 16), (24, 32)]
     assert [problem.steps for problem in problems] == [6, 3]
     positions = [problem.targets.by_term[1][0]["a"].weight.item() for problem in problems]
-    assert positions == [7 * 5, 14 * 10]  # of the style image at half its size, and along with the picture
+    assert positions == [8 * 5, 16 * 10]  # of the style image at half its size, and along with the picture
     last, named = prepared.problem(), prepared.problem(1)
     assert torch.equal(last.evaluate(POINT)[0].losses, named.evaluate(POINT)[0].losses)
 
@@ -202,7 +202,7 @@ def test_transforms_of_one_style_are_told_apart():
 @pytest.mark.parametrize(
     ("give", "said"),
     [
-        (lambda image: image[..., 1:], r"must give finite pixels of shape \(1, 3, 28, 20\) .* gave \(1, 3, 28, 19\)"),
+        (lambda image: image[..., 1:], r"must give finite pixels of shape \(1, 3, 32, 20\) .* gave \(1, 3, 32, 19\)"),
         (lambda image: image / 0 * 0, "but gave some that are not finite"),
         (lambda image: image * 255, r"in \[0, 1\], but gave values from .* to \d"),
         (lambda _: None, "but gave a NoneType"),

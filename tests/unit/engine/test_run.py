@@ -262,8 +262,8 @@ def test_starting_from_an_image_file_pins_its_content(registry, tmp_path):
 
 
 def test_images_that_are_too_small_say_which_layer_needs_more(registry):
-    tiny_style = torch.rand(1, 3, 3, 9)
-    with pytest.raises(Exception, match=r"style image has 9×3 pixels, but layer c needs at least 4×4"):
+    tiny_style = torch.rand(1, 3, 2, 24)
+    with pytest.raises(Exception, match=r"style image has 32×3 pixels, but layer c needs at least 4×4"):
         run(job(registry), content=CONTENT, styles=tiny_style, session=Session(registry))
 
 

@@ -91,20 +91,30 @@ SIZES = st.integers(1, 3000)
 def test_the_style_image_is_the_same_share_of_the_picture_at_every_level(own, longest, level, scale):
     level = min(level, longest)
     chosen = JOB(style_scale=scale, size=4096)
-    last = style_size(chosen, chosen.styles[0], own, longest)
-    assert last == max(1, round(scale * min(own, longest)))
-    at = job_at(chosen, Level(level, 300), longest, [own])
+    assert style_size(chosen, chosen.styles[0], own, longest) == max(1, round(scale * longest))
+    at = job_at(chosen, Level(level, 300), longest)
     assert at.size == (level if level < longest else 4096)
-    found = style_size(at, at.styles[0], own, level)
-    assert found == pytest.approx(scale * min(own, longest) * level / longest, abs=1.0)
+    assert style_size(at, at.styles[0], own, level) == max(1, round(scale * level))
+
+
+@given(own=SIZES, size=SIZES, longest=SIZES, level=SIZES, scale=st.floats(0.1, 8))
+@example(own=300, size=900, longest=900, level=300, scale=1.0)
+@example(own=200, size=1024, longest=1024, level=512, scale=3.0)
+def test_the_sample_is_the_same_share_of_a_texture_at_every_level(own, size, longest, level, scale):
+    level = min(level, longest)
+    chosen = replace(JOB(style_scale=scale, size=size), content=None, shape=(longest, longest))
+    assert style_size(chosen, chosen.styles[0], own, longest) == max(1, round(scale * min(own, size)))
+    at = job_at(chosen, Level(level, 300), longest)
+    expected = max(1.0, scale * min(own, size) * level / longest)
+    assert style_size(at, at.styles[0], own, level) == pytest.approx(expected, abs=1.0)
 
 
 def test_a_texture_s_sample_has_a_size_of_its_own(registry):
     """It follows ``size``: a texture may be larger or smaller than its sample."""
     chosen = replace(JOB(size=400), content=None, shape=(1000, 800))
     assert style_size(chosen, chosen.styles[0], 5000, 1000) == 400
-    small = job_at(chosen, Level(500, 300), 1000, [5000])
-    assert (small.shape, small.size) == ((500, 400), 200)
+    small = job_at(chosen, Level(500, 300), 1000)
+    assert small.shape == (500, 400)
     assert style_size(small, small.styles[0], 5000, 500) == 200
 
 
@@ -112,8 +122,9 @@ def test_the_greatest_and_least_scale_have_levels(registry):
     size = int(BOUNDS["size"].most)
     for scale in (BOUNDS["scale"].most, BOUNDS["scale"].least):
         chosen = job(registry, style_scale=scale, size=size)
-        for level in levels_of(chosen, 1536):
-            assert 0 < job_at(chosen, level, 1536, [7]).styles[0].scale <= scale
+        for job_of_level in (chosen, replace(chosen, content=None)):
+            for level in levels_of(job_of_level, 1536):
+                assert 0 < job_at(job_of_level, level, 1536).styles[0].scale <= scale
 
 
 def test_a_run_goes_through_its_levels(registry):

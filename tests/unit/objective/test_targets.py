@@ -49,7 +49,7 @@ def smooth(height: int, width: int, seed: int) -> Tensor:
     return torch.nn.functional.interpolate(small, size=(height, width), mode="bicubic").clamp(0, 1)
 
 
-CONTENT, ONE, OTHER = smooth(24, 32, 0), smooth(28, 20, 1), 0.5 * smooth(30, 26, 2)
+CONTENT, ONE, OTHER = smooth(24, 32, 0), smooth(32, 20, 1), 0.5 * smooth(32, 26, 2)
 
 
 def job_of(styles: list[Tensor], registry=BUILTIN, **options) -> Job:
@@ -291,7 +291,7 @@ def test_a_loss_on_whole_maps_may_blend_in_its_own_way(monkeypatch):
     assert found == min(alone)
     shapes = [
         {layer: (1, t.channels, h // t.stride, w // t.stride) for layer, t in LAYERS.items()}
-        for h, w in ((28, 20), (30, 26))
+        for h, w in ((32, 20), (32, 26))
     ]
     assert Nearest.given[0] == [(0.8, shapes[0]), (0.2, shapes[1])]
     assert [len(targets) for targets in Nearest.given] == [2, 1, 1]
@@ -416,7 +416,7 @@ def problem_of(session: Session, styles: list[Tensor], **options) -> None:
 
 
 def test_the_statistics_of_every_style_are_computed_once(calls):
-    third = smooth(31, 24, 5)
+    third = smooth(32, 24, 5)
     session = Session(COUNTING)
     problem_of(session, [ONE, OTHER])
     assert calls == expected_calls(ONE, OTHER)
