@@ -246,7 +246,7 @@ def pastiche_size(job: Job, images: Images) -> tuple[int, int]:
         JobError: nothing says them.
     """
     if images.content is not None:
-        return images.content.size_at(job.size)
+        return images.content.size_at(job.size, enlarge=job.enlarge)
     if job.shape is not None:
         return job.shape
     if not images.styles:
@@ -311,9 +311,10 @@ def remarks_on(job: Job, extractor: Extractor, images: Images, longest: int, dev
     found = [extractor.remark()]
     if images.content is not None and max(images.content.size) < job.size:
         height, width = images.content.size
-        found.append(
-            f"the content image has only {width}×{height} pixels; it is used at that size, not enlarged to {job.size}"
-        )
+        becomes = f"it is used at that size, not enlarged to {job.size}, which --enlarge would do"
+        if job.enlarge:
+            becomes = f"it is enlarged to {job.size}, and has the detail of a small one"
+        found.append(f"the content image has only {width}×{height} pixels; {becomes}")
     both = zip(images.styles, images.style_shapes(job, longest), strict=True)
     found += [_about_small_style(job, decoded.size, used) for decoded, used in both]
     found += [_repeated(job), _slow(device)]

@@ -67,7 +67,7 @@ class PreparedJob:
         """
         level = self.levels[number]
         job = job_at(self.job, level, max(self.size))
-        content = self.images.content.at(job.size) if self.images.content else None
+        content = self.images.content.at(job.size, enlarge=job.enlarge) if self.images.content else None
         sizes = self.images.style_sizes(job, level.size)
         styles = [d.at(pixels, enlarge=True) for d, pixels in zip(self.images.styles, sizes, strict=True)]
         color = color_mode(job, self.registry)

@@ -219,7 +219,8 @@ class Job:
             (``free``), or they are the content image's own (``keep``).
         guide: how regions are cut at a layer, see :func:`nst_core.objective.guides.guide`.
         keep: mask of the pixels that are the content image's own, ``None`` for none.
-        size: longest side of content image and pastiche in pixels; smaller images are not enlarged.
+        size: longest side of content image and pastiche in pixels; smaller content images are not enlarged.
+        enlarge: whether smaller content images are made larger after all.
         shape: height and width of the pastiche where there is no content image.
         levels: longest sides at which the pastiche is made before its own, from small to large; ``None`` are those from
             a quarter of its size on, but 64 to 128 pixels, by factors of √2, and empty is its size alone.
@@ -247,6 +248,7 @@ class Job:
     guide: RegionGuide = field(default="simple", metadata=NEUTRAL)
     keep: Source | None = field(default=None, metadata=NEUTRAL)
     size: int = 512
+    enlarge: bool = field(default=False, metadata=NEUTRAL)
     shape: tuple[int, int] | None = None
     levels: tuple[int, ...] | None = None
     steps: int = 300

@@ -70,7 +70,7 @@ def evaluate_image(
     module, _ = session.cache.network(key, lambda: network_on(network, chosen, place, torch.float32))
     eye = _Eye(network, chosen, module, place, key, session.cache)
 
-    def loaded(source: ImageInput, role: str, size: int | None = None, *, enlarge: bool = False) -> Picture:
+    def loaded(source: ImageInput, role: str, size: int | None = None, enlarge: bool = False) -> Picture:
         picture = session.images.open(source, role).at(size, enlarge=enlarge)
         check_minimum(chosen, network, {role: (picture.pixels.shape[-2], picture.pixels.shape[-1])})
         return picture
@@ -78,9 +78,10 @@ def evaluate_image(
     with torch.no_grad():
         pixels = loaded(image, "image").pixels
         size = (pixels.shape[-2], pixels.shape[-1])
-        photograph = None if content is None else _matching(loaded(content, "content image", max(size)), size)
-        wanted = style_size or max(size)
-        painting = None if style is None else loaded(style, "style image", wanted, enlarge=style_size is None)
+        wanted = max(size)
+        photograph = None if content is None else _matching(loaded(content, "content image", wanted, True), size)
+        wanted = style_size or wanted
+        painting = None if style is None else loaded(style, "style image", wanted, style_size is None)
         maps = eye.maps(pixels) if content is not None or style is not None else {}
         layout = _Layout.of(eye, maps, photograph)
         manner = _Manner.of(eye, pixels, maps, painting)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nst_core import ImageError, Job, JobError, Session, make_job, plan, preview, run, save_image, synthesize
 from nst_core.images import downscale
+from nst_core.images.resize import resample
 
 REGISTRY = tiny_registry()
 OPTIONS = {"extractor": "tiny", "precision": "fp32", "device": "cpu", "steps": 3}
@@ -40,6 +41,28 @@ def test_the_style_follows_the_picture_and_not_the_size_that_was_asked_for(sessi
     jobs = [job_of(session, CONTENT, STYLE, levels="off", size=size) for size in sizes]
     images = [run(job, content=CONTENT, styles=STYLE, session=session).image for job in jobs]
     assert all(torch.equal(image, images[0]) for image in images)
+
+
+def test_a_small_photograph_is_enlarged_where_that_is_asked_for(session):
+    """At every level, and the style image with it."""
+    options = {"preset": "content", "levels": "28,84,112", "steps": 2}
+
+    def made(**more):
+        job = job_of(session, CONTENT, STYLE, **{**options, **more, "size": 112})
+        return run(job, content=CONTENT, styles=STYLE, session=session)
+
+    large = made(enlarge=True)
+    assert large.image.shape[-2:] == (80, 112)
+    assert [level.size for level in large.levels] == [28, 84, 112]
+    first = session.prepare(large.job, content=CONTENT, styles=[STYLE]).problem(2).variable
+    assert torch.equal(first, resample(CONTENT, (80, 112)))
+    assert any("content image has only 56×40 pixels; it is enlarged to 112" in remark for remark in large.remarks)
+    assert Job.from_toml(large.job.to_toml()) == large.job
+    again = run(large.job, content=CONTENT, styles=STYLE, session=session)
+    assert torch.equal(again.image, large.image)
+    assert made().image.shape[-2:] == (40, 56)
+    back = make_job(base=large.job, session=session, enlarge=False)
+    assert session.prepare(back, content=CONTENT, styles=[STYLE]).size == (40, 56)
 
 
 def style_positions(session: Session, style: Tensor, content: Tensor | None = CONTENT, **options):

@@ -270,7 +270,7 @@ def test_images_that_are_too_small_say_which_layer_needs_more(registry):
 def test_small_images_are_not_enlarged_and_the_user_is_told(registry):
     result = carry_out(registry, steps=1, size=999)
     assert result.image.shape == CONTENT.shape
-    assert any("content image has only 32×24" in remark for remark in result.remarks)
+    assert any("content image has only 32×24" in said and "--enlarge" in said for said in result.remarks)
 
 
 def test_size_and_style_scale(registry):

@@ -254,11 +254,13 @@ def test_the_estimate_of_a_large_cell_needs_no_room_for_it(job, registry, tmp_pa
 
 
 def test_the_estimate_knows_the_size_of_the_pictures(job, registry, tmp_path):
-    """A photograph is never enlarged: asking for more pixels takes no longer."""
+    """A photograph is enlarged only where that is wanted: asking for more pixels alone takes no longer."""
     session = Session(registry)
     small, asked = (replace(job, size=size, steps=4000, levels=()) for size in (40, 3000))
-    found = [estimate(prepare([one], tmp_path, session), session) for one in (small, asked)]
+    jobs = [small, asked, replace(asked, enlarge=True)]
+    found = [estimate(prepare([one], tmp_path, session), session) for one in jobs]
     assert found[1] < 5 * found[0]
+    assert found[2] > 100 * found[0]
 
 
 def test_the_estimate_passes_over_a_cell_that_will_fail(job, registry, tmp_path):

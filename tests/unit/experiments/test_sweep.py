@@ -31,6 +31,7 @@ def test_every_kind_of_key_changes_its_field(registry):
         "seed": ("7", lambda j: j.seed == 7),
         "steps": ("9", lambda j: j.steps == 9),
         "size": ("33", lambda j: j.size == 33),
+        "enlarge": ("true", lambda j: j.enlarge),
         "style_scale": ("2", lambda j: j.styles[0].scale == 2.0),
         "levels": ("128+256+400", lambda j: (j.levels, j.size) == ((128, 256), 400)),
         "normalize_gradients": ("true", lambda j: j.normalize_gradients),

@@ -250,6 +250,7 @@ CHANGES = {
     "content": None,
     "styles": FULL.styles[:1],
     "size": 513,
+    "enlarge": True,
     "shape": None,
     "levels": None,
     "steps": 301,

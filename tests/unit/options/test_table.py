@@ -125,6 +125,7 @@ def test_everything_that_decides_the_pixels_can_be_chosen(registry):
         "guide": "inside",
         "keep": "face.png",
         "normalize_gradients": True,
+        "enlarge": True,
         "precision": "bf16",
         "device": "cpu",
     }

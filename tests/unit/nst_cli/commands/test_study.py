@@ -212,10 +212,11 @@ def test_an_extractor_without_layers_of_its_own_asks_for_some(nst, tmp_path):
 
 def test_images_too_small_for_a_layer_are_not_measured(nst):
     save_image(torch.rand(3, 3, 9), "small.png")
-    for images in (("small.png",), ("photo.jpg", "--style", "small.png"), ("photo.jpg", "--content", "small.png")):
+    save_image(torch.rand(3, 2, 90), "narrow.png")
+    for images in (("small.png",), ("photo.jpg", "--style", "narrow.png"), ("photo.jpg", "--content", "narrow.png")):
         done = nst("eval", *images, "--extractor", "tiny")
         assert done.code == 2
-        assert "has 9×3 pixels, but layer c needs at least 4×4" in done.err
+        assert "layer c needs at least 4×4" in done.err
     save_image(torch.rand(3, 4, 9), "enough.png")
     assert nst("eval", "enough.png", "--style", "enough.png", "--extractor", "tiny").code == 0
 
