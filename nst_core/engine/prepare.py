@@ -133,6 +133,10 @@ class PreparedJob:
             _checked("transform", self.job.color.name, problem.finished(image), (1, 3, height, width))
         return problem
 
+    def alpha_at(self, shape: tuple[int, int]) -> Tensor | None:
+        """Return the content image's alpha channel at a height and width, see :class:`Picture`."""
+        return self.images.content.alpha_at(shape) if self.images.content else None
+
     def _part_of_style(self, job: Job, whole: TargetImage, number: int) -> TargetImage:
         """Return the target of a region: the style image that it takes, or the part of it that is asked for."""
         masks, size = self.images.masks, (whole.pixels.shape[-2], whole.pixels.shape[-1])

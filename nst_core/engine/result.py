@@ -95,6 +95,8 @@ class Result:
         device: where it was computed.
         threads: of the processor, that it was computed with.
         remarks: notes for the user.
+        alpha: alpha channel of the content image, ``(1, 1, H, W)`` float32 on the CPU, 0 where it is transparent;
+            ``None`` for an opaque one. The colours of ``image`` are the pastiche's own, whatever the alpha.
     """
 
     image: Tensor = field(repr=False)
@@ -108,6 +110,7 @@ class Result:
     device: str
     threads: int
     remarks: tuple[str, ...] = ()
+    alpha: Tensor | None = field(default=None, repr=False)
 
     @property
     def evaluations(self) -> int:
@@ -132,6 +135,7 @@ class Result:
             "levels": [asdict(level) for level in self.levels],
             "device": self.device,
             "threads": self.threads,
+            "transparent": self.alpha is not None,
             "versions": versions(),
             "remarks": list(self.remarks),
             "job": self.job.to_dict(),
@@ -155,6 +159,8 @@ class Result:
     ) -> None:
         """Write the image with its recipe; the suffix decides the format.
 
+        What is transparent in the content image is so in the file, too; JPEG has white there.
+
         Args:
             path: .png, .jpg, .webp or .tif; an existing file is replaced only once the new one is complete.
             bits: 8, or 16 for PNG and TIFF.
@@ -170,7 +176,7 @@ class Result:
             raise unknown_name("metadata", metadata, get_args(Metadata))
         job = with_file_names(self.job) if metadata == "names" else self.job
         recipe = "" if metadata == "none" else self._recipe(job)
-        save_image(self.image, path, bits=bits, recipe=recipe, quality=quality)
+        save_image(self.image, path, bits=bits, recipe=recipe, quality=quality, alpha=self.alpha)
 
     def save_recipe(self, path: str | os.PathLike[str]) -> None:
         """Write the recipe as TOML; an existing file is replaced only once the new one is complete.
@@ -189,5 +195,5 @@ class Result:
             raise JobError(f"the recipe could not be written to '{target}': {error}") from error
 
     def to_pil(self) -> Image:
-        """Return the image as an 8-bit Pillow image."""
-        return to_pil(self.image)
+        """Return the image as an 8-bit Pillow image, in mode RGBA if it is transparent anywhere."""
+        return to_pil(self.image, self.alpha)

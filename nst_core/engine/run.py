@@ -149,8 +149,9 @@ class Run(Iterator[Step]):
         levels, history = self._levels, self._history
         if loop is self._loop:
             levels, history = [*levels, loop.result()], [*history, *loop.history]
+        image = loop.image().cpu()
         return Result(
-            image=loop.image().cpu(),
+            image=image,
             total=loop.best.total,
             losses=losses_by_term(loop.problem.objective, loop.best.losses),
             history=tuple(history),
@@ -161,6 +162,7 @@ class Run(Iterator[Step]):
             device=str(self.prepared.device),
             threads=self._threads or torch.get_num_threads(),
             remarks=(*self.prepared.remarks, *self._remarks),
+            alpha=self.prepared.alpha_at((image.shape[-2], image.shape[-1])),
         )
 
     def _latest(self) -> Loop | None:

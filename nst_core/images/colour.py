@@ -1,4 +1,4 @@
-"""Conversion of any colour mode and sample format to 8-bit sRGB."""
+"""Conversion of any colour mode and sample format to 8-bit sRGB, and what is transparent."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from nst_core.images.tiff import sample_format, tags_of
 __all__ = ["to_srgb"]
 
 
-def to_srgb(image: Image.Image) -> Image.Image:
+def to_srgb(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Convert an image to mode RGB in sRGB, composited over white where it is transparent.
 
     An embedded colour profile is applied; a profile that is broken or made for another mode is ignored, and the image
     is taken as sRGB. Grey images with more than 8 bits, signed or floating-point samples are scaled: see
     :func:`nst_core.images.depth.white_level`.
+
+    Returns:
+        The colours, and the alpha channel in mode L, 255 where the image is opaque; ``None`` if it is so everywhere.
     """
     image = _eight_bits(image)
-    alpha = None
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
         alpha = image.getchannel("A")
         profiled = _apply_profile(image.convert("RGB"), image.info.get("icc_profile"))
         white = Image.new("RGB", image.size, "white")
         white.paste(profiled, mask=alpha)
-        return white
+        return white, None if alpha.getextrema() == (255, 255) else alpha
     if image.mode in ("P", "1", "HSV", "YCbCr", "RGBX"):
         profile = image.info.get("icc_profile")
-        return _apply_profile(image.convert("RGB"), profile)
-    return _apply_profile(image, image.info.get("icc_profile"))
+        return _apply_profile(image.convert("RGB"), profile), None
+    return _apply_profile(image, image.info.get("icc_profile")), None
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -111,7 +111,7 @@ def load_mask(path: str, role: str = "mask") -> Mask:
     """
     data = read_bytes(path, role)
     image = decode_full_depth(data, path, role)
-    colors = upright(to_srgb(image), image)
+    colors = upright(to_srgb(image)[0], image)
     grey = np.asarray(colors.convert("L"), dtype=np.float32) / 255.0
     opacity = _opacity(image)
     if opacity is not None:

@@ -22,9 +22,12 @@ class Picture:
         sha256: hexadecimal digest of the file, or of the size and pixels of an image in memory.
         path: the path as given; "" for an image in memory.
         original_size: height and width after EXIF rotation, before downscaling.
+        alpha: ``(1, 1, H, W)`` float32, from 0 where the image is transparent to 1 where it is opaque; ``None`` if it
+            is opaque everywhere. ``pixels`` are composited over white.
     """
 
     pixels: Tensor
     sha256: str
     path: str
     original_size: tuple[int, int]
+    alpha: Tensor | None = None

@@ -13,16 +13,17 @@ __all__ = ["write_png16"]
 
 
 def write_png16(file: IO[bytes], array: np.ndarray[Any, Any], texts: Mapping[str, str]) -> None:
-    """Write an array as an sRGB PNG.
+    """Write an array as an sRGB PNG, in colour, with an alpha channel if it has four.
 
     Args:
         file: an open file.
-        array: ``(H, W, 3)`` of uint16.
+        array: ``(H, W, 3)`` or ``(H, W, 4)`` of uint16.
         texts: stored as international text chunks; keys in Latin-1.
     """
-    height, width, _ = array.shape
+    height, width, channels = array.shape
+    colour_type = 6 if channels == 4 else 2
     file.write(b"\x89PNG\r\n\x1a\n")
-    _chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0))
+    _chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0))
     _chunk(file, b"sRGB", b"\0")
     for key, text in texts.items():
         _chunk(file, b"iTXt", key.encode("latin-1") + b"\0\0\0\0\0" + text.encode())

@@ -28,11 +28,13 @@ class Decoded:
         image: 8-bit sRGB image, or pixels ``(1, 3, H, W)`` float32 in [0, 1].
         sha256: digest of the file's bytes, or of size and pixels of an image in memory, in hex.
         path: as given; "" for an image in memory.
+        alpha: its alpha channel, in mode L; ``None`` if it is opaque everywhere, as tensors are.
     """
 
     image: Image.Image | Tensor
     sha256: str
     path: str
+    alpha: Image.Image | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -46,7 +48,7 @@ class Decoded:
         """Memory that the pixels take."""
         if isinstance(self.image, Tensor):
             return self.image.nbytes
-        return 3 * self.image.height * self.image.width
+        return (3 if self.alpha is None else 4) * self.image.height * self.image.width
 
     def size_at(self, size: int | None, *, enlarge: bool = False) -> tuple[int, int]:
         """Height and width of :meth:`at`, without making its pixels."""
@@ -64,19 +66,19 @@ class Decoded:
         height, width = self.size_at(size, enlarge=enlarge)
         if isinstance(self.image, Tensor):
             return Picture(resample(self.image, (height, width)), self.sha256, self.path, self.size)
-        image = self.image
-        if (height, width) != self.size:
-            image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
-        array = np.asarray(image, dtype=np.float32) / 255.0
-        pixels = torch.from_numpy(array).permute(2, 0, 1)[None].contiguous()
-        return Picture(pixels, self.sha256, self.path, self.size)
+        pixels = _resized(self.image, (height, width))
+        return Picture(pixels, self.sha256, self.path, self.size, self.alpha_at((height, width)))
+
+    def alpha_at(self, shape: tuple[int, int]) -> Tensor | None:
+        """Return the alpha channel at a height and width, see :class:`Picture`; ``None`` for an opaque image."""
+        return None if self.alpha is None else _resized(self.alpha, shape)
 
 
 def load_image(source: ImageInput, *, size: int | None = None, role: str = "image") -> Picture:
     """Load an image.
 
-    EXIF rotation and colour profiles are applied, transparency is composited over white, and of an animation the first
-    frame is used.
+    EXIF rotation and colour profiles are applied, transparency is composited over white and kept beside the pixels, and
+    of an animation the first frame is used.
 
     Args:
         source: a path, ``sample:NAME`` for a bundled image, a Pillow image, or a tensor ``(C, H, W)`` or
@@ -98,9 +100,10 @@ def decode(source: ImageInput, role: str = "image") -> Decoded:
         digest = hashlib.sha256(repr(original).encode() + pixels.numpy().tobytes()).hexdigest()
         return Decoded(pixels, digest, "")
     if isinstance(source, Image.Image):
-        seen = _seen(source, role)  # which the bytes alone do not say: palette, profile, rotation
+        seen, alpha = _seen(source, role)  # which the bytes alone do not say: palette, profile, rotation
         header = f"{seen.mode} {seen.size}".encode()
-        return Decoded(seen, hashlib.sha256(header + seen.tobytes()).hexdigest(), "")
+        data = header + seen.tobytes() + (alpha.tobytes() if alpha else b"")
+        return Decoded(seen, hashlib.sha256(data).hexdigest(), "", alpha)
     if isinstance(source, str | os.PathLike):
         data = read_bytes(source, role)
         return decode_bytes(data, hashlib.sha256(data).hexdigest(), os.fspath(source), role)
@@ -109,14 +112,33 @@ def decode(source: ImageInput, role: str = "image") -> Decoded:
 
 def decode_bytes(data: bytes, sha256: str, path: str, role: str = "image") -> Decoded:
     """Decode the bytes of an image file with a known hash; ``path`` is what to call it in messages."""
-    return Decoded(_seen(decode_full_depth(data, path, role), role), sha256, path)
+    image, alpha = _seen(decode_full_depth(data, path, role), f"{role} '{path}'")
+    return Decoded(image, sha256, path, alpha)
 
 
-def _seen(image: Image.Image, role: str) -> Image.Image:
-    """Return an image as it looks: in sRGB and upright."""
+def _seen(image: Image.Image, what: str) -> tuple[Image.Image, Image.Image | None]:
+    """Return an image as it looks, in sRGB and upright, and its alpha channel; ``what`` it is for messages."""
     if min(image.size) < 1:
-        raise ImageError(f"{role} has no pixels: {image.size[0]}×{image.size[1]}")
-    return upright(to_srgb(image), image)
+        raise ImageError(f"{what} has no pixels: {image.size[0]}×{image.size[1]}")
+    colours, alpha = to_srgb(image)
+    if alpha is None:
+        return upright(colours, image), None
+    if alpha.getextrema() == (0, 0):
+        raise ImageError(
+            f"{what} is transparent everywhere, so that there is nothing to see; save it without transparency, for "
+            "example with 'magick IN.png -alpha off OUT.png'"
+        )
+    return upright(colours, image), upright(alpha, image)
+
+
+def _resized(image: Image.Image, shape: tuple[int, int]) -> Tensor:
+    """Return an image in mode RGB or L at a height and width, as ``(1, C, H, W)`` in [0, 1]."""
+    height, width = shape
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    array = np.asarray(image, dtype=np.float32) / 255.0
+    pixels = torch.from_numpy(array)
+    return (pixels[None, None] if pixels.dim() == 2 else pixels.permute(2, 0, 1)[None]).contiguous()
 
 
 def _from_tensor(tensor: Tensor, role: str) -> Tensor:

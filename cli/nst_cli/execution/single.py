@@ -99,7 +99,7 @@ def carry_out(
     """
     from nst_cli.execution.frames import FrameWriter, check_frames
     from nst_cli.options.images import check_no_folder_in
-    from nst_core.images import check_output
+    from nst_core.images import check_output, holds_alpha
 
     check_no_folder_in(job, session.registry)
     say, bits = report.say, delivery.bits
@@ -134,6 +134,8 @@ def carry_out(
         result.save_recipe(delivery.recipe)
     for remark in result.remarks:
         say(f"note: {remark}")
+    if result.alpha is not None and not holds_alpha(target):
+        say("note: JPEG has no transparency, so the picture is white there; write .png, .webp or .tif to keep it")
     if result.stopped != "finished":
         say(f"{result.stopped} after {result.evaluations} evaluations; this is the best image so far")
     if opened and opened.exists and result.stopped == "cancelled":

@@ -28,6 +28,7 @@ from nst_core import (
     make_job,
     run,
 )
+from nst_core.images import to_pil
 from nst_core.ops import Native
 
 
@@ -271,6 +272,44 @@ def test_small_images_are_not_enlarged_and_the_user_is_told(registry):
     result = carry_out(registry, steps=1, size=999)
     assert result.image.shape == CONTENT.shape
     assert any("content image has only 32×24" in said and "--enlarge" in said for said in result.remarks)
+
+
+def transparent() -> Image.Image:
+    image = to_pil(CONTENT).convert("RGBA")
+    image.paste((0, 0, 0, 0), (0, 0, 16, 12))
+    return image
+
+
+@pytest.mark.parametrize("size", [32, 16])
+def test_a_transparent_photograph_gives_a_transparent_picture(registry, tmp_path, size):
+    image, session = transparent(), Session(registry)
+    options = {"preset": "content", "extractor": "tiny", "precision": "fp32", "steps": 3, "size": size}
+    chosen = make_job(image, STYLE, session=session, **options)
+    result = run(chosen, content=image, styles=STYLE, session=session)
+    assert result.alpha.shape == (1, 1, size * 3 // 4, size)
+    assert torch.equal(result.alpha, load_image(image, size=size).alpha)
+    assert result.figures()["transparent"]
+    assert result.to_pil().mode == "RGBA"
+    opaque = image.convert("RGB")
+    opaque.paste("white", (0, 0, 16, 12))
+    same = run(chosen, content=opaque, styles=STYLE, session=session)
+    assert torch.equal(same.image, result.image)  # the network sees white there
+    assert same.alpha is None
+    assert not same.figures()["transparent"]
+    assert same.to_pil().mode == "RGB"
+    for name in ("a.png", "a.webp", "a.tif"):
+        result.save(tmp_path / name, quality=100)
+        torch.testing.assert_close(load_image(tmp_path / name).alpha, result.alpha, atol=0.01, rtol=0)
+    result.save(tmp_path / "a.jpg")
+    assert load_image(tmp_path / "a.jpg").pixels[..., : size // 4, : size // 4].min() > 0.95
+
+
+def test_a_run_that_is_interrupted_has_alpha_of_the_size_that_it_has_reached(registry):
+    image, session = transparent(), Session(registry)
+    options = {"preset": "content", "extractor": "tiny", "precision": "fp32", "steps": 3, "levels": "16,32"}
+    begun = session.run(make_job(image, STYLE, session=session, **options), content=image, styles=[STYLE])
+    next(begun)
+    assert begun.result().alpha.shape[-2:] == begun.result().image.shape[-2:] == (12, 16)
 
 
 def test_size_and_style_scale(registry):

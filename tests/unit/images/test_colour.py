@@ -8,6 +8,7 @@ import struct
 import numpy as np
 import pytest
 import tifffile
+import torch
 from PIL import Image, ImageCms
 from sample_images import GREEN, RED, pixel, two_colours
 
@@ -80,8 +81,43 @@ def test_alpha_is_composited_over_white(tmp_path):
     Image.new("RGBA", (2, 2), (*RED, 128)).save(tmp_path / "a.png")
     expected = [round(c * 128 / 255 + 255 * 127 / 255) for c in RED]
     assert pixel(tmp_path / "a.png") == pytest.approx(expected, abs=1)
-    Image.new("LA", (2, 2), (0, 0)).save(tmp_path / "la.png")
+    grey = Image.new("LA", (2, 2), (0, 0))
+    grey.putpixel((1, 1), (0, 255))
+    grey.save(tmp_path / "la.png")
     assert pixel(tmp_path / "la.png") == (255, 255, 255)
+
+
+ALPHA = np.array([[0, 80, 255, 255], [10, 128, 200, 255]], np.uint8)
+
+
+def translucent(mode: str) -> Image.Image:
+    image = Image.new("RGB", (4, 2), RED).convert(mode)
+    image.putalpha(Image.fromarray(ALPHA))
+    return image
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.webp", "a.tif", "grey.png"])
+def test_alpha_is_kept_beside_the_colours(tmp_path, name):
+    translucent("L" if name.startswith("grey") else "RGB").save(tmp_path / name)
+    alpha = load_image(tmp_path / name).alpha
+    assert alpha.shape == (1, 1, 2, 4)
+    assert torch.equal(alpha[0, 0], torch.from_numpy(ALPHA).float() / 255)
+
+
+def test_alpha_of_a_tiff_with_16_bits(tmp_path):
+    array = np.zeros((2, 4, 4), np.uint16)
+    array[..., 3] = ALPHA.astype(np.uint16) * 257
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="rgb", extrasamples=["unassalpha"])
+    assert torch.equal(load_image(tmp_path / "a.tif").alpha[0, 0], torch.from_numpy(ALPHA).float() / 255)
+
+
+def test_an_opaque_image_has_no_alpha(tmp_path):
+    two_colours("RGBA").save(tmp_path / "a.png")
+    assert load_image(tmp_path / "a.png").alpha is None
+    assert load_image(two_colours()).alpha is None
+    palette = two_colours().quantize(4)
+    palette.save(tmp_path / "p.png", transparency=3)  # which no pixel has
+    assert load_image(tmp_path / "p.png").alpha is None
 
 
 def test_cmyk(tmp_path):
@@ -136,6 +172,7 @@ def test_sixteen_bits_per_channel_are_rounded_to_eight(tmp_path):
 def test_transparency_of_grey_with_16_bits(tmp_path):
     image = Image.fromarray(np.array([[1000, 65535, 0]], np.uint16))
     image.save(tmp_path / "a.png", transparency=1000)
+    assert load_image(tmp_path / "a.png").alpha.flatten().tolist() == [0, 1, 1]
     assert [pixel(tmp_path / "a.png", x=x)[0] for x in range(3)] == [255, 255, 0]
 
 

@@ -43,6 +43,15 @@ def test_every_bit_is_in_the_file(shape):
     np.testing.assert_array_equal(values, array)
 
 
+def test_an_alpha_channel_has_16_bits_too():
+    array = np.random.default_rng(2).integers(0, 2**16, (6, 5, 4), np.uint16)
+    found = dict(chunks(written(array)))
+    assert struct.unpack_from(">IIBB", found[b"IHDR"]) == (5, 6, 16, 6)
+    rows = np.frombuffer(zlib.decompress(found[b"IDAT"]), np.uint8).reshape(6, 1 + 8 * 5)
+    values = rows[:, 1:].cumsum(axis=0, dtype=np.uint8).view(">u2").reshape(6, 5, 4)
+    np.testing.assert_array_equal(values, array)
+
+
 def test_pillow_reads_it(tmp_path):
     array = np.random.default_rng(1).integers(0, 2**16, (9, 11, 3), np.uint16)
     (tmp_path / "a.png").write_bytes(written(array, {"note": "Füße 写真"}))

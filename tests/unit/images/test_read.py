@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from sample_images import GREEN, RED, pixel, two_colours
 
@@ -26,6 +28,37 @@ def test_exif_rotation(tmp_path, orientation):
     assert found.original_size == (6, 4)
     assert pixel(tmp_path / "a.png") == RED
     assert pixel(tmp_path / "a.png", y=5, x=3) == GREEN
+
+
+@pytest.mark.parametrize(("orientation", "undo"), [(1, None), (2, "FLIP_LEFT_RIGHT"), (6, "ROTATE_90")])
+def test_exif_rotation_turns_what_is_transparent_too(tmp_path, orientation, undo):
+    image = two_colours("RGBA")
+    image.putpixel((3, 0), (0, 0, 0, 0))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    (image.transpose(getattr(Image.Transpose, undo)) if undo else image).save(tmp_path / "a.png", exif=exif)
+    alpha = load_image(tmp_path / "a.png").alpha
+    assert alpha.shape[-2:] == (6, 4)
+    assert (alpha == 0).nonzero().tolist() == [[0, 0, 0, 3]]
+
+
+@given(size=st.integers(1, 90), enlarge=st.booleans())
+def test_alpha_has_the_size_of_the_pixels_and_their_range(size, enlarge):
+    image = Image.new("RGBA", (41, 13), (*RED, 0))
+    image.paste((*GREEN, 255), (5, 3, 30, 9))
+    decoded = decode(image)
+    found = decoded.at(size, enlarge=enlarge)
+    assert found.alpha.shape[-2:] == found.pixels.shape[-2:]
+    assert 0 <= found.alpha.min() <= found.alpha.max() <= 1
+    assert torch.equal(found.alpha, decoded.alpha_at(found.pixels.shape[-2:]))
+
+
+def test_an_image_that_is_transparent_everywhere_is_refused(tmp_path):
+    Image.new("RGBA", (5, 4), (*RED, 0)).save(tmp_path / "a.png")
+    with pytest.raises(ImageError, match=r"content image '.*a.png' is transparent everywhere.*without transparency"):
+        load_image(tmp_path / "a.png", role="content image")
+    with pytest.raises(ImageError, match="style image is transparent everywhere"):
+        load_image(Image.new("LA", (5, 4), (9, 0)), role="style image")
 
 
 def test_larger_images_are_made_smaller_and_smaller_ones_stay(tmp_path):

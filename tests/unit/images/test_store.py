@@ -141,6 +141,16 @@ def test_images_in_memory_are_not_kept(reads):
     assert not reads
 
 
+def test_what_is_transparent_counts_in_the_hash_of_an_image_in_memory():
+    store = ImageStore()
+    white, clear = Image.new("RGBA", (4, 3), "white"), Image.new("RGBA", (4, 3), "white")
+    clear.putpixel((0, 0), (255, 255, 255, 0))
+    assert torch.equal(store.open(white).at().pixels, store.open(clear).at().pixels)
+    assert store.open(white).sha256 == store.open(white.convert("RGB")).sha256
+    assert store.open(white).sha256 != store.open(clear).sha256
+    assert store.open(clear).nbytes == 4 * 12
+
+
 def test_pictures_that_look_different_have_different_hashes():
     """The same indices in two palettes are two pictures."""
     indices = Image.new("P", (4, 3), 1)

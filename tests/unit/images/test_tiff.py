@@ -68,6 +68,7 @@ def test_zero_may_be_white(tmp_path, kind):
 @pytest.mark.parametrize("kind", ["uint16", "float32"])
 def test_alpha(tmp_path, kind):
     clear = np.zeros((2, 2, 4), kind)
+    clear[1, 1, 3] = 1 if kind == "float32" else 65535
     tifffile.imwrite(tmp_path / "a.tif", clear, photometric="rgb", extrasamples=["unassalpha"], metadata=None)
     assert pixel(tmp_path / "a.tif") == (255, 255, 255)
 

@@ -12,7 +12,7 @@ from PIL import Image
 from sample_images import NOISE, SMOOTH, SUFFIXES
 
 from nst_core import ImageError, load_image, save_image
-from nst_core.images import check_output, quantize, to_pil
+from nst_core.images import check_output, holds_alpha, quantize, to_pil
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -48,10 +48,47 @@ def test_sixteen_bits(tmp_path):
     torch.testing.assert_close(load_image(tmp_path / "a.png").pixels, NOISE, atol=1.01 / 255, rtol=0)
 
 
+ALPHA = torch.linspace(0, 1, 37).round(decimals=2)[None, None, :, None].expand(1, 1, 37, 51)
+
+
+@pytest.mark.parametrize(("name", "bits"), [("a.png", 8), ("a.png", 16), ("a.tif", 8), ("a.tif", 16), ("a.webp", 8)])
+def test_alpha_is_written_and_read_again(tmp_path, name, bits):
+    save_image(NOISE, tmp_path / name, bits=bits, alpha=ALPHA, quality=100)
+    torch.testing.assert_close(load_image(tmp_path / name).alpha, ALPHA, atol=1.01 / 255, rtol=0)
+    with Image.open(tmp_path / name) as image:
+        assert image.mode == "RGBA"
+
+
+@pytest.mark.parametrize(("suffix", "bits"), [("png", 8), ("tif", 8), ("tif", 16)])
+def test_colours_are_the_same_whatever_is_transparent(tmp_path, suffix, bits):
+    save_image(NOISE, tmp_path / f"a.{suffix}", bits=bits)
+    save_image(NOISE, tmp_path / f"b.{suffix}", bits=bits, alpha=ALPHA[0])
+    if suffix == "tif":
+        one, other = (tifffile.imread(tmp_path / f"{name}.tif") for name in "ab")
+    else:
+        one, other = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in "ab")
+    np.testing.assert_array_equal(one, other[..., :3])
+    np.testing.assert_array_equal(other[..., 3], (ALPHA[0, 0].double() * (2**bits - 1)).round().numpy())
+
+
+def test_jpeg_is_white_where_the_image_is_transparent(tmp_path):
+    save_image(SMOOTH * 0.5, tmp_path / "a.jpg", alpha=torch.zeros(1, 1, 48, 64))
+    assert load_image(tmp_path / "a.jpg").pixels.min() > 0.98
+    assert [holds_alpha(f"a.{suffix}") for suffix in ("png", "JPG", "jpeg", "webp", "tiff")] == [1, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+@pytest.mark.parametrize("shape", [(1, 3, 37, 51), (1, 1, 37, 50), (37, 51)])
+def test_alpha_of_another_shape_is_refused(tmp_path, name, shape):
+    with pytest.raises(ImageError, match=r"alpha must have the shape \(1, 1, 37, 51\) or \(1, 37, 51\), not"):
+        save_image(NOISE, tmp_path / name, alpha=torch.ones(shape))
+
+
 def test_rounding_and_range():
     image = torch.tensor([-0.5, 0.499 / 255, 0.501 / 255, 1.7]).reshape(1, 1, 1, 4).expand(1, 3, 1, 4)
     assert quantize(image)[0, :, 0].tolist() == [0, 0, 1, 255]
-    assert to_pil(NOISE).size == (51, 37)
+    assert (to_pil(NOISE).size, to_pil(NOISE).mode) == ((51, 37), "RGB")
+    assert to_pil(NOISE, ALPHA).mode == "RGBA"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from installed import install
+from PIL import Image
 
 from nst_core import Component, ImageError, Job, Problem, load_image, read_recipe, save_image
 from nst_core.plugins.discovery import default_registry
@@ -230,6 +231,22 @@ def test_ctrl_c_before_there_is_a_picture_says_so(nst, monkeypatch, where):
     done = nst("run", "photo.jpg", "painting.png", *SMALL, "-q")
     assert (done.code, done.out, done.err) == (130, "", "interrupted; nothing was written\n")
     assert sorted(Path().iterdir()) == before
+
+
+def test_transparency_is_kept_where_the_format_has_it(nst):
+    image = Image.open("photo.jpg").convert("RGBA")
+    image.paste((0, 0, 0, 0), (0, 0, 20, 30))
+    image.save("cut.png")
+    run = ("run", "cut.png", "painting.png", *SMALL, "--json", "-o")
+    for name, note in (("a.png", False), ("a.jpg", True)):
+        done = nst(*run, name)
+        assert json.loads(done.out)["transparent"]
+        assert ("JPEG has no transparency" in done.err) is note
+        assert (load_image(name).alpha is None) is note
+    Image.new("RGBA", (40, 30)).save("cut.png")
+    done = nst(*run, "b.png")
+    assert done.code == 2
+    assert "content image 'cut.png' is transparent everywhere" in done.err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are texts")
