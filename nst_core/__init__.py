@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from nst_core.export import Exported, export_extractor
     from nst_core.images import ImageInput, Picture, load_image, read_recipe, save_image
     from nst_core.job.schema import Component, Job, Params, ParamValue, Region, Source, Term
+    from nst_core.mixing import mix_scales
     from nst_core.objective.objective import Evaluation, Objective
     from nst_core.objective.targets import TargetImage, Targets
     from nst_core.planning.memory_plan import MemoryPlan
@@ -128,6 +129,7 @@ __all__ = [
     "load_job",
     "load_registry",
     "make_job",
+    "mix_scales",
     "plan",
     "preview",
     "read_recipe",
@@ -220,6 +222,7 @@ _MODULES = {
         "Source",
         "Term",
     ),
+    "mixing": ("mix_scales",),
     "objective.objective": (
         "Evaluation",
         "Objective",

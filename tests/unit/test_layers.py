@@ -24,7 +24,7 @@ LEVELS = (
     {"testing"},  # above export: an extractor conforms if it can be exported
     {"engine"},
     {"api"},
-    {"experiments", "diagnostics"},  # above api: they make jobs and run them as any other user of the API does
+    {"diagnostics", "experiments", "mixing"},  # above api: they make and run jobs as any other user of the API does
 )
 """Packages and modules of nst_core from bottom to top. Each may import those of lower levels, and none beside it."""
 

@@ -20,6 +20,7 @@ from nst_cli.options.groups import (
     ResourceOptions,
 )
 from nst_core.errors import JobError
+from nst_core.options.table import IMAGES
 
 __all__ = ["run"]
 
@@ -37,6 +38,15 @@ def run(
     styles: Annotated[
         list[str] | None,
         typer.Argument(metavar="STYLE", help="Painting, or several to blend: files, or sample:brushwork."),
+    ] = None,
+    onto: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IMAGE",
+            help="Painting whose large forms are kept: the strokes of STYLE are put onto it first, and the result is "
+            "the style image, OUTPUT-style.png.",
+            rich_help_panel=IMAGES,
+        ),
     ] = None,
     from_image: Annotated[
         Path | None,
@@ -67,17 +77,20 @@ def run(
 
     nst run photo.jpg painting.jpg drawing.jpg --blend 0.7,0.3
 
+    nst run photo.jpg fine.jpg --onto coarse.jpg
+
     nst run --plugin gram-style --optimizer lbfgs
 
     nst run photo.jpg painting.jpg --size 2048 --memory-limit 4GB --checkpoint photo.ckpt
     """
     from nst_cli.execution.dry_run import show_plan
+    from nst_cli.execution.mixing import planned_onto, with_mixed_style
     from nst_cli.execution.single import Delivery, carry_out
     from nst_cli.options.images import check_no_folder
     from nst_cli.options.recipes import base_job, check_recipe_target
     from nst_core import Session, api
 
-    check_no_folder([content], styles or [])
+    check_no_folder([content], [*(styles or []), *([onto] if onto else [])])
     session = Session()
     images = {"content": content, "styles": styles}
     replaced = {name for name, given in images.items() if given} | {*options.given}
@@ -93,7 +106,10 @@ def run(
     if save_recipe is not None:
         check_recipe_target(save_recipe)
     if dry_run:
+        job = planned_onto(job, onto) if onto else job
         show_plan(job, session, resources.resources(), as_json=report.as_json)
         return
     delivery = Delivery.chosen(output, recipe=save_recipe)
+    if onto is not None:
+        job, delivery = with_mixed_style(job, onto, session, delivery, report, resources)
     carry_out(job, session, delivery, report, resources, checkpoint)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from nst_core import Observer, Result, Run, Session
 
-__all__ = ["Delivery", "Measurement", "carry_out"]
+__all__ = ["Delivery", "Measurement", "carry_out", "check_no_input", "free_name"]
 
 Measurement = Callable[[Path], Mapping[str, float]]
 """Makes figures by name of a picture that was written."""
@@ -104,9 +104,9 @@ def carry_out(
     check_no_folder_in(job, session.registry)
     say, bits = report.say, delivery.bits
     numbered = delivery.numbered or delivery.output is None
-    target = delivery.output or _free_name(job, delivery.suffix)
+    target = delivery.output or free_name(job, delivery.suffix)
     if is_folder(target):
-        raise JobError(f"'{target}' is a folder; name the file, too: -o {_free_name(job, delivery.suffix, target)}")
+        raise JobError(f"'{target}' is a folder; name the file, too: -o {free_name(job, delivery.suffix, target)}")
     check_output(target, bits=bits)
     path = checkpoint.checkpoint if checkpoint else None
     if path is not None and path.resolve() == target.resolve():
@@ -114,7 +114,7 @@ def carry_out(
     opened = checkpoint.open(_destination(target, numbered, delivery), say) if checkpoint else None
     outputs = [("result", target)] + ([("recipe", delivery.recipe)] if delivery.recipe else [])
     outputs += [("checkpoint", kept) for kept in ((opened.path, opened.previous, opened.partial) if opened else ())]
-    _check_no_input(outputs, named_files(job, session.registry.file_parameters))
+    check_no_input(outputs, named_files(job, session.registry.file_parameters))
     if delivery.frames is not None:
         saved = opened is not None and opened.exists
         check_frames(delivery.frames, continued=saved)
@@ -166,7 +166,8 @@ def _exhausted(run: Run, observers: list[Observer], report: ReportOptions) -> Re
     return result
 
 
-def _free_name(job: Job, suffix: str, folder: Path = Path()) -> Path:
+def free_name(job: Job, suffix: str, folder: Path = Path()) -> Path:
+    """Return a name for the picture of a job, after its images, that no file has."""
     sources = ([job.content] if job.content else []) + list(job.styles)
     stems = [Path(source.path.replace(":", "-")).stem for source in sources if source.path]
     stem = "-".join(stems) or "pastiche"
@@ -182,7 +183,7 @@ def _claimed(target: Path, job: Job, suffix: str) -> Path:
         try:
             target.touch(exist_ok=False)
         except FileExistsError:
-            target = _free_name(job, suffix, target.parent)
+            target = free_name(job, suffix, target.parent)
         except OSError:  # saving will say what is wrong
             return target
         else:
@@ -203,7 +204,7 @@ def _destination(target: Path, numbered: bool, delivery: Delivery) -> Destinatio
     )
 
 
-def _check_no_input(outputs: Sequence[tuple[str, Path]], inputs: Sequence[NamedFile]) -> None:
+def check_no_input(outputs: Sequence[tuple[str, Path]], inputs: Sequence[NamedFile]) -> None:
     """Refuse to write over a file of the job, by whatever name or link it goes."""
     for what, output in outputs:
         for file in inputs:
