@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,8 +21,10 @@ from nst_core.images.read import Decoded
 from nst_core.job.schedule import Level, job_at
 from nst_core.job.schema import Job, Source
 from nst_core.objective.binding import bind_terms
+from nst_core.objective.guides import Guides
 from nst_core.objective.networks import network_for
 from nst_core.objective.targets import TargetImage
+from nst_core.objective.terms import BoundTerm
 from nst_core.runtime.cache import Cache
 
 __all__ = ["PreparedJob"]
@@ -92,7 +95,10 @@ class PreparedJob:
         network = network_for(job, self.registry, self.cache, self.device, self.dtype)
         terms = bind_terms(job, self.registry, network.extractor)
         regions = self.images.masks.guides(job, (height, width), self.device) if job.regions else []
-        objective = network.objective(terms, {"style": [guides for guides, _ in regions]} if regions else {})
+        guides = self._content_guides(terms, (height, width))
+        if regions:
+            guides["style"] = [region for region, _ in regions]
+        objective = network.objective(terms, guides)
         tiling = replace(objective.geometry, max_pixels=self.max_pixels)
         whole = [
             TargetImage(pixels.to(self.device), share, self._style_key(source, picture, pixels, content))
@@ -136,6 +142,13 @@ class PreparedJob:
     def alpha_at(self, shape: tuple[int, int]) -> Tensor | None:
         """Return the content image's alpha channel at a height and width, see :class:`Picture`."""
         return self.images.content.alpha_at(shape) if self.images.content else None
+
+    def _content_guides(self, terms: Sequence[BoundTerm], size: tuple[int, int]) -> dict[str, list[Guides]]:
+        """Leave what is transparent in the content image out of the content losses that can do without it."""
+        alpha = self.alpha_at(size)
+        if alpha is None or not all(term.takes_regions for term in terms if term.source == "content"):
+            return {}
+        return {"content": [Guides(alpha.to(self.device))]}
 
     def _part_of_style(self, job: Job, whole: TargetImage, number: int) -> TargetImage:
         """Return the target of a region: the style image that it takes, or the part of it that is asked for."""
