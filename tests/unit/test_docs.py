@@ -172,7 +172,7 @@ def test_the_extractor_of_the_reference_finds_its_weights(tmp_path):
 
 PROGRAMS = [
     (page, number)
-    for page in ("README.md", "docs/large.md", "docs/python.md")
+    for page in ("README.md", "docs/control.md", "docs/large.md", "docs/python.md")
     for number in range(len(re.findall(r"^```python$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)))
 ]
 
@@ -191,6 +191,10 @@ def test_the_python_programs_run(page, number, tmp_path, monkeypatch, capsys):
     generator = torch.Generator().manual_seed(0)
     for name in ("photo.jpg", "painting.jpg", "a.jpg", "b.jpg"):
         save_image(torch.rand(1, 3, 40, 48, generator=generator), name)
+    for name, where in (("sky.png", slice(0, 20)), ("face.png", slice(30, 40))):
+        mask = torch.zeros(1, 3, 40, 48)
+        mask[:, :, where] = 1.0
+        save_image(mask, name)
     names = {}
     exec(blocks(page, "python")[number], names)  # noqa: S102
     result = names.get("result") or names["run"].result()
