@@ -29,6 +29,8 @@ _SAME = 48.0
 _LEAST_SHARE = 0.005
 # Side of the square whose commonest colour a pixel of a map takes: rims between two colours are narrower.
 _RIM = 5
+# What resizing may lose of one by rounding.
+_ROUNDING = 1e-5
 # Relative difference of the proportions of two images that resizing forgives.
 _TOLERANCE = 0.01
 
@@ -48,6 +50,7 @@ class Mask:
     colors: NDArray[np.uint8] = field(repr=False)
     sha256: str
     path: str
+    _areas: dict[tuple[Color, ...], NDArray[np.uint8]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -71,10 +74,16 @@ class Mask:
         Returns:
             ``(1, 1, *size)`` in [0, 1]; over all colours, they add up to one at every pixel.
         """
-        labels = _labels(self.colors, colors)
-        smooth = np.asarray(Image.fromarray(labels).filter(ImageFilter.ModeFilter(_RIM)))
-        chosen = torch.from_numpy((smooth == list(colors).index(color)).astype(np.float32))
+        chosen = torch.from_numpy((self.areas(colors) == list(colors).index(color)).astype(np.float32))
         return _resized(chosen[None, None], size)
+
+    def areas(self, colors: Sequence[Color]) -> NDArray[np.uint8]:
+        """Return which of some colours every pixel belongs to, ``(H, W)``; see :meth:`where`."""
+        key = tuple(colors)
+        if key not in self._areas:  # takes seconds for a large map, and is asked for every region and level
+            labels = Image.fromarray(_labels(self.colors, colors))
+            self._areas[key] = np.asarray(labels.filter(ImageFilter.ModeFilter(_RIM)))
+        return self._areas[key]
 
     def check_proportions(self, size: tuple[int, int], role: str, of: str) -> None:
         """Check that the mask has the proportions of an image.
@@ -88,8 +97,9 @@ class Mask:
             ImageError: it has not.
         """
         height, width = self.size
-        expected = scaled_shape(size, max(self.size))
-        if any(abs(a - b) > max(1.0, _TOLERANCE * b) for a, b in zip((height, width), expected, strict=True)):
+        if not (
+            _alike(self.size, scaled_shape(size, max(self.size))) or _alike(size, scaled_shape(self.size, max(size)))
+        ):
             raise ImageError(
                 f"{role} '{self.path}' has {width}×{height} pixels, but {of} has {size[1]}×{size[0]}: the proportions "
                 "must be the same; cut or draw the mask for the whole image"
@@ -107,10 +117,14 @@ def load_mask(path: str, role: str = "mask") -> Mask:
         role: what messages call it.
 
     Raises:
-        ImageError: it cannot be read.
+        ImageError: it cannot be read, or has a single pixel.
     """
     data = read_bytes(path, role)
     image = decode_full_depth(data, path, role)
+    if image.size == (1, 1):
+        raise ImageError(
+            f"{role} '{path}' has a single pixel, which does not say where anything is; draw it for the whole image"
+        )
     colors = upright(to_srgb(image)[0], image)
     grey = np.asarray(colors.convert("L"), dtype=np.float32) / 255.0
     opacity = _opacity(image)
@@ -142,7 +156,7 @@ def _opacity(image: Image.Image) -> NDArray[np.float32] | None:
 def palette(mask: Mask) -> list[tuple[Color, float]]:
     """Return the colours of a map with their shares of its pixels, the commonest first.
 
-    Colours that are nearly the same count as one, and what is left of antialiased rims and specks as none.
+    Colours that are nearly the same count as one, and those of antialiased rims and specks as none.
 
     Raises:
         ImageError: there are more than 32, so that it is no map.
@@ -165,19 +179,32 @@ def palette(mask: Mask) -> list[tuple[Color, float]]:
             )
     if not found:
         raise ImageError(f"'{mask.path}' has no areas of one colour; draw each region in one colour")
-    labels = _labels(mask.colors, found)
-    shares = np.bincount(labels.reshape(-1), minlength=len(found)) / labels.size
-    kept = [(color, float(share)) for color, share in zip(found, shares, strict=True) if share >= _LEAST_SHARE]
-    return sorted(kept, key=lambda item: -item[1])
+    areas = mask.areas(found)
+    large = [color for color, share in zip(found, _shares(areas, len(found)), strict=True) if share >= _LEAST_SHARE]
+    image = Image.fromarray(areas)
+    least_near, most_near = (
+        np.asarray(image.filter(one(_RIM))) for one in (ImageFilter.MinFilter, ImageFilter.MaxFilter)
+    )
+    wide = {found[number] for number in np.unique(areas[least_near == most_near])}
+    kept = [color for color in large if color in wide] or found[:1]
+    shares = _shares(mask.areas(kept), len(kept))
+    return sorted(zip(kept, shares, strict=True), key=lambda item: -item[1])
+
+
+def _shares(areas: NDArray[np.uint8], count: int) -> list[float]:
+    shares: list[float] = (np.bincount(areas.reshape(-1), minlength=count) / areas.size).tolist()
+    return shares
 
 
 def _labels(colors: NDArray[np.uint8], chosen: Sequence[Color]) -> NDArray[np.uint8]:
     """Return the number of the nearest of some colours for every pixel, ``(H, W)``."""
-    distances = [
-        np.square(colors.astype(np.int32) - np.array(color, dtype=np.int32)).sum(axis=-1, dtype=np.int32)
-        for color in chosen
-    ]
-    nearest: NDArray[np.uint8] = np.argmin(np.stack(distances), axis=0).astype(np.uint8)
+    nearest = np.zeros(colors.shape[:2], dtype=np.uint8)
+    least = np.full(colors.shape[:2], 4 * 255**2, dtype=np.int32)
+    wide = colors.astype(np.int32)
+    for number, color in enumerate(chosen):
+        distance = np.square(wide - np.array(color, dtype=np.int32)).sum(axis=-1, dtype=np.int32)
+        nearest[distance < least] = number
+        np.minimum(least, distance, out=least)
     return nearest
 
 
@@ -195,7 +222,12 @@ def color_of(name: str) -> Color:
     return int(name[1:3], 16), int(name[3:5], 16), int(name[5:7], 16)
 
 
+def _alike(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return all(abs(a - b) <= max(1.0, _TOLERANCE * b) for a, b in zip(one, other, strict=True))
+
+
 def _resized(mask: Tensor, size: tuple[int, int]) -> Tensor:
     if mask.shape[-2:] == size:
         return mask
-    return F.interpolate(mask, size=size, mode="bilinear", antialias=True, align_corners=False).clamp(0.0, 1.0)
+    resized = F.interpolate(mask, size=size, mode="bilinear", antialias=True, align_corners=False)
+    return torch.where(resized > 1.0 - _ROUNDING, 1.0, resized).clamp(0.0, 1.0)
