@@ -55,7 +55,7 @@ class TileFeatures:
         return self.guides.get(source, (Guides(),))
 
     def weight(self, guides: Guides, layer: str, feature: Tensor) -> Tensor | None:
-        """Return the weights of a layer's positions that belong to the tile, ``(1, 1, h, w)``, ``None`` for ones.
+        """Return the weights of a layer's positions that belong to the tile, ``(B, 1, h, w)``, ``None`` for ones.
 
         Args:
             guides: of a region.
@@ -65,7 +65,8 @@ class TileFeatures:
         whole = guides.weight(self.taps[layer])
         if whole is None:
             return None
-        return self.part_of(layer, whole)[..., : feature.shape[-2], : feature.shape[-1]].to(feature.device)
+        own = self.part_of(layer, whole)[..., : feature.shape[-2], : feature.shape[-1]]
+        return own.to(feature.device).expand(len(feature), -1, -1, -1)
 
 
 class FeatureNetwork:

@@ -88,11 +88,8 @@ class Objective:
         halo = max((term.loss.halo for term in terms if isinstance(term.loss, ImageLoss)), default=0)
         self.geometry = Tiling.of((self._network.taps[layer] for layer in layers), halo)
         for term in terms:
-            if not term.takes_regions and any(region.mask is not None for region in self._regions_of(term)):
-                raise JobError(
-                    f"'{term.label}' compares whole feature maps and knows no regions; use a loss on statistics "
-                    "('nst plugins' lists their kinds), or no regions"
-                )
+            if any(region.mask is not None for region in self._regions_of(term)):
+                term.check_takes_regions()
         self.labels = tuple((term.label, part) for term in terms for part in term.parts)
         self.weights = tuple(weight for term in terms for weight in term.weights)
         self.untileable = tuple(term.label for term in terms if not term.tileable)

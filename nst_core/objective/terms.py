@@ -82,6 +82,18 @@ class BoundTerm(ABC):
         """Whether it can be kept to the positions of a region."""
         return True
 
+    def check_takes_regions(self) -> None:
+        """Check that it can be kept to the positions of a region.
+
+        Raises:
+            JobError: it cannot.
+        """
+        if not self.takes_regions:
+            raise JobError(
+                f"'{self.label}' compares whole feature maps and knows no regions; use a loss on statistics "
+                "('nst plugins' lists their kinds), or no regions"
+            )
+
     @property
     def has_projected_statistic(self) -> bool:
         """Whether it takes maps from before a projection, without computing the projected maps."""
@@ -260,7 +272,7 @@ class _PointwiseTerm(_MapTerm):
         feature = features.interior(layer)
         weight = features.weight(guides, layer, feature)
         value = self.loss.pointwise(feature, features.part_of(layer, target), weight)
-        positions = float(feature.shape[-2] * feature.shape[-1]) if weight is None else float(weight.sum())
+        positions = float(feature.shape[-2] * feature.shape[-1]) if weight is None else float(weight[0].sum())
         return Statistic((value,), value.new_full((len(feature),), positions))
 
     def judge(self, collected: Sequence[Statistic], target: Any) -> list[Tensor]:  # noqa: ARG002

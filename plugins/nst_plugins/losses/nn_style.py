@@ -191,7 +191,8 @@ def _mean_square(maps: Tensor, weight: Tensor | None) -> Tensor:
     squares = to_accumulation(maps).square().sum(dim=1, keepdim=True)
     if weight is None:
         return squares.mean(dim=(2, 3)).sum()
-    return ((squares * weight).sum(dim=(2, 3)) / weight.sum()).sum()
+    # A convolution may leave out the last rows and columns, and a region with them.
+    return ((squares * weight).sum(dim=(2, 3)) / weight.sum().clamp_min(_SMALLEST)).sum()
 
 
 def _collage(cells: Tensor, chosen: Tensor, grid: tuple[int, int], times: int) -> Tensor:
