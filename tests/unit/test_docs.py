@@ -160,8 +160,16 @@ def test_every_interface_is_in_the_reference():
             assert re.search(rf"`{member}\b", page), f"{base.__name__}.{member} is missing in the reference"
 
 
+def test_the_loss_of_the_reference_heeds_weights():
+    names = {}
+    exec(blocks("docs/plugins/reference.md", "python")[0], names)  # noqa: S102
+    outcomes = {outcome.check.law.__name__: outcome for outcome in run_checks(conformance(names["Brightest"]))}
+    assert [str(outcome) for outcome in outcomes.values() if outcome.verdict == "failed"] == []
+    assert outcomes["heeds_weights"].verdict == "passed"
+
+
 def test_the_extractor_of_the_reference_finds_its_weights(tmp_path):
-    (source,) = blocks("docs/plugins/reference.md", "python")
+    _, source = blocks("docs/plugins/reference.md", "python")
     names = {"EdgesNetwork": lambda weight: weight}
     exec(source, names)  # noqa: S102
     weight = torch.randn(8, 3, 3, 3, generator=torch.Generator().manual_seed(0))
