@@ -197,7 +197,7 @@ def single_loss_job(
         role: "content" for a reconstruction, "style" for a texture.
         images: content image, or style images.
         base: a recipe to start from; its initial image is kept unless that is the photograph or needs an image that
-            is missing. The colour mode of a pastiche is not kept.
+            is missing. Colour mode, regions and what is kept belong to a pastiche and go with it.
         session: where names of components are looked up.
         options: see :func:`make_job`.
     """
@@ -209,7 +209,7 @@ def single_loss_job(
     elif base is None or {"content", other} & {*registry.get("initializer", base.initializer.name).cls.needs}:
         options = {"init": registry.preset(scratch).initializer, **options}
     if base is not None and base.content and base.styles:
-        base = replace(base, color=None)  # between a photograph and a painting, of which only one is left
+        base = replace(base, color=None, regions=(), keep=None)  # of a photograph and a painting, of which one is left
     content, styles = (images, None) if role == "content" else (None, images)
     job = make_job(content, styles, base=base, session=session, **options)  # type: ignore[arg-type]
     terms = tuple(term for term in job.terms if registry.get("loss", term.loss).role != other)

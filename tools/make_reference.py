@@ -38,6 +38,12 @@ TYPES = {
     "layers": ("list of `str`", "`conv1_2,conv2_2=0.5`", "`conv1_2,conv1_2+conv2_2=0.5`"),
     "names": ("list of `str`", "`tv`; repeat the flag", "not in sweeps"),
     "component": ("`str` as on the command line", "`adam:learning_rate=0.1`", "`lbfgs,adam:learning_rate=0.1`"),
+    "regions": (
+        "list of `str` or `Region`",
+        "`sky=sky.png:style=2`; repeat the flag",
+        "`sky=a.png:style=1+rest=b.png,none`",
+    ),
+    "maps": ("list of paths", "`map.png style-map.png`", "`a.png+b.png,c.png+b.png`"),
     "components": ("list of `str`", "`tv:weight=5`; repeat the flag", "`tv:weight=5,tv:weight=50`"),
 }
 OPTIONS_HEAD = """# Options

@@ -50,7 +50,7 @@ def named_files(job: Job, parameters: FileParameters | None = None) -> list[Name
         return file.path
 
     with_paths(job, note, parameters)
-    return found
+    return list(dict.fromkeys(found))  # a map is that of several regions
 
 
 def with_paths(job: Job, place: Callable[[NamedFile], str], parameters: FileParameters | None = None) -> Job:
@@ -72,15 +72,23 @@ def with_paths(job: Job, place: Callable[[NamedFile], str], parameters: FilePara
             path = place(NamedFile(f"{role} image", path, source.sha256, (option,)))
         return replace(source, path=path, transform=transform)
 
-    def mask(source: Source, role: str, option: str) -> Source:
+    def mask(source: Source, role: str, options: tuple[str, ...], form: str = "FILE") -> Source:
         if not _is_file(source.path):
             return source
-        return replace(source, path=place(NamedFile(role, source.path, source.sha256, (option,))))
+        return replace(source, path=place(NamedFile(role, source.path, source.sha256, options, form)))
 
     def region(given: Region) -> Region:
-        of = f"mask of region '{given.name}'"
-        style_mask = mask(given.style_mask, f"style {of}", "regions") if given.style_mask else None
-        return replace(given, mask=mask(given.mask, of, "regions"), style_mask=style_mask)
+        if given.color:
+            options, forms = ("region_maps", "regions"), ("MAP STYLE_MAP",) * 2
+            roles = "map of the content image", f"map of style image {given.style}"
+        else:
+            options, forms = ("regions", "region_maps"), (f"{given.name}=FILE", f"{given.name}=MASK:style-mask=FILE")
+            roles = f"mask of region '{given.name}'", f"style mask of region '{given.name}'"
+        return replace(
+            given,
+            mask=mask(given.mask, roles[0], options, forms[0]),
+            style_mask=mask(given.style_mask, roles[1], options, forms[1]) if given.style_mask else None,
+        )
 
     def component(kind: str, given: Component, *options: str) -> Component:
         return Component(given.name, params(kind, given.name, given.params, options))
@@ -108,7 +116,7 @@ def with_paths(job: Job, place: Callable[[NamedFile], str], parameters: FilePara
         content=image(job.content, "content", "content") if job.content else None,
         styles=tuple(image(style, "style", "styles") for style in job.styles),
         regions=tuple(map(region, job.regions)),
-        keep=mask(job.keep, "keep mask", "keep") if job.keep else None,
+        keep=mask(job.keep, "keep mask", ("keep",)) if job.keep else None,
         extractor=component("extractor", job.extractor, "extractor"),
         initializer=component("initializer", job.initializer, "init", "preset"),
         optimizer=component("optimizer", job.optimizer, "optimizer"),

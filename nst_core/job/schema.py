@@ -300,8 +300,9 @@ class Job:
             if names.count(region.name) > 1:
                 raise JobError(f"two regions are called '{region.name}'; give each a name of its own")
             if region.style > len(self.styles):
-                given = f"{len(self.styles)} style image{'' if len(self.styles) == 1 else 's'}"
-                raise JobError(f"region '{region.name}' takes style {region.style}, but there are {given}")
+                count = len(self.styles)
+                given = "there is 1 style image" if count == 1 else f"there are {count} style images"
+                raise JobError(f"region '{region.name}' takes style {region.style}, but {given}")
         if self.content is None and (self.keep is not None or (self.regions and self.outside == "keep")):
             raise JobError("a texture has no content image of which something could be kept")
 

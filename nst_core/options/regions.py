@@ -15,14 +15,19 @@ from nst_core.options.context import Context
 __all__ = ["with_keep", "with_region_maps", "with_regions"]
 
 _KEYS = ("style", "style-mask", "weight")
-_PARAMETERS = re.compile(rf":(?=(?:{'|'.join(_KEYS)}|[a-z-]+)=)")
+_PARAMETERS = re.compile(r":(?=[a-z-]+=)")
 _NEXT = re.compile(r",(?=[a-z-]+=)")
 # Colours of two maps that are farther apart than this, in units of 8-bit RGB, do not belong together.
 _FARTHEST = 96.0
 
 
 def with_regions(job: Job, texts: Sequence[str | Region], context: Context) -> Job:  # noqa: ARG001
-    """Set the regions: ``NAME=MASK:style=2,style-mask=FILE,weight=1`` each, or :class:`Region` values."""
+    """Set the regions: ``NAME=MASK:style=2,style-mask=FILE,weight=1`` each, or :class:`Region` values.
+
+    "none" alone removes those of a recipe.
+    """
+    if list(texts) == ["none"]:
+        return replace(job, regions=())
     return replace(job, regions=tuple(t if isinstance(t, Region) else _region(t, job) for t in texts))
 
 
@@ -36,6 +41,8 @@ def _region(text: str, job: Job) -> Region:
         key, _, value = part.partition("=")
         if key not in _KEYS:
             raise unknown_name(f"key of region '{name}':", key, _KEYS)
+        if not value:
+            raise JobError(f"'{key}' of region '{name}' has no value; write {key}=VALUE, or leave it out")
         values[key] = value
     style_mask = Source(values["style-mask"]) if "style-mask" in values else None
     try:
@@ -69,7 +76,7 @@ def with_region_maps(job: Job, paths: Sequence[str], context: Context) -> Job:
 
     The first path is the content's map; each other one is that of a style image, in order.
     """
-    from nst_core.images.mask import color_name, load_mask, palette
+    from nst_core.images.mask import Color, color_name, load_mask, palette
 
     if "regions" in context.given:
         raise JobError("give --region or --regions, not both")
@@ -78,27 +85,37 @@ def with_region_maps(job: Job, paths: Sequence[str], context: Context) -> Job:
     content, *styles = paths
     if len(styles) > max(1, len(job.styles)):
         raise JobError(f"there are {len(styles)} maps of style images, but {len(job.styles)} style images")
-    found = palette(load_mask(content, "map of the content image"))
-    there = [[color for color, _ in palette(load_mask(p, f"map of style image {n}"))] for n, p in enumerate(styles, 1)]
-    regions, unmatched = [], []
-    for color, _ in found:
-        nearest = min(
-            ((_distance(color, other), number) for number, colors in enumerate(there) for other in colors),
-        )
-        if nearest[0] > _FARTHEST:
-            unmatched.append(color_name(color))
-            continue
-        number = nearest[1]
-        name = color_name(color)
-        regions.append(Region(name, Source(content), number + 1, Source(styles[number]), name))
-    if unmatched:
-        listed = " and ".join(", ".join(map(color_name, colors)) for colors in there)
+    found = [color for color, _ in palette(load_mask(content, "map of the content image"))]
+    # A colour of a style image's map belongs to the nearest one in the content image's, as each of its pixels will.
+    partners: dict[Color, list[tuple[float, int]]] = {color: [] for color in found}
+    lost, listed = [], [_listed(content, found)]
+    for number, path in enumerate(styles, 1):
+        there = [color for color, _ in palette(load_mask(path, f"map of style image {number}"))]
+        listed.append(_listed(path, there))
+        for other in there:
+            distance, nearest = min((_distance(color, other), color) for color in found)
+            if distance > _FARTHEST:
+                lost.append(other)
+            else:
+                partners[nearest].append((distance, number))
+    lost += [color for color, those in partners.items() if not those]
+    if lost:
+        names = ", ".join(dict.fromkeys(map(color_name, lost)))
         raise JobError(
-            f"the map '{content}' has the colours {', '.join(color_name(color) for color, _ in found)}, those of the "
-            f"style images {listed}: nothing is like {', '.join(unmatched)}; give areas that belong together the same "
-            "colour"
+            f"{'; '.join(listed)}. Without a counterpart: {names}; give areas that belong together the same colour in "
+            "both maps"
         )
+    regions = []
+    for color, those in partners.items():
+        number, name = min(those)[1], color_name(color)
+        regions.append(Region(name, Source(content), number, Source(styles[number - 1]), name))
     return replace(job, regions=tuple(regions))
+
+
+def _listed(path: str, colors: Sequence[tuple[int, int, int]]) -> str:
+    from nst_core.images.mask import color_name
+
+    return f"the map '{path}' has the colours {', '.join(map(color_name, colors))}"
 
 
 def _distance(one: Sequence[int], other: Sequence[int]) -> Any:

@@ -255,7 +255,8 @@ OPTIONS: tuple[Option, ...] = (
         "regions",
         REGIONS,
         regions.with_regions,
-        "Part of the picture, white in MASK, that takes a style or the part of it that is white in FILE. Repeatable.",
+        "Part of the picture, white in MASK, that takes a style or the part of it that is white in FILE; 'none' "
+        "removes those of a recipe. Repeatable.",
         IMAGES,
         flag="--region",
         metavar="NAME=MASK[:style=N,style-mask=FILE,weight=W]",

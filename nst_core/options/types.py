@@ -200,9 +200,8 @@ REGIONS = OptionType(
     _regions,
     "a list of strings or Region values",
     list[str],
-    lambda text: [text],
-    "NAME=MASK:style=N",
-    has_params=True,
+    lambda text: text.split("+"),
+    "regions joined by +",
 )
 MAPS = OptionType(
     "maps",

@@ -49,6 +49,7 @@ WITHOUT_TORCH = (
     "nst_core.options.losses",
     "nst_core.options.option",
     "nst_core.options.recipes",
+    "nst_core.options.regions",
     "nst_core.options.table",
     "nst_core.options.types",
     "nst_core.planning.resources",

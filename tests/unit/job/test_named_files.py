@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from nst_core import Component, Job, Source, Term
+from nst_core import Component, Job, Region, Source, Term
 from nst_core.job.named_files import NamedFile, named_files, with_file_names, with_paths, with_paths_from
 
 JOB = Job(
@@ -43,6 +43,33 @@ def test_files_of_the_colour_mode_are_files():
     found = NamedFile("'path' of transform 'palette'", "p.png", "p", ("color",), "palette:path=FILE")
     assert found in named_files(job)
     assert with_file_names(job).color == job.color
+
+
+MASKS = replace(
+    JOB,
+    regions=(
+        Region("sky", Source("sky.png", "k"), 2, Source("clouds.png", "l")),
+        Region("sea", Source("sample:landscape")),
+        Region("#0000ff", Source("map.png", "m"), 3, Source("a-map.png", "n"), "#0000ff"),
+        Region("#00ff00", Source("map.png", "m"), 3, Source("a-map.png", "n"), "#00ff00"),
+    ),
+    keep=Source("face.png", "f"),
+)
+
+
+def test_masks_and_maps_are_files():
+    """A map once, however many regions it has."""
+    regions, maps = ("regions", "region_maps"), ("region_maps", "regions")
+    assert [file for file in named_files(MASKS) if file not in named_files(JOB)] == [
+        NamedFile("mask of region 'sky'", "sky.png", "k", regions, "sky=FILE"),
+        NamedFile("style mask of region 'sky'", "clouds.png", "l", regions, "sky=MASK:style-mask=FILE"),
+        NamedFile("map of the content image", "map.png", "m", maps, "MAP STYLE_MAP"),
+        NamedFile("map of style image 3", "a-map.png", "n", maps, "MAP STYLE_MAP"),
+        NamedFile("keep mask", "face.png", "f", ("keep",)),
+    ]
+    moved = with_paths(MASKS, lambda file: f"x/{file.path}")
+    assert [region.mask.path for region in moved.regions] == ["x/sky.png", "sample:landscape", *["x/map.png"] * 2]
+    assert with_paths(moved, lambda file: file.path.removeprefix("x/")) == MASKS
 
 
 def test_paths_change_and_nothing_else_does():

@@ -31,12 +31,17 @@ terms = st.builds(
 )
 components = st.builds(Component, text, params)
 sources = st.builds(Source, text, text, weight=finite, scale=factors, transform=st.one_of(st.none(), components))
+plain_sources = st.builds(Source, text, text)
+colors = st.one_of(st.just(""), st.from_regex(r"#[0-9a-f]{6}", fullmatch=True))
+regions = st.builds(Region, text.filter(bool), plain_sources, st.just(1), st.none() | plain_sources, colors, finite)
 sizes = st.one_of(st.none(), st.lists(st.integers(1, 63), unique=True, max_size=3).map(sorted).map(tuple))
 jobs = st.builds(
     Job,
     terms=st.lists(terms, min_size=1, max_size=3).map(tuple),
-    content=st.one_of(st.none(), st.builds(Source, text, text)),
+    content=st.one_of(st.none(), plain_sources),
     styles=st.lists(sources, max_size=3).map(tuple),
+    outside=st.sampled_from(["style", "free"]),
+    guide=st.sampled_from(["simple", "inside"]),
     size=st.integers(64, 10**6),
     levels=sizes,
     shape=st.one_of(st.none(), st.tuples(st.integers(1, 9999), st.integers(1, 9999))),
@@ -60,8 +65,12 @@ JOB = Job(
 
 
 @settings(deadline=None)
-@given(jobs)
-def test_toml_and_json_are_exact(job):
+@given(jobs, st.lists(regions, max_size=3, unique_by=lambda region: region.name).map(tuple), plain_sources)
+def test_toml_and_json_are_exact(job, regions, keep):
+    if job.styles:
+        job = replace(job, regions=regions)
+    if job.content:
+        job = replace(job, keep=keep)
     assert Job.from_toml(job.to_toml()) == job
     assert Job.from_json(job.to_json()) == job
     assert Job.from_json(job.to_json()).digest() == Job.from_toml(job.to_toml()).digest() == job.digest()
@@ -158,12 +167,19 @@ FULL = replace(
 )
 """A job with something in every field."""
 
+REGION = Region("sky", Source("sky.png", "aa" * 32), 2, Source("clouds.png", "bb" * 32), "#0000ff", 2.0)
+WITH_REGIONS = replace(
+    FULL, regions=(REGION, Region("sea", Source("sea.png"))), outside="free", guide="inside", keep=Source("face.png")
+)
+
 VALUES = [
     JOB,
     FULL,
     FULL.styles[0],
     FULL.terms[1],
     FULL.styles[0].transform,
+    WITH_REGIONS,
+    REGION,
     Params({"a": True, "b": 1, "c": 0.5, "d": "x"}),
 ]
 
@@ -257,8 +273,8 @@ CHANGES = {
     "seed": 1,
     "strength": 0.7,
     "color": Component("luminance"),
-    "regions": (Region("sky", Source("sky.png")),),
-    "outside": "free",
+    "regions": (REGION,),
+    "outside": "keep",
     "guide": "inside",
     "keep": Source("face.png"),
     "normalize_gradients": True,
@@ -267,6 +283,14 @@ CHANGES = {
     "device": "cpu",
 }
 STYLE_CHANGES = {"path": "x.jpg", "sha256": "", "weight": 0.6, "scale": 1.0, "transform": None}
+REGION_CHANGES = {
+    "name": "sea",
+    "mask": Source("sky.png", "cc" * 32),
+    "style": 1,
+    "style_mask": None,
+    "color": "",
+    "weight": 1.0,
+}
 TERM_CHANGES = {
     "loss": "w2-style",
     "weight": 2.0,
@@ -280,12 +304,18 @@ def test_every_change_changes_the_digest():
     assert {*CHANGES, "schema"} == {each.name for each in fields(Job)}
     assert {*STYLE_CHANGES} == {each.name for each in fields(Source)}
     assert {*TERM_CHANGES} == {each.name for each in fields(Term)}
-    style, term = FULL.styles[0], FULL.terms[1]
+    assert {*REGION_CHANGES} == {each.name for each in fields(Region)}
+    style, term, sea = FULL.styles[0], FULL.terms[1], WITH_REGIONS.regions[1]
     jobs = [
         FULL,
         *(replace(FULL, **{name: value}) for name, value in CHANGES.items()),
         *(replace(FULL, styles=(replace(style, **{n: v}), *FULL.styles[1:])) for n, v in STYLE_CHANGES.items()),
         *(replace(FULL, terms=(FULL.terms[0], replace(term, **{n: v}))) for n, v in TERM_CHANGES.items()),
+        WITH_REGIONS,
+        *(
+            replace(WITH_REGIONS, regions=(replace(REGION, **{n: v}), replace(sea, name="other")))
+            for n, v in REGION_CHANGES.items()
+        ),
         replace(FULL, styles=FULL.styles[::-1]),
         replace(FULL, terms=FULL.terms[::-1]),
     ]
@@ -311,6 +341,17 @@ def test_shares_of_a_blend_add_up_to_one():
             "levels below the last must be smaller than the size 512, not 512",
         ),
         ({"seed": -1}, "seed must be at least 0"),
+        ({"outside": "all"}, "outside must be style, keep or free, not 'all'"),
+        ({"guide": "soft"}, "the guide of regions must be simple or inside, not 'soft'"),
+        ({"keep": Source("face.png")}, "a texture has no content image of which something could be kept"),
+        (
+            {"regions": (REGION,), "styles": (Source("a"), Source("b")), "outside": "keep"},
+            "a texture has no content image of which something could be kept",
+        ),
+        ({"regions": (REGION,)}, "region 'sky' takes style 2, but there is 1 style image"),
+        ({"regions": (replace(REGION, style=1),) * 2}, "two regions are called 'sky'"),
+        ({"regions": (REGION,) * 1001}, "regions"),
+        ({"keep": Source("face.png", weight=2)}, "the mask of what is kept has no weight, scale or transform"),
     ],
 )
 def test_values_that_make_no_sense_are_refused(change, message):
@@ -325,6 +366,33 @@ def test_weights_and_scales_of_images_must_be_usable(weight):
     for scale in (0.0, weight):
         with pytest.raises(JobError, match="scale of a style image must be positive and finite"):
             Source("a.jpg", scale=scale)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": ""}, r"a region needs a name, as in sky=mask\.png"),
+        ({"style": 0}, "region 'sky' names style 0; styles are numbered from 1"),
+        ({"color": "blue"}, "the colour of region 'sky' must be written #rrggbb, not 'blue'"),
+        ({"weight": 0.0}, "the weight of region 'sky' must be positive and finite"),
+        ({"weight": float("nan")}, "the weight of region 'sky' must be positive and finite"),
+        ({"weight": 1e31}, "the weight of region 'sky' must be at most 1e\\+30"),
+        ({"mask": Source("a", scale=2)}, "a mask of region 'sky' has no weight, scale or transform"),
+        ({"style_mask": Source("a", weight=2)}, "a mask of region 'sky' has no weight, scale or transform"),
+    ],
+)
+def test_regions_that_make_no_sense_are_refused(change, message):
+    with pytest.raises(JobError, match=message):
+        replace(REGION, **change)
+
+
+def test_regions_in_a_recipe():
+    assert '[[regions]]\nname = "sky"\nstyle = 2\ncolor = "#0000ff"' in WITH_REGIONS.to_toml()
+    assert Job.from_toml(WITH_REGIONS.to_toml()) == WITH_REGIONS
+    with pytest.raises(JobError, match=r"unknown key 'regions\[0\].msk'; did you mean 'regions\[0\].mask'"):
+        Job.from_json(changed(regions=[{"name": "sky", "msk": {"path": "a"}}]))
+    with pytest.raises(JobError, match=r"'regions\[0\].mask' is missing"):
+        Job.from_json(changed(regions=[{"name": "sky"}]))
 
 
 def test_terms_of_one_loss_are_told_apart_by_numbers():

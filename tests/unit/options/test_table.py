@@ -120,7 +120,7 @@ def test_everything_that_decides_the_pixels_can_be_chosen(registry):
         "seed": 4,
         "strength": 0.75,
         "color": "match:pca",
-        "regions": ["sky=sky.png"],
+        "regions": ["sky=sky.png:style=2"],
         "outside": "free",
         "guide": "inside",
         "keep": "face.png",

@@ -16,10 +16,12 @@ from nst_core.options.types import (
     FLAG,
     INTEGER,
     LAYERS,
+    MAPS,
     NAMES,
     NUMBER,
     NUMBER_OR_NUMBERS,
     NUMBERS,
+    REGIONS,
     SIZES,
     TEXT,
     OptionType,
@@ -43,6 +45,8 @@ ALL = [value for value in vars(types).values() if isinstance(value, OptionType)]
         (SIZES, "128+256", "128,256"),
         (NAMES, "tv+range", ["tv", "range"]),
         (COMPONENTS, "tv:weight=5,kind=isotropic", ["tv:weight=5,kind=isotropic"]),
+        (REGIONS, "sky=a.png:style=2+sea=b.png", ["sky=a.png:style=2", "sea=b.png"]),
+        (MAPS, "c.png+s.png", ["c.png", "s.png"]),
     ],
 )
 def test_values_of_a_sweep(option, text, value):
@@ -70,6 +74,7 @@ def test_what_is_no_value_is_explained(option, text, message):
 def test_values_of_the_command_line():
     assert NUMBERS.from_cli("0.7,0.3") == [0.7, 0.3]
     assert LAYERS.from_cli("a,b=2") == ["a", "b=2"]
+    assert MAPS.from_cli(("c.png", "1.png,2.png")) == ["c.png", "1.png", "2.png"]
     assert [option.from_cli("x") for option in (TEXT, SIZES)] == ["x", "x"]
     for text in ("0.7;0.3", "", "0.7,", "a,b"):
         with pytest.raises(JobError, match=r"invalid list of numbers"):
