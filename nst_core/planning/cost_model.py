@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from nst_core.components import Optimizer
 from nst_core.components.registry import Registry
 from nst_core.job.schema import Component, Job
 from nst_core.objective.binding import bind_terms
+from nst_core.objective.guides import Guides
 from nst_core.objective.networks import network_for
 from nst_core.objective.objective import Objective
 from nst_core.objective.targets import TargetImage, Targets
@@ -25,6 +27,7 @@ __all__ = ["IMAGES", "IMAGE_BYTES", "CostModel"]
 # what a step of the optimizer makes on the way.
 IMAGES = 11
 IMAGE_BYTES = 12  # of a pixel: three float32
+KEPT_BYTES = 16  # of a pixel where something is kept: a mask, and the image with the content laid over it
 SAMPLE_SIZES = ((192, 256), (384, 512))
 SAMPLE_IMAGES = 6  # content, style, picture, leaf, gradient, and the gradient's sum
 
@@ -51,7 +54,8 @@ class CostModel:
         self.base = memory_in_use(device)
         peaks = [self._peak(height, width, device) for height, width in SAMPLE_SIZES]
         (small, large), objective, targets = (h * w for h, w in SAMPLE_SIZES), self._objective, self._targets
-        self._target_bytes = sum(map(tensor_bytes, targets.by_term)) / large
+        # The guides of regions are those of the whole image, too.
+        self._target_bytes = (sum(map(tensor_bytes, targets.by_term)) + tensor_bytes(self._guides)) / large
         growth = (peaks[1] - peaks[0]) / (large - small)
         self.tile_bytes = max(float(IMAGE_BYTES), growth - self._target_bytes - SAMPLE_IMAGES * IMAGE_BYTES)
         self._fixed = max(0.0, peaks[0] - self.base - growth * small)
@@ -73,21 +77,42 @@ class CostModel:
 
     def _problem(self, height: int, width: int, device: torch.device) -> tuple[Objective, Targets]:
         network = self._network
-        objective = network.objective(bind_terms(self._job, self._registry, network.extractor))
+        regions = _regions(self._job, height, width, device)
+        self._guides = [guides for guides, _ in regions]
+        objective = network.objective(
+            bind_terms(self._job, self._registry, network.extractor), {"style": self._guides} if regions else {}
+        )
         content = [TargetImage(self._image(height, width, device))]
         styles = [TargetImage(self._image(height, width, device), share) for share in self._job.blend or (1.0,)]
         start = self._image(height, width, device)
-        return objective, objective.targets({"content": content, "style": styles}, start=start)
+        parts = [replace(styles[0], share=1.0, region=n, guides=guides) for n, (_, guides) in enumerate(regions)]
+        return objective, objective.targets({"content": content, "style": parts or styles}, start=start)
 
     def pixel_bytes(self, optimizer: Component) -> float:
         """Return what a pixel of the pastiche needs whatever the tiles."""
         if optimizer not in self._optimizers:
             self._optimizers[optimizer] = _optimizer_bytes(optimizer, self._registry)
-        return IMAGES * IMAGE_BYTES + self._target_bytes + self._optimizers[optimizer]
+        kept = self._job.keep is not None or (self._job.regions and self._job.outside == "keep")
+        images = IMAGES * IMAGE_BYTES + (KEPT_BYTES if kept else 0)
+        return images + self._target_bytes + self._optimizers[optimizer]
 
     def floor(self, pixels: int, optimizer: Component) -> float:
         """Return what a pastiche needs whatever the tiles, the process included."""
         return self.base + self._fixed + pixels * self.pixel_bytes(optimizer)
+
+
+def _regions(job: Job, height: int, width: int, device: torch.device) -> list[tuple[Guides, Guides]]:
+    """Return guides of as many regions as a job may have, in stripes, and those of their style images."""
+    style_masks = [region.style_mask is not None for region in job.regions]
+    if job.regions and job.outside == "style" and not all(region.color for region in job.regions):
+        style_masks.append(False)  # what no region covers
+    stripes = torch.arange(width, device=device).mul(len(style_masks)).div(width, rounding_mode="floor")
+    found = []
+    for number, masked in enumerate(style_masks):
+        mask = (stripes == number).float().expand(1, 1, height, width).contiguous()
+        share = 1.0 / len(style_masks)
+        found.append((Guides(mask, share, job.guide), Guides(mask, 1.0, job.guide) if masked else Guides()))
+    return found
 
 
 def _time(run: Callable[[], object], device: torch.device) -> float:

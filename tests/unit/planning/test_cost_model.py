@@ -6,7 +6,8 @@ import pytest
 import torch
 from tiny import LAYERS, plugin, tiny_registry
 
-from nst_core import Component, FeatureLoss, Job, Optimizer, Session, make_job
+from nst_core import Component, FeatureLoss, Job, Optimizer, Region, Session, Source, make_job
+from nst_core.objective import networks
 from nst_core.objective.tiling import Tiling
 from nst_core.planning import cost_model
 from nst_core.planning.cost_model import CostModel
@@ -94,6 +95,57 @@ def test_a_model_is_made_without_images_and_for_several_styles(monkeypatch):
     )
     assert CostModel(job([IMAGE, IMAGE], blend=[3, 1]), REGISTRY, Cache(), CPU).seconds > 0
     assert {tuple(shares) for shares in seen} == {(0.75, 0.25)}
+
+
+def regions_of(count: int, **more) -> dict:
+    return {"regions": [Region(f"r{n}", Source("mask.png"), **more) for n in range(count)]}
+
+
+@pytest.mark.parametrize(
+    ("options", "count", "masked"),
+    [
+        ({}, 0, 0),
+        (regions_of(1), 2, 0),  # and what it does not cover
+        ({**regions_of(3), "outside": "free"}, 3, 0),
+        ({**regions_of(2, style_mask=Source("part.png")), "guide": "inside", "outside": "keep"}, 2, 2),
+        (regions_of(3, style_mask=Source("part.png"), color="#0000ff"), 3, 3),  # which cover everything
+    ],
+)
+def test_an_evaluation_has_the_regions_of_the_job(monkeypatch, options, count, masked):
+    found = []
+
+    class Watched(cost_model.Objective):
+        def __init__(self, *given, regions, **more):
+            super().__init__(*given, regions=regions, **more)
+            self.given = regions
+
+        def targets(self, images, **more):
+            found.append((self.given.get("style", ()), images["style"]))
+            return super().targets(images, **more)
+
+    monkeypatch.setattr(networks, "Objective", Watched)
+    CostModel(job(**options), REGISTRY, Cache(), CPU)
+    assert found
+    for regions, styles in found:
+        assert len(regions) == count
+        assert {guides.mode for guides in regions} <= {options.get("guide", "simple")}
+        assert [style.region for style in styles] == [*range(count)] or not count
+        assert sum(style.guides.mask is not None for style in styles) == masked
+        if count:
+            together = sum(guides.mask for guides in regions)
+            assert torch.equal(together, torch.ones_like(together))
+            assert sum(guides.share for guides in regions) == pytest.approx(1)
+
+
+def test_guides_and_what_is_kept_count_for_every_pixel():
+    plain, regions, kept = (
+        CostModel(job(**options), REGISTRY, Cache(), CPU).pixel_bytes(Component("adam"))
+        for options in ({}, {**regions_of(4), "outside": "free"}, {"keep": "face.png"})
+    )
+    # Of each region a mask, and its weights at the three layers, in float32.
+    expected = 4 * 4 * (1 + sum(1 / tap.stride**2 for tap in LAYERS.values()))
+    assert regions - plain == pytest.approx(expected, rel=0.02)
+    assert kept - plain == pytest.approx(16)
 
 
 def test_whole_maps_of_a_style_count_as_targets():
