@@ -228,10 +228,12 @@ def check_terms(job: Job, registry: Registry, cache: Cache) -> None:
     """Check that losses and layers exist, and that there is an image for every loss that compares with one.
 
     Raises:
-        JobError: one is missing.
+        JobError: one is missing, or a loss on style images cannot be kept to the job's regions.
         UnknownNameError: a loss or layer does not exist.
     """
-    bind_terms(job, registry, cache.extractor(registry, job.extractor))
+    for bound in bind_terms(job, registry, cache.extractor(registry, job.extractor)):
+        if job.regions and bound.source == "style":
+            bound.check_takes_regions()
     there = {"content": job.content is not None, "style": bool(job.styles), "": True}
     for term in job.terms:
         source = ROLES[registry.get("loss", term.loss).role].source
@@ -317,7 +319,7 @@ def remarks_on(job: Job, extractor: Extractor, images: Images, longest: int, dev
         found.append(f"the content image has only {width}×{height} pixels; {becomes}")
     both = zip(images.styles, images.style_shapes(job, longest), strict=True)
     found += [_about_small_style(job, decoded.size, used) for decoded, used in both]
-    found += [_repeated(job), _slow(device)]
+    found += [*images.masks.found_in_maps(job), _repeated(job), _slow(device)]
     return [remark for remark in found if remark]
 
 

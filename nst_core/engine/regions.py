@@ -99,6 +99,22 @@ class Masks:
         mask = self.styles[number] if number < len(self.styles) else None
         return None if mask is None else (mask.sha256, job.regions[number].color, _palette(job), job.guide)
 
+    def found_in_maps(self, job: Job) -> list[str]:
+        """Say of every map of colours how many regions it has, and how large they are."""
+        names = _palette(job)
+        colors = [color_of(name) for name in names]
+        shares: dict[str, dict[str, float]] = {}
+        for region, *masks in zip(job.regions, self.regions, self.styles, strict=True):
+            for mask in masks:
+                if region.color and mask is not None:
+                    there = mask.areas(colors) == names.index(region.color)
+                    shares.setdefault(mask.path, {})[region.color] = float(there.mean())
+        return [
+            f"the map '{path}' has {len(found)} region{'' if len(found) == 1 else 's'}: "
+            + ", ".join(f"{color} {share:.1%}".replace("%", " %") for color, share in found.items())
+            for path, found in shares.items()
+        ]
+
     def kept(self, job: Job, size: tuple[int, int]) -> Tensor | None:
         """Return how much every pixel is the content image's own, ``(1, 1, H, W)`` in [0, 1], ``None`` for none."""
         masks = [self.keep.at(size)] if self.keep is not None else []
