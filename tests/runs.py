@@ -24,7 +24,7 @@ def picture(height: int, width: int, seed: int) -> torch.Tensor:
     return torch.nn.functional.interpolate(small, size=(height, width), mode="bicubic").clamp(0, 1)
 
 
-CONTENT, STYLE = picture(24, 32, 0), picture(28, 20, 1)
+CONTENT, STYLE = picture(24, 32, 0), picture(32, 23, 1)
 
 
 def job(registry, **options) -> Job:

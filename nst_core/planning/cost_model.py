@@ -28,6 +28,7 @@ __all__ = ["IMAGES", "IMAGE_BYTES", "CostModel"]
 IMAGES = 11
 IMAGE_BYTES = 12  # of a pixel: three float32
 KEPT_BYTES = 16  # of a pixel where something is kept: a mask, and the image with the content laid over it
+MASK_BYTES = 7  # of a pixel of a decoded mask, which is drawn at the picture's size more often than not
 SAMPLE_SIZES = ((192, 256), (384, 512))
 SAMPLE_IMAGES = 6  # content, style, picture, leaf, gradient, and the gradient's sum
 
@@ -93,7 +94,9 @@ class CostModel:
         if optimizer not in self._optimizers:
             self._optimizers[optimizer] = _optimizer_bytes(optimizer, self._registry)
         kept = self._job.keep is not None or (self._job.regions and self._job.outside == "keep")
-        images = IMAGES * IMAGE_BYTES + (KEPT_BYTES if kept else 0)
+        masks = [mask for region in self._job.regions for mask in (region.mask, region.style_mask)] + [self._job.keep]
+        decoded = MASK_BYTES * len({mask.path for mask in masks if mask})
+        images = IMAGES * IMAGE_BYTES + (KEPT_BYTES if kept else 0) + decoded
         return images + self._target_bytes + self._optimizers[optimizer]
 
     def floor(self, pixels: int, optimizer: Component) -> float:

@@ -21,7 +21,6 @@ ELSEWHERE = {
     "nst_core.engine.destination": ("fields that a checkpoint carries", "engine/test_checkpoint.py"),
     "nst_core.engine.problem": ("made by the preparation, solved by the loop", "engine/test_loop.py"),
     "nst_core.engine.result": ("what a run gives back", "engine/test_run.py"),
-    "nst_core.experiments.layout": ("laid out with what is varied", "experiments/test_sweep.py"),
     "nst_core.export.*": ("steps of one export, which a file of each format goes through", "export/test_exporting.py"),
     "nst_core.objective.binding": ("losses are bound on the way to an objective", "objective/test_objective.py"),
     "nst_core.objective.features": ("what the terms of an objective see", "objective/test_objective.py"),

@@ -69,7 +69,7 @@ def style_positions(session: Session, style: Tensor, content: Tensor | None = CO
     """Return how many pixels of the style image count, and the remarks about it."""
     job = job_of(session, content, style, **{"preset": "content", **options})
     prepared = session.prepare(job, content=content, styles=[style])
-    targets = prepared.problem().targets.by_term[-1]
+    targets = prepared.problem().targets.by_term[-1][0]
     return targets["a"].weight.item(), [r for r in prepared.remarks if "style image" in r]
 
 

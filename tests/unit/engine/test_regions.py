@@ -53,8 +53,8 @@ def masks(tmp_path) -> dict[str, str]:
         "white": torch.ones(HEIGHT, WIDTH),
         "black": torch.zeros(HEIGHT, WIDTH),
         "soft": soft(HEIGHT, WIDTH),
-        "top": part(28, 20, rows=slice(0, 14)),
-        "bottom": part(28, 20, rows=slice(14, None)),
+        "top": part(32, 23, rows=slice(0, 16)),
+        "bottom": part(32, 23, rows=slice(16, None)),
         "other": part(30, 26, columns=slice(0, 13)),
     }
     return {name: saved_mask(tmp_path / f"{name}.png", mask) for name, mask in made.items()}
@@ -150,12 +150,12 @@ def test_soft_masks_are_shared_by_what_they_cover_and_the_rest(masks):
 
 
 def test_a_style_mask_takes_a_part_of_the_style(masks):
-    """As if the style image were that part, but for what lies at its edge."""
-    half = STYLE[..., :14, :]
+    """As if the style image were that part, but for the rows at its edge."""
+    half = STYLE[..., :16, :]
     tall = torch.cat([half, torch.ones_like(half)], dim=2)
-    options = {"plugins": ["mean-std-style"], "style_layers": ["a"]}
+    options = {"plugins": ["mean-std-style"], "style_layers": ["a"], "guide": "inside"}
     found, whole, other = (
-        losses_of(job_of(region, styles=[style], **options), styles=[style])[1:]
+        losses_of(job_of(region, styles=[style], style_scale=max(style.shape) / 32, **options), styles=[style])[1:]
         for region, style in (
             (f"all={masks['white']}:style-mask={masks['top']}", tall),
             (f"all={masks['white']}", half),
@@ -330,14 +330,14 @@ def test_masks_of_any_mode_depth_and_size(tmp_path, masks, kind):
             r"region 'a' covers 12 of the 768 pixels of the picture \(32×24\), and needs at least 64",
         ),
         ("a={folder}/dot.png", "mask of region 'a' '.*dot.png' has a single pixel"),
-        ("a={folder}/top.png", "the mask of region 'a' '.*top.png' has 20×28 pixels, but the picture has 32×24"),
+        ("a={folder}/top.png", "the mask of region 'a' '.*top.png' has 23×32 pixels, but the picture has 32×24"),
         (
             "a={folder}/left.png:style-mask={folder}/left.png",
-            "the style mask of region 'a' '.*left.png' has 32×24 pixels, but the style image has 20×28",
+            "the style mask of region 'a' '.*left.png' has 32×24 pixels, but the style image has 23×32",
         ),
         (
             "a={folder}/left.png:style-mask={folder}/dark.png",
-            r"region 'a' covers 0 of the 560 pixels of its style image \(20×28\)",
+            r"region 'a' covers 0 of the 736 pixels of its style image \(23×32\)",
         ),
         ("a={folder}/left.png:style-mask={folder}/no.png", "style mask of region 'a' '.*no.png' does not exist"),
         ("a={folder}/text.png", "mask of region 'a' '.*text.png' is not an image in a supported format"),
@@ -345,7 +345,7 @@ def test_masks_of_any_mode_depth_and_size(tmp_path, masks, kind):
 )
 def test_bad_masks_are_explained_before_any_work(masks, tmp_path, use, text, message):
     saved_mask(tmp_path / "tiny.png", part(HEIGHT, WIDTH, slice(3, 6), slice(4, 8)))
-    saved_mask(tmp_path / "dark.png", torch.zeros(28, 20))
+    saved_mask(tmp_path / "dark.png", torch.zeros(32, 23))
     saved_mask(tmp_path / "dot.png", torch.ones(1, 1))
     (tmp_path / "text.png").write_text("no image")
     job = job_of(text.format(folder=tmp_path))

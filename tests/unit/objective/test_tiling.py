@@ -126,7 +126,7 @@ def compare(whole, tiled, tolerance: float) -> None:
 
 def test_a_run_in_tiles_gives_the_same_picture():
     content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
-    job = make_job(content, style, session=Session(BUILTIN), **OPTIONS, plugins=["tv"], size=256, steps=5)
+    job = make_job(content, style, session=Session(BUILTIN), **OPTIONS, plugins=["tv"], size=256, levels="off", steps=5)
     whole, tiled = (
         run(job, content=content, styles=style, session=Session(BUILTIN), resources=Resources(tile))
         for tile in ("off", 50)
@@ -142,7 +142,9 @@ def test_a_loss_on_whole_maps_cannot_be_computed_in_tiles():
 
     registry = tiny_registry(("means", plugin(losses={"means": Means})))
     content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
-    job = make_job(content, style, session=Session(registry), **OPTIONS, plugins=["means"], size=256, steps=2)
+    job = make_job(
+        content, style, session=Session(registry), **OPTIONS, plugins=["means"], size=256, levels="off", steps=2
+    )
     with pytest.raises(JobError, match=r"'means' needs whole feature maps .* use a loss on statistics"):
         run(job, content=content, styles=style, session=Session(registry), resources=Resources(tile=50))
     assert (
@@ -156,7 +158,7 @@ def test_a_gpu_that_is_full_gets_smaller_tiles(monkeypatch):
     from nst_core.objective.objective import Objective
 
     content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
-    job = make_job(content, style, session=Session(BUILTIN), **OPTIONS, size=256, steps=6)
+    job = make_job(content, style, session=Session(BUILTIN), **OPTIONS, size=256, levels="off", steps=6)
     whole = run(job, content=content, styles=style, session=Session(BUILTIN))
     evaluate = Objective.evaluate
 
@@ -181,7 +183,7 @@ def test_a_gpu_that_is_full_gets_a_shorter_history(where, monkeypatch):
     from nst_plugins.optimizers.lbfgs import Lbfgs
 
     content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
-    job = make_job(content, style, session=Session(BUILTIN), **OPTIONS, size=256, steps=12)
+    job = make_job(content, style, session=Session(BUILTIN), **OPTIONS, size=256, levels="off", steps=12)
     method, lengths, calls = getattr(Lbfgs, where), [], []
 
     def full(self, *args):
@@ -212,6 +214,8 @@ def test_memory_that_runs_out_with_nothing_to_give_up_is_an_error(monkeypatch):
 
     monkeypatch.setattr(Adam, "step", full)
     content, style = image(90, 75, 0), 0.3 * image(37, 41, 1)
-    job = make_job(content, style, session=Session(BUILTIN), **OPTIONS, size=256, steps=12, optimizer="adam")
+    job = make_job(
+        content, style, session=Session(BUILTIN), **OPTIONS, size=256, levels="off", steps=12, optimizer="adam"
+    )
     with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
         run(job, content=content, styles=style, session=Session(BUILTIN))

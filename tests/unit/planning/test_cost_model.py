@@ -142,10 +142,10 @@ def test_guides_and_what_is_kept_count_for_every_pixel():
         CostModel(job(**options), REGISTRY, Cache(), CPU).pixel_bytes(Component("adam"))
         for options in ({}, {**regions_of(4), "outside": "free"}, {"keep": "face.png"})
     )
-    # Of each region a mask, and its weights at the three layers, in float32.
-    expected = 4 * 4 * (1 + sum(1 / tap.stride**2 for tap in LAYERS.values()))
+    # Of each region a mask, and its weights at the three layers, in float32; and the file, which is the same for all.
+    expected = 4 * 4 * (1 + sum(1 / tap.stride**2 for tap in LAYERS.values())) + 7
     assert regions - plain == pytest.approx(expected, rel=0.02)
-    assert kept - plain == pytest.approx(16)
+    assert kept - plain == pytest.approx(16 + 7)
 
 
 def test_whole_maps_of_a_style_count_as_targets():

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from installed import install
+from masks import part, saved_mask
 from PIL import Image
 
 from nst_core import Component, ImageError, Job, Problem, load_image, read_recipe, save_image
@@ -141,6 +142,84 @@ def test_a_loss_that_is_named_twice_counts_twice_and_says_so(nst):
 def test_sixteen_bits(nst):
     assert nst("run", "photo.jpg", "painting.png", *SMALL, "-o", "o.png", "--bits", "16").code == 0
     assert Path("o.png").read_bytes()[24] == 16
+
+
+def masks() -> None:
+    """Draw masks and maps of the two pictures."""
+    saved_mask(Path("left.png"), part(24, 32, columns=slice(0, 16)))
+    saved_mask(Path("top.png"), part(50, 40, rows=slice(0, 25)))
+    for name, size in (("map.png", (32, 24)), ("style-map.png", (40, 50))):
+        image = Image.new("RGB", size, (0, 0, 255))
+        image.paste((255, 0, 0), (0, 0, 16, 50))
+        image.save(name)
+
+
+def test_regions_and_what_is_kept(nst):
+    masks()
+    given = ("--region", "l=left.png:style=painting,style-mask=top.png", "--outside", "free", "--guide", "inside")
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, *given, "--keep", "left.png", "-o", "o.png", "--json")
+    assert done.code == 0
+    job = Job.from_dict(json.loads(done.out)["job"])
+    assert [(r.name, r.mask.path, r.style, r.style_mask.path) for r in job.regions] == [("l", "left.png", 1, "top.png")]
+    assert (job.outside, job.guide, job.keep.path) == ("free", "inside", "left.png")
+    again = nst("run", "--from-image", "o.png", "-o", "again.png")
+    assert again.code == 0
+    assert torch.equal(load_image("again.png").pixels, load_image("o.png").pixels)
+    plain = nst("run", "--from-image", "o.png", "--region", "none", "--keep", "none", "-o", "p.png", "--json")
+    assert Job.from_dict(json.loads(plain.out)["job"]).regions == ()
+
+
+def test_two_maps_are_counted_on_standard_error(nst):
+    masks()
+    done = nst("run", "photo.jpg", "painting.png", *SMALL, "--regions", "map.png", "style-map.png", "-o", "o.png")
+    assert (done.code, done.out) == (0, "o.png\n")
+    assert "note: the map 'map.png' has 2 regions: #0000ff 50.0 %, #ff0000 50.0 %" in done.err
+    assert "note: the map 'style-map.png' has 2 regions: #0000ff 60.0 %, #ff0000 40.0 %" in done.err
+    for name in ("map.png", "left.png"):
+        Path(name).rename(f"gone-{name}")
+    lost = nst("run", "--from-image", "o.png")
+    assert lost.code == 2
+    assert "names files that are not found: map of the content image 'map.png'. Put them into" in lost.err
+    assert "--regions MAP STYLE_MAP" in lost.err
+    given = ("--regions", "gone-map.png", "style-map.png")
+    assert nst("run", "--from-image", "o.png", *given, "-o", "again.png").code == 0
+    assert torch.equal(load_image("again.png").pixels, load_image("o.png").pixels)
+
+
+def test_a_mask_of_a_recipe_that_is_gone_is_named_with_what_replaces_it(nst):
+    masks()
+    given = ("--region", "l=left.png:style-mask=top.png", "--keep", "left.png")
+    nst("run", "photo.jpg", "painting.png", *SMALL, *given, "-o", "o.png")
+    for name in ("left.png", "top.png"):
+        Path(name).unlink()
+    lost = nst("run", "--from-image", "o.png")
+    assert lost.code == 2
+    assert "mask of region 'l' 'left.png', style mask of region 'l' 'top.png', keep mask 'left.png'" in lost.err
+    assert "--region l=FILE, --region l=MASK:style-mask=FILE, --keep FILE" in lost.err
+    over = nst("run", "photo.jpg", "painting.png", *SMALL, "--keep", "photo.jpg", "-o", "photo.jpg")
+    assert over.code == 2
+    assert "the result would overwrite the" in over.err
+
+
+def test_a_dry_run_checks_masks_and_counts_regions(nst):
+    masks()
+    run = ("run", "photo.jpg", "painting.png", *SMALL, "--dry-run")
+    done = nst(*run, "--region", "l=left.png:style-mask=top.png", "--keep", "left.png", "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["fits"]
+    assert nst(*run, "--regions", "map.png", "style-map.png").code == 0
+    for given, message in (
+        (("--region", "l=lef.png"), "mask of region 'l' 'lef.png' does not exist; did you mean 'left.png'"),
+        (("--region", "l=top.png"), "the mask of region 'l' 'top.png' has 40×50 pixels, but the picture has 32×24"),
+        (("--region", "l=left.png:style=5"), "region 'l' takes style 5, but there is 1 style image"),
+        (("--region", "l=."), "mask of region 'l' '.' is a folder"),
+        (("--keep", "top.png"), "the keep mask 'top.png' has 40×50 pixels, but the picture has 32×24"),
+        (("--keep", "no.png"), "keep mask 'no.png' does not exist"),
+        (("--regions", "map.png", "no.png"), "map of style image 1 'no.png' does not exist"),
+    ):
+        done = nst(*run, *given)
+        assert (done.code, done.out) == (2, "")
+        assert message in done.err
 
 
 @pytest.mark.parametrize(
