@@ -29,6 +29,8 @@ _SAME = 48.0
 _LEAST_SHARE = 0.005
 # Side of the square whose commonest colour a pixel of a map takes: rims between two colours are narrower.
 _RIM = 5
+# Pixels that are compared with all colours at once.
+_AT_ONCE = 1 << 20
 # What resizing may lose of one by rounding.
 _ROUNDING = 1e-5
 # Relative difference of the proportions of two images that resizing forgives.
@@ -198,14 +200,15 @@ def _shares(areas: NDArray[np.uint8], count: int) -> list[float]:
 
 def _labels(colors: NDArray[np.uint8], chosen: Sequence[Color]) -> NDArray[np.uint8]:
     """Return the number of the nearest of some colours for every pixel, ``(H, W)``."""
-    nearest = np.zeros(colors.shape[:2], dtype=np.uint8)
-    least = np.full(colors.shape[:2], 4 * 255**2, dtype=np.int32)
-    wide = colors.astype(np.int32)
-    for number, color in enumerate(chosen):
-        distance = np.square(wide - np.array(color, dtype=np.int32)).sum(axis=-1, dtype=np.int32)
-        nearest[distance < least] = number
-        np.minimum(least, distance, out=least)
-    return nearest
+    # |p - c|² is least where p · c - |c|² / 2 is greatest, which float32 holds exactly.
+    points = np.array(chosen, dtype=np.float32)
+    half = np.square(points).sum(axis=1) / 2
+    pixels = colors.reshape(-1, 3)
+    nearest = np.empty(len(pixels), dtype=np.uint8)
+    for start in range(0, len(pixels), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        nearest[part] = np.argmax(pixels[part].astype(np.float32) @ points.T - half, axis=1)
+    return nearest.reshape(colors.shape[:2])
 
 
 def _distance(one: Color, other: Color) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from nst_core.components import FeatureLoss, FeatureMaps
-from nst_core.testing.check import NotApplicable, require
+from nst_core.testing.check import NotApplicable, close, require
 from nst_core.testing.samples import feature_map
 from nst_core.testing.values import COMMON, ON_POSITIONS
 
@@ -84,5 +84,30 @@ def heeds_weights(loss: FeatureLoss) -> None:
     require(torch.allclose(slope, again, rtol=1e-4, atol=1e-7), "what has no weight changes its gradient")
 
 
-LAWS = (*COMMON, takes_several_layers, has_level_targets_of_their_maps, heeds_weights)
+def takes_weights_of_one_for_none(loss: FeatureLoss) -> None:
+    """Where all weights are one, loss and gradient are those without weights."""
+    if not loss.takes_weights:
+        raise NotApplicable("it takes no weights, and so no regions")
+    target = feature_map(8, 6, 1) if loss.role == ON_POSITIONS else feature_map(6, 10, 1)
+    found = []
+    for weighted in (False, True):
+        feature = feature_map(8, 6, 0).requires_grad_()
+        ones = [{"layer": torch.ones_like(each[:, :1]).detach()} if weighted else None for each in (feature, target)]
+        aim, start = FeatureMaps({"layer": target}, ones[1]), FeatureMaps({"layer": feature.detach()}, ones[0])
+        with torch.no_grad():
+            aims = FeatureMaps.of(loss.level_targets(aim, start, None))
+        value = loss.forward(FeatureMaps({"layer": feature}, ones[0]), aims)
+        found.append((value.detach(), torch.autograd.grad(value, feature)[0]))
+    (plain, slope), (value, again) = found
+    close(value, plain, "weights of one and none", 1e-5)
+    close(again, slope, "gradients with weights of one and with none", 1e-5)
+
+
+LAWS = (
+    *COMMON,
+    takes_several_layers,
+    has_level_targets_of_their_maps,
+    heeds_weights,
+    takes_weights_of_one_for_none,
+)
 """All that is demanded of a loss on whole maps. It makes no promise about tiles."""

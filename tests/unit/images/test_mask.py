@@ -235,3 +235,14 @@ def test_transparency_of_a_map_is_white(tmp_path):
     image = map_of((40, 30), (BLUE, ())).convert("RGBA")
     image.paste((0, 0, 0, 0), (0, 0, 20, 30))
     assert {color for color, _ in palette(loaded(tmp_path, image))} == {BLUE, (255, 255, 255)}
+
+
+@given(st.integers(0, 999), st.integers(1, 12))
+@settings(deadline=None, max_examples=30)
+def test_every_area_belongs_to_the_nearest_colour(seed, count):
+    generator = np.random.default_rng(seed)
+    blocks = generator.integers(0, 256, (6, 7, 3), dtype=np.uint8)
+    colors = list(dict.fromkeys(tuple(map(int, color)) for color in generator.integers(0, 256, (count, 3))))
+    mask = Mask(torch.zeros(1, 1, 54, 63), blocks.repeat(9, axis=0).repeat(9, axis=1), "", "")
+    distances = np.square(blocks[:, :, None].astype(int) - np.array(colors)).sum(axis=-1)
+    assert np.array_equal(mask.areas(colors)[4::9, 4::9], distances.argmin(axis=-1))

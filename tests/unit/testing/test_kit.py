@@ -78,6 +78,13 @@ class IgnoresWeight(GramStyle):
         return super().statistic(feature)
 
 
+class SquaresWeight(GramStyle):
+    """A weight of two counts four times."""
+
+    def statistic(self, feature, weight=None):
+        return super().statistic(feature, None if weight is None else weight.square())
+
+
 class NarrowSums(GramStyle):
     def statistic(self, feature, weight=None):
         found = super().statistic(feature, weight)
@@ -121,6 +128,34 @@ class AveragesTheBatch(GramStyle):
 class Unscaled(MseContent):
     def pointwise(self, feature, target, weight=None):
         return super().pointwise(feature, target, weight) / feature.shape[-1]
+
+
+class IgnoresWeightOfPoints(MseContent):
+    def pointwise(self, feature, target, weight=None):
+        return super().pointwise(feature, target)
+
+
+class SaysItHeeds(FeatureLoss):
+    """Heeds no weights."""
+
+    takes_weights = True
+
+    def forward(self, features, targets):
+        wide = [(to_accumulation(features[k]), to_accumulation(targets[k])) for k in features]
+        return sum((one.mean((2, 3)) - other.mean((2, 3))).square().sum() for one, other in wide)
+
+
+class SumsByWeight(FeatureLoss):
+    """Means without weights, but sums with them."""
+
+    takes_weights = True
+
+    def forward(self, features, targets):
+        return sum((self.of(features, k) - self.of(targets, k)).square().sum() for k in features)
+
+    def of(self, maps, layer):
+        wide, weight = to_accumulation(maps[layer]), maps.weight(layer)
+        return wide.mean((2, 3)) if weight is None else (wide * weight).sum((2, 3))
 
 
 class Dice(FeatureLoss):
@@ -277,6 +312,7 @@ class Training(TinyExtractor):
         (ForgetsTheBias, {"projected-statistic"}),
         (Averages, {"sums-over-positions", "is-the-same-in-tiles"}),
         (IgnoresWeight, {"splits-weights", "carries-its-weight"}),
+        (SquaresWeight, {"splits-weights", "carries-its-weight"}),
         (NarrowSums, {"sums-in-float32"}),
         (UsesItsOwnChannels, {"normalises-by-the-nominal-channels"}),
         (DetachedStyle, {"is-a-scalar", "has-the-right-gradient"}),
@@ -284,6 +320,9 @@ class Training(TinyExtractor):
         (Roots, {"is-finite-on-constant-maps"}),
         (AveragesTheBatch, {"adds-up-a-batch"}),
         (Unscaled, {"sums-over-positions"}),
+        (IgnoresWeightOfPoints, {"splits-weights"}),
+        (SaysItHeeds, {"heeds-weights"}),
+        (SumsByWeight, {"takes-weights-of-one-for-none"}),
         (Dice, {"is-deterministic"}),
         (FirstLayerOnly, {"takes-several-layers"}),
         (Moody, {"has-level-targets-of-their-maps", "is-zero-at-the-target"}),
