@@ -63,6 +63,8 @@ def make_job(
     registry = session.registry if session else default_registry()
     if base is None:
         base = default_job(registry, options.get("preset", ""), options.get("extractor", ""))
+    elif {"regions", "region_maps"} & {*options}:
+        base = replace(base, regions=())  # which may name styles that are not there any more
     job = base
     if content is not None:
         job = replace(job, content=Source(_path_of(content)))
@@ -209,7 +211,7 @@ def single_loss_job(
     elif base is None or {"content", other} & {*registry.get("initializer", base.initializer.name).cls.needs}:
         options = {"init": registry.preset(scratch).initializer, **options}
     if base is not None and base.content and base.styles:
-        base = replace(base, color=None, regions=(), keep=None)  # of a photograph and a painting, of which one is left
+        base = base.without_control()
     content, styles = (images, None) if role == "content" else (None, images)
     job = make_job(content, styles, base=base, session=session, **options)  # type: ignore[arg-type]
     terms = tuple(term for term in job.terms if registry.get("loss", term.loss).role != other)

@@ -76,7 +76,7 @@ def mix_job(fine: ImageInput, coarse: ImageInput, *, session: Session, base: Job
     """
     registry = session.registry
     if base is not None:
-        base = replace(base, content=None, styles=(), shape=None)
+        base = replace(base.without_control(), content=None, styles=(), shape=None)
     chosen = {"init": _content_start(registry), "levels": "off", "enlarge": True, **options}
     job = make_job(coarse, fine, base=base, session=session, **chosen)
     taps = {PIXELS: PIXEL_TAP, **session.cache.extractor(registry, job.extractor).taps()}

@@ -11,7 +11,7 @@ import torch
 
 from nst_core.components import ROLES, Extractor, Initializer, PretrainedExtractor
 from nst_core.components.registry import Registry
-from nst_core.engine.regions import Masks, hashed_masks, open_masks
+from nst_core.engine.regions import Masks, check_visible, hashed_masks, open_masks
 from nst_core.errors import ImageError, JobError, WeightsError
 from nst_core.images import ImageInput
 from nst_core.images.read import Decoded
@@ -297,6 +297,7 @@ def schedule(
     levels = levels_of(job, longest, usable)
     check(levels[0].size)
     images.masks.check(job, size, images.style_shapes(job, longest))
+    check_visible(images.content, size)
     return levels, size
 
 
@@ -319,7 +320,7 @@ def remarks_on(job: Job, extractor: Extractor, images: Images, longest: int, dev
         found.append(f"the content image has only {width}×{height} pixels; {becomes}")
     both = zip(images.styles, images.style_shapes(job, longest), strict=True)
     found += [_about_small_style(job, decoded.size, used) for decoded, used in both]
-    found += [*images.masks.found_in_maps(job), _repeated(job), _slow(device)]
+    found += [*images.masks.found_in_maps(job), _without_effect(job), _repeated(job), _slow(device)]
     return [remark for remark in found if remark]
 
 
@@ -331,6 +332,15 @@ def _about_small_style(job: Job, own: tuple[int, int], used: tuple[int, int]) ->
     if job.content is None and max(used) == max(own) < job.size:
         scale = f"{job.size / max(own):.2g}"
         return f"{has}; it is used at that size, not enlarged to {job.size}, which --style-scale {scale} would do"
+    return ""
+
+
+def _without_effect(job: Job) -> str:
+    if not job.regions and (job.outside, job.guide) != (Job.outside, Job.guide):
+        return "--outside and --guide have no effect without regions; give some with --region"
+    shares = len({style.weight for style in job.styles}) > 1
+    if shares and job.regions and all(region.style for region in job.regions):
+        return "the shares of --blend have no effect, as no region takes the blend; give one style=blend"
     return ""
 
 

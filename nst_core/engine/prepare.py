@@ -21,7 +21,7 @@ from nst_core.images.read import Decoded
 from nst_core.job.schedule import Level, job_at
 from nst_core.job.schema import Job, Source
 from nst_core.objective.binding import bind_terms
-from nst_core.objective.guides import Guides
+from nst_core.objective.guides import Guides, shares_of
 from nst_core.objective.networks import network_for
 from nst_core.objective.targets import TargetImage
 from nst_core.objective.terms import BoundTerm
@@ -107,7 +107,11 @@ class PreparedJob:
         targets = objective.targets(
             {
                 "content": [TargetImage(seen.to(self.device))] if seen is not None else [],
-                "style": [self._part_of_style(job, whole[style], number) for number, (_, style) in enumerate(regions)]
+                "style": [
+                    self._part_of_style(job, image, number)
+                    for number, (_, style) in enumerate(regions)
+                    for image in (whole if style is None else [replace(whole[style], share=1.0)])
+                ]
                 or whole,
             },
             start=kept.over(image) if kept else image,
@@ -133,7 +137,7 @@ class PreparedJob:
             optimizer_component=job.optimizer,
             dtype=self.dtype,
             color=color,
-            photograph=content.pixels.to(self.device) if content else None,
+            photograph=content.pixels.to(self.device) if content and color else None,
         )
         if self.job.color is not None:
             _checked("transform", self.job.color.name, problem.finished(image), (1, 3, height, width))
@@ -148,14 +152,14 @@ class PreparedJob:
         alpha = self.alpha_at(size)
         if alpha is None or not all(term.takes_regions for term in terms if term.source == "content"):
             return {}
-        return {"content": [Guides(alpha.to(self.device))]}
+        return {"content": [Guides(alpha.to(self.device), shares_of([alpha], [1.0])[0])]}
 
     def _part_of_style(self, job: Job, whole: TargetImage, number: int) -> TargetImage:
-        """Return the target of a region: the style image that it takes, or the part of it that is asked for."""
+        """Return the target of a region: a style image that it takes, or the part of it that is asked for."""
         masks, size = self.images.masks, (whole.pixels.shape[-2], whole.pixels.shape[-1])
         guides = masks.style_guides(job, number, size, self.device)
         key = masks.style_key(job, number)
-        return replace(whole, share=1.0, region=number, guides=guides, guides_key=key)
+        return replace(whole, region=number, guides=guides, guides_key=key)
 
     def _kept(self, job: Job, seen: Tensor | None, size: tuple[int, int]) -> Kept | None:
         mask = self.images.masks.kept(job, size)

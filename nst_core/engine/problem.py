@@ -36,7 +36,7 @@ class Problem:
         dtype: of the network.
         kept: pixels that are the content image's own, ``None`` for none.
         color: colour mode, which finishes pictures; ``None`` leaves them as they are.
-        photograph: content image ``(1, 3, H, W)`` of this size on the device, ``None`` without one.
+        photograph: content image ``(1, 3, H, W)`` of this size on the device, ``None`` without one or a colour mode.
     """
 
     objective: Objective

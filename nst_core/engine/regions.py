@@ -10,11 +10,12 @@ from torch import Tensor
 
 from nst_core.errors import ImageError
 from nst_core.images.mask import Mask, color_of, load_mask
+from nst_core.images.read import Decoded
 from nst_core.images.store import ImageStore
 from nst_core.job.schema import Job, Region, Source
 from nst_core.objective.guides import Guides, shares_of
 
-__all__ = ["Masks", "hashed_masks", "open_masks", "without_paths"]
+__all__ = ["Masks", "check_visible", "hashed_masks", "open_masks", "without_paths"]
 
 LEAST_PIXELS = 64
 """Area in pixels that a region needs, in the pastiche and in the style image: statistics of fewer say nothing."""
@@ -61,8 +62,10 @@ class Masks:
                     "be kept in white"
                 )
 
-    def guides(self, job: Job, size: tuple[int, int], device: torch.device) -> list[tuple[Guides, int]]:
+    def guides(self, job: Job, size: tuple[int, int], device: torch.device) -> list[tuple[Guides, int | None]]:
         """Return the guides of the regions, what no region covers among them, each with the number of its style.
+
+        ``None`` is the blend of all styles.
 
         Args:
             job: with at least one region.
@@ -70,7 +73,7 @@ class Masks:
             device: of the network.
         """
         masks = [_at(job, region, mask, size) for region, mask in zip(job.regions, self.regions, strict=True)]
-        weights, styles = [region.weight for region in job.regions], [region.style - 1 for region in job.regions]
+        weights, styles = [r.weight for r in job.regions], [r.style - 1 if r.style else None for r in job.regions]
         rest = _uncovered(masks)
         if job.outside == "style" and float(rest.sum()) >= 1:
             masks, weights, styles = [*masks, rest], [*weights, 1.0], [*styles, 0]
@@ -137,6 +140,24 @@ def _palette(job: Job) -> tuple[str, ...]:
 
 def _uncovered(masks: Sequence[Tensor]) -> Tensor:
     return (1.0 - torch.stack(list(masks)).sum(dim=0)).clamp(0.0, 1.0)
+
+
+def check_visible(content: Decoded | None, size: tuple[int, int]) -> None:
+    """Check that a content image is not transparent nearly everywhere.
+
+    Args:
+        content: the content image, if there is one.
+        size: height and width of the pastiche.
+
+    Raises:
+        ImageError: it is.
+    """
+    alpha = content.alpha_at(size) if content else None
+    if alpha is not None and float(alpha.sum()) < LEAST_PIXELS:
+        raise ImageError(
+            f"the content image is transparent but for {float(alpha.sum()):.3g} of its {alpha.numel()} pixels "
+            f"({size[1]}×{size[0]}), and {LEAST_PIXELS} are needed; cut it out, or use a larger size"
+        )
 
 
 def _check_area(mask: Tensor, region: Region, of: str) -> None:

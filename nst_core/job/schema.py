@@ -11,7 +11,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import tomli_w
@@ -167,7 +167,7 @@ class Region:
     Attributes:
         name: in messages.
         mask: image that is white where the region is, grey where it is in part, in the proportions of the pastiche.
-        style: number of the style image, from 1.
+        style: number of the style image, from 1; 0 for the blend of all.
         style_mask: image that is white at the part of the style that is taken, ``None`` for the whole style.
         color: as ``#rrggbb``, where the masks are maps of colours: the region is where this colour is the nearest of
             those that the job's regions have; "" where they are masks.
@@ -183,18 +183,32 @@ class Region:
 
     def __post_init__(self) -> None:
         check_text("the name of a region", self.name)
+        self._check_types()
         if not self.name:
             raise JobError("a region needs a name, as in sky=mask.png")
         for mask in (self.mask, self.style_mask):
             _check_plain(f"a mask of region '{self.name}'", mask)
-        if self.style < 1:
+        if self.style < 0:
             raise JobError(f"region '{self.name}' names style {self.style}; styles are numbered from 1")
+        if self.style == 0 and self.style_mask is not None:
+            raise JobError(f"region '{self.name}' takes the blend of all styles, and a style mask is of one of them")
         if self.color and not _COLOR.fullmatch(self.color):
             raise JobError(f"the colour of region '{self.name}' must be written #rrggbb, not '{self.color}'")
         _set_floats(self, weight=self.weight)
         if not (math.isfinite(self.weight) and self.weight > 0):
             raise JobError(f"the weight of region '{self.name}' must be positive and finite, not {self.weight}")
         BOUNDS["weight"].check(f"the weight of region '{self.name}'", self.weight)
+
+    def _check_types(self) -> None:
+        """Check what a program gave; recipes and texts are checked where they are read."""
+        masks = [("mask", self.mask)] + ([("style mask", self.style_mask)] if self.style_mask is not None else [])
+        for what, mask in masks:
+            if not isinstance(mask, Source):
+                raise JobError(f"the {what} of region '{self.name}' must be a Source, as in nst.Source(PATH)")
+        if isinstance(self.style, bool) or not isinstance(self.style, int):
+            raise JobError(f"the style of region '{self.name}' must be its number, from 1, not {self.style!r}")
+        if isinstance(self.weight, bool) or not isinstance(self.weight, int | float):
+            raise JobError(f"the weight of region '{self.name}' must be a number, not {self.weight!r}")
 
 
 @dataclass(frozen=True)
@@ -318,6 +332,10 @@ class Job:
         losses = [term.loss for term in self.terms]
         places = (losses[: i + 1].count(loss) for i, loss in enumerate(losses))
         return tuple(f"{loss}#{place}" if place > 1 else loss for loss, place in zip(losses, places, strict=True))
+
+    def without_control(self) -> Job:
+        """Return the job without colour mode, regions and kept pixels: they belong to one photograph and its styles."""
+        return replace(self, color=None, regions=(), outside="style", guide="simple", keep=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain data; unset optional fields are left out."""

@@ -62,7 +62,7 @@ class TileFeatures:
             layer: of the extractor, or the pixels.
             feature: :meth:`interior` of the layer. Convolutions may leave out a last row or column.
         """
-        whole = guides.weight(self.taps[layer])
+        whole = guides.weight(self.taps[layer], feature.dtype)
         if whole is None:
             return None
         own = self.part_of(layer, whole)[..., : feature.shape[-2], : feature.shape[-1]]

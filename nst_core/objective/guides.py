@@ -64,19 +64,23 @@ class Guides:
     mask: Tensor | None = field(default=None, repr=False)
     share: float = 1.0
     mode: GuideMode = "simple"
-    _known: dict[tuple[int, int], Tensor] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[tuple[int, int, bool], Tensor] = field(default_factory=dict, repr=False, compare=False)
 
-    def weight(self, tap: Tap) -> Tensor | None:
+    def weight(self, tap: Tap, dtype: torch.dtype = torch.float32) -> Tensor | None:
         """Return the square of the guide at a layer, ``(1, 1, H', W')``; ``None`` for one everywhere.
 
-        It is float32 or wider, but rounded to bfloat16, so that sums of features in either and the total weight agree.
+        Args:
+            tap: of the layer.
+            dtype: of the features. The weights are float32 or wider, but for bfloat16 they are rounded to it, so that
+                sums of weighted features and the total weight agree.
         """
         if self.mask is None:
             return None
-        key = tap.stride, tap.receptive_field
+        rounded = dtype == torch.bfloat16
+        key = tap.stride, tap.receptive_field if self.mode == "inside" else 0, rounded
         if key not in self._known:
             exact = guide(self.mask, tap, self.mode).square()
-            self._known[key] = exact.bfloat16().to(exact.dtype)
+            self._known[key] = exact.bfloat16().to(exact.dtype) if rounded else exact
         return self._known[key]
 
 

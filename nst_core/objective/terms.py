@@ -277,9 +277,13 @@ class _PointwiseTerm(_MapTerm):
 
     def judge(self, collected: Sequence[Statistic], target: Any) -> list[Tensor]:  # noqa: ARG002
         return [
-            statistic.sums[0] * self.loss.scale(float(statistic.weight[0]), self.channels[layer])
+            self._scaled(statistic.sums[0], float(statistic.weight[0]), layer)
             for layer, statistic in zip(self.parts, collected, strict=True)
         ]
+
+    def _scaled(self, value: Tensor, positions: float, layer: str) -> Tensor:
+        """Scale the sum of a layer, which is zero where no position counts: convolutions may leave out a last row."""
+        return value * self.loss.scale(positions, self.channels[layer]) if positions > 0 else value
 
 
 class _ImageTerm(BoundTerm):

@@ -54,7 +54,9 @@ def _region(text: str, job: Job) -> Region:
 
 def _style(text: str, region: str, job: Job) -> int:
     """Return the number of a style image that is named by number, file name or its stem."""
-    if text.isdecimal():
+    if text == "blend":
+        return 0
+    if text.isdecimal() and int(text):
         return int(text)
     paths = [style.path.removeprefix("sample:") for style in job.styles]
     found = [n for n, path in enumerate(paths, 1) if text in (path, PurePath(path).name, PurePath(path).stem)]

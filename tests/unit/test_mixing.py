@@ -50,6 +50,15 @@ def test_a_base_gives_its_network_and_losses_but_not_its_images(session):
     assert [term.loss for term in job.terms] == ["gram-style"]
 
 
+def test_what_controls_the_picture_does_not_control_the_mixed_image(session):
+    base = make_job(
+        "photo.jpg", "a.jpg", session=session, regions=["sky=sky.png"], keep="k.png", outside="free", color="luminance",
+        **OPTIONS,
+    )  # fmt: skip
+    job = mix_job("fine.jpg", "coarse.jpg", session=session, base=base)
+    assert (job.regions, job.keep, job.outside, job.color) == ((), None, "style", None)
+
+
 def test_strokes_become_those_of_the_fine_image_and_forms_stay(session):
     coarse, fine = forms(48, 64), noise(40, 40, 1)
     result = mix_scales(fine, coarse, session=session, plugins=["gram-style"], steps=80, **OPTIONS)

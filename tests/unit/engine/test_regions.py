@@ -488,3 +488,66 @@ def test_masks_are_those_of_their_place_in_a_recipe(masks):
     """A job that is built by hand and one with options are equal."""
     by_hand = replace(job_of(), regions=(Region("l", Source(masks["left"]), 2),))
     assert by_hand == job_of(f"l={masks['left']}:style=2")
+
+
+# What goes with regions, and what does not
+
+
+def test_a_region_may_take_the_blend(masks):
+    """Everything in one region is as without regions; the shares of a blend that no region takes are remarked."""
+    everything = job_of(f"all={masks['white']}:style=blend", blend=[0.7, 0.3])
+    torch.testing.assert_close(losses_of(everything), losses_of(job_of(blend=[0.7, 0.3])), rtol=1e-5, atol=0)
+    other = job_of(f"all={masks['white']}:style=blend", blend=[0.3, 0.7])
+    assert not torch.isclose(losses_of(everything)[1:], losses_of(other)[1:]).any()
+    unused = job_of(f"l={masks['left']}:style=2", blend=[0.7, 0.3])
+    said = [Session(REGISTRY).prepare(job, content=CONTENT, styles=STYLES).remarks for job in (everything, unused)]
+    assert [any("no region takes the blend" in remark for remark in remarks) for remarks in said] == [False, True]
+    with pytest.raises(JobError, match="takes the blend of all styles, and a style mask"):
+        job_of(f"l={masks['left']}:style=blend,style-mask={masks['top']}")
+
+
+def test_a_recipe_with_regions_takes_fewer_styles_with_regions_of_their_own(masks):
+    recipe = job_of(f"l={masks['left']}:style=2")
+    for regions, expected in ((["none"], ()), ([f"r={masks['right']}"], ("r",))):
+        found = make_job(CONTENT, STYLE, base=recipe, session=Session(REGISTRY), regions=regions)
+        assert tuple(region.name for region in found.regions) == expected
+    with pytest.raises(JobError, match="takes style 2, but there"):
+        make_job(CONTENT, STYLE, base=recipe, session=Session(REGISTRY))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"mask": "sky.png"}, "mask of region 'a' must be a Source"),
+        ({"style_mask": "sky.png"}, "style mask of region 'a' must be a Source"),
+        ({"style": "blue"}, "style of region 'a' must be its number"),
+        ({"weight": "x"}, "weight of region 'a' must be a number"),
+    ],
+)
+def test_regions_of_programs_are_checked(given, message):
+    with pytest.raises(JobError, match=message):
+        Region("a", **{"mask": Source("sky.png"), **given})
+
+
+def test_what_is_said_about_regions_without_any_is_remarked():
+    remarks = Session(REGISTRY).prepare(job_of(outside="free"), content=CONTENT, styles=STYLES).remarks
+    assert any("--outside and --guide have no effect" in remark for remark in remarks)
+
+
+def test_a_photograph_that_is_transparent_nearly_everywhere_is_refused():
+    cut_out = Image.new("RGBA", (64, 48), (200, 100, 50, 0))
+    cut_out.paste((200, 100, 50, 255), (0, 46, 20, 48))
+    job = job_of(content=cut_out, size=64)
+    with pytest.raises(ImageError, match="transparent but for 40 of its 3072 pixels"):
+        Session(REGISTRY).prepare(job, content=cut_out, styles=STYLES)
+
+
+def test_a_layer_that_sees_nothing_of_a_photograph_has_no_content_loss():
+    """Its last rows lie in none of its cells."""
+    cut_out = Image.new("RGBA", (64, 47), (200, 100, 50, 0))
+    cut_out.paste((200, 100, 50, 255), (0, 44, 64, 47))
+    job = job_of(content=cut_out, size=64, levels="off", content_layers=["c"])
+    problem = Session(REGISTRY).prepare(job, content=cut_out, styles=STYLES).problem()
+    found = problem.evaluate()[0]
+    assert found.losses[0] == 0
+    assert bool(torch.isfinite(found.gradient).all())

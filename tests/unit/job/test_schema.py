@@ -372,7 +372,7 @@ def test_weights_and_scales_of_images_must_be_usable(weight):
     ("change", "message"),
     [
         ({"name": ""}, r"a region needs a name, as in sky=mask\.png"),
-        ({"style": 0}, "region 'sky' names style 0; styles are numbered from 1"),
+        ({"style": -1}, "region 'sky' names style -1; styles are numbered from 1"),
         ({"color": "blue"}, "the colour of region 'sky' must be written #rrggbb, not 'blue'"),
         ({"weight": 0.0}, "the weight of region 'sky' must be positive and finite"),
         ({"weight": float("nan")}, "the weight of region 'sky' must be positive and finite"),

@@ -149,7 +149,9 @@ def test_inside_sees_nothing_of_what_lies_outside(name):
 def test_the_weight_of_a_position_is_its_squared_guide():
     mask, tap = _mask(16, 24, 1, False), Tap(6, 2, 8)
     guides = Guides(mask)
-    assert torch.equal(guides.weight(tap), guide(mask, tap).square())
+    exact = guide(mask, tap).square()
+    assert torch.equal(guides.weight(tap), exact)
+    assert torch.equal(guides.weight(tap, torch.bfloat16), exact.bfloat16().float())
     assert guides.weight(tap) is guides.weight(tap)
     assert Guides().weight(tap) is None
 

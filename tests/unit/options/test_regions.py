@@ -75,7 +75,7 @@ def test_regions_of_a_recipe_are_replaced_or_removed(session):
         ("sky=", "a region must be written NAME=MASK"),
         ("sky=sky.png:styl=2", "unknown key of region 'sky': 'styl'; did you mean 'style'"),
         ("sky=sky.png:style=2,wight=3", "unknown key of region 'sky': 'wight'; did you mean 'weight'"),
-        ("sky=sky.png:style=0", "region 'sky' names style 0; styles are numbered from 1"),
+        ("sky=sky.png:style=0", "region 'sky' names style '0', which none is called; give its number, 1 to"),
         ("sky=sky.png:style=5", "region 'sky' takes style 5, but there are 2 style images"),
         ("sky=sky.png:style=" + "9" * 40, "region 'sky' takes style 9999"),
         ("sky=sky.png:style=sun", "region 'sky' names style 'sun', which none is called; give its number, 1 to 2"),
