@@ -3,6 +3,7 @@
 //   nst export vgg19 -o vgg19.ts
 //   nst_embed photo.jpg painting.jpg vgg19.ts out.png --size 512 --steps 200
 #include <nst/nst.h>
+#include <algorithm>
 
 #include <csignal>
 #include <cstdio>
@@ -19,7 +20,7 @@ constexpr const char* kUsage =
     "usage: nst_embed CONTENT STYLE EXTRACTOR OUTPUT.png [options]\n"
     "  CONTENT, STYLE      PNG or JPEG\n"
     "  EXTRACTOR           file of: nst export vgg19 -o vgg19.ts\n"
-    "  --size N            longest side in pixels, default 512; never enlarges\n"
+    "  --size N            longest side in pixels, default 512; never enlarges the photo\n"
     "  --steps N           evaluations, default 300\n"
     "  --content-weight X  default 10\n"
     "  --style-weight X    default 1e7\n"
@@ -91,7 +92,8 @@ int stylize(const Arguments& arguments) {
   check_output(files[3]);
   const auto extractor = nst::Extractor::load(files[2]);
   const auto content = fit(read_picture(files[0]), arguments.size);
-  const auto style = fit(read_picture(files[1]), arguments.size);
+  // As in Python, a painting is as large as the picture, whatever the size of its file.
+  const auto style = fit(read_picture(files[1]), std::max(content.size(2), content.size(3)), true);
 
   std::signal(SIGINT, [](int) { interrupted = 1; });
   const nst::Stylizer stylizer(extractor, content, style, arguments.options);

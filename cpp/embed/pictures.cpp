@@ -79,9 +79,9 @@ void write_png(const std::string& path, const at::Tensor& image) {
     throw std::runtime_error("'" + path + "' cannot be written: " + png.message);
 }
 
-at::Tensor fit(const at::Tensor& image, int64_t size) {
+at::Tensor fit(const at::Tensor& image, int64_t size, bool enlarge) {
   const auto height = image.size(2), width = image.size(3), longest = std::max(height, width);
-  if (longest <= size) return image;
+  if (longest == size || (longest < size && !enlarge)) return image;
   const auto scaled = [&](int64_t side) {
     return std::max<int64_t>(1, std::llround(static_cast<double>(side * size) / static_cast<double>(longest)));
   };

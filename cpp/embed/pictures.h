@@ -21,5 +21,5 @@ void check_output(const std::string& path);
 /// Write (1, 3, H, W) in [0, 1] as PNG with 8 bits. Throws std::runtime_error: the file cannot be written.
 void write_png(const std::string& path, const at::Tensor& image);
 
-/// Make the longer side at most `size` pixels, antialiased; never enlarges. image: (1, 3, H, W).
-at::Tensor fit(const at::Tensor& image, int64_t size);
+/// Make the longer side at most `size` pixels, antialiased, or exactly that with `enlarge`. image: (1, 3, H, W).
+at::Tensor fit(const at::Tensor& image, int64_t size, bool enlarge = false);
