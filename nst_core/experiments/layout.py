@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from nst_core.errors import JobError
+from nst_core.experiments.naming import short_name
 from nst_core.experiments.sweep import Variation, product
 from nst_core.job.schema import Job
 
-__all__ = ["Cell", "Sheet", "blend_sheet", "grid_sheet", "sweep_sheets"]
+__all__ = ["Cell", "Sheet", "batch_grids", "batch_list", "blend_sheet", "grid_sheet", "sweep_sheets"]
+
+T = TypeVar("T")
+LONGEST_SIDE = 20
+"""Rows and columns of a sheet of a batch: more make a contact sheet that no image format and no screen holds."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,26 @@ def grid_sheet(
     return Sheet(title, tuple(cells), "content", "style")
 
 
+def batch_grids(contents: Sequence[str], styles: Sequence[str], make: Callable[[str, str], Job]) -> list[Sheet]:
+    """Lay every content with every style out as :func:`grid_sheet` does, in sheets that can still be looked at."""
+    return [
+        grid_sheet(down, across, make, f"Batch {number}" if number > 1 else "Batch")
+        for number, (down, across) in enumerate(itertools.product(_parts(contents), _parts(styles)), 1)
+    ]
+
+
+def batch_list(names: Sequence[str], jobs: Sequence[Job]) -> list[Sheet]:
+    """Lay jobs out one below the other under their names, in sheets that can still be looked at."""
+    cells = [Cell(name, "", job) for name, job in zip(names, jobs, strict=True)]
+    return [
+        Sheet(f"Batch {number}" if number > 1 else "Batch", tuple(part)) for number, part in enumerate(_parts(cells), 1)
+    ]
+
+
+def _parts(things: Sequence[T]) -> list[Sequence[T]]:
+    return [things[start : start + LONGEST_SIDE] for start in range(0, len(things), LONGEST_SIDE)]
+
+
 def blend_sheet(styles: Sequence[str], count: int, make: Callable[[list[float]], Job], title: str = "Blend") -> Sheet:
     """Lay blends of styles out: of two in a row from one to the other, of four in a square with one in each corner.
 
@@ -127,5 +154,5 @@ def blend_sheet(styles: Sequence[str], count: int, make: Callable[[list[float]],
 
 def _labels(images: Sequence[str]) -> list[str]:
     """Return short names, or the whole paths where the short ones are not different."""
-    short = [image.replace("\\", "/").rsplit("/", 1)[-1].removeprefix("sample:").rsplit(".", 1)[0] for image in images]
+    short = [short_name(image) for image in images]
     return short if len(set(short)) == len(short) else list(images)

@@ -15,7 +15,7 @@ from nst_core.job.schema import Job
 if TYPE_CHECKING:
     from nst_core.components.registry import Registry
 
-__all__ = ["job_of_file", "job_of_picture", "missing_files"]
+__all__ = ["job_of_file", "job_of_picture", "missing_files", "text_of"]
 
 
 def job_of_file(path: Path, registry: Registry) -> Job:
@@ -24,7 +24,7 @@ def job_of_file(path: Path, registry: Registry) -> Job:
     Raises:
         JobError: the file cannot be read or is no recipe.
     """
-    text = _text(path)
+    text = text_of(path, "recipe")
     job = Job.from_json(text) if path.suffix.lower() == ".json" else Job.from_toml(text)
     return _found(job, path.parent, registry)
 
@@ -54,17 +54,26 @@ def missing_files(job: Job, registry: Registry) -> list[NamedFile]:
     return [f for f in named_files(job, registry.file_parameters) if f.is_path and not exists(f.path)]
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path, what: str) -> str:
+    """Read a file that a person wrote.
+
+    Args:
+        path: the file.
+        what: what messages call it, for example "recipe".
+
+    Raises:
+        JobError: it cannot be read or is not in UTF-8.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise JobError(f"the recipe '{path}' cannot be read: {error}") from None
+        raise JobError(f"the {what} '{path}' cannot be read: {error}") from None
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:2]:
-        raise JobError(f"the recipe '{path}' cannot be read: it is in UTF-16; save it in UTF-8")
+        raise JobError(f"the {what} '{path}' cannot be read: it is in UTF-16; save it in UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise JobError(f"the recipe '{path}' cannot be read: it is not in UTF-8 ({error}); save it in UTF-8") from None
+        raise JobError(f"the {what} '{path}' cannot be read: it is not in UTF-8 ({error}); save it in UTF-8") from None
 
 
 def _found(job: Job, folder: Path, registry: Registry) -> Job:

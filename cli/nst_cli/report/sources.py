@@ -6,6 +6,7 @@ from PIL import Image
 
 from nst_cli.report.contents import Report
 from nst_core.errors import ImageError
+from nst_core.experiments.naming import short_name
 from nst_core.images import load_image, to_pil
 
 __all__ = ["source_thumbnails"]
@@ -19,6 +20,5 @@ def source_thumbnails(report: Report, side: int) -> list[tuple[str, Image.Image]
             picture = load_image(path, size=side, role=f"{role} image")
         except ImageError:
             continue  # the cells that need it say so
-        name = path.replace("\\", "/").rsplit("/", 1)[-1].removeprefix("sample:").rsplit(".", 1)[0]
-        shown.append((f"{role}: {name}", to_pil(picture.pixels)))
+        shown.append((f"{role}: {short_name(path)}", to_pil(picture.pixels)))
     return shown

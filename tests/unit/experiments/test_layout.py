@@ -1,4 +1,4 @@
-"""Sheets of blends; those of sweeps and grids are in test_sweep."""
+"""Sheets of blends and batches; those of sweeps and grids are in test_sweep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nst_core import Component, Job, JobError, Source, Term
-from nst_core.experiments.layout import blend_sheet
+from nst_core.experiments.layout import batch_grids, batch_list, blend_sheet
 
 
 def job_of(shares: list[float]) -> Job:
@@ -49,3 +49,20 @@ def test_shares_add_up_and_change_evenly(styles, count):
 def test_what_is_no_sheet_of_blends_is_refused(styles, count, message):
     with pytest.raises(JobError, match=message):
         blend_sheet(styles, count, job_of)
+
+
+def test_a_large_batch_is_laid_out_in_sheets_that_an_image_can_hold():
+    contents, styles = [f"{n}.jpg" for n in range(45)], [f"{n}.png" for n in range(21)]
+    made: list[tuple[str, str]] = []
+    sheets = batch_grids(contents, styles, lambda *pair: made.append(pair) or job_of([1.0]))
+    assert made == [*dict.fromkeys(made)]
+    assert {*made} == {*itertools.product(contents, styles)}
+    assert max(len(sheet.rows) for sheet in sheets) == max(len(sheet.columns) for sheet in sheets) == 20
+    assert [sheet.title for sheet in sheets[:2]] == ["Batch", "Batch 2"]
+
+
+def test_a_list_stands_in_one_column_under_its_names():
+    sheets = batch_list([f"{n}.png" for n in range(41)], [job_of([1.0])] * 41)
+    assert [len(sheet.cells) for sheet in sheets] == [20, 20, 1]
+    assert sheets[2].rows == ["40.png"]
+    assert {column for sheet in sheets for column in sheet.columns} == {""}
