@@ -53,6 +53,7 @@ COMMANDS = {
     "texture": ("texture:texture", "Make, from noise, a texture like STYLE."),
     "sweep": ("sweep:sweep", "Make every combination of the values given, and a report that compares them."),
     "grid": ("grid:grid", "Paint every content in the manner of every style, and compare them in a report."),
+    "batch": ("batch:batch", "Paint every photograph of a folder or list, with results named after their images."),
     "study": ("study:study", "Reconstructions, textures, ablations and grids in one report."),
     "eval": ("evaluate:evaluate", "Measure a picture against its content and style image."),
     "identity": ("identity:identity", "Test whether a method gives a painting back that is both content and style."),
@@ -97,7 +98,7 @@ def _add(app: typer.Typer, name: str, place: str, summary: str) -> None:
     if isinstance(found, typer.Typer):
         app.add_typer(found, name=name, short_help=summary)
     else:
-        cls = ManyValues if name in ("grid", "study") else None
+        cls = ManyValues if name in ("batch", "grid", "study") else None
         app.command(name, cls=cls, short_help=summary)(expand(found))
 
 

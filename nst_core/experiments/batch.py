@@ -16,10 +16,24 @@ from nst_core.experiments.metrics import evaluate_image, layers_for
 from nst_core.experiments.store import PICTURE, ResultStore, plain_number
 from nst_core.job.schema import Job
 from nst_core.planning.cost_model import CostModel
+from nst_core.planning.memory_plan import MemoryPlan
+from nst_core.planning.resources import Resources
 from nst_core.plugins.attribution import naming_plugins
 from nst_core.runtime.device import choose_device
 
-__all__ = ["Batch", "BatchObserver", "JobOutcome", "Status", "estimate", "prepare", "run_batch"]
+__all__ = [
+    "Batch",
+    "BatchObserver",
+    "JobOutcome",
+    "Observers",
+    "Status",
+    "count",
+    "estimate",
+    "neediest",
+    "opened",
+    "prepare",
+    "run_batch",
+]
 
 # What a job may fail with, while the others go on.
 FAILURES = (NstError, OSError, RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
@@ -84,6 +98,34 @@ class BatchObserver:
         """A job is done or has failed."""
 
 
+class Observers(BatchObserver):
+    """Several observers, each told of everything in their order."""
+
+    def __init__(self, observers: Sequence[BatchObserver]) -> None:
+        """Join observers."""
+        self._observers = tuple(observers)
+
+    def started(self, number: int, result: JobOutcome) -> None:
+        """Tell all of them."""
+        for observer in self._observers:
+            observer.started(number, result)
+
+    def step(self, step: Step) -> None:
+        """Tell all of them."""
+        for observer in self._observers:
+            observer.step(step)
+
+    def ended(self, number: int, result: JobOutcome) -> None:
+        """Tell all of them."""
+        for observer in self._observers:
+            observer.ended(number, result)
+
+
+def count(results: Sequence[JobOutcome], status: Status) -> int:
+    """Return the number of different jobs with an outcome; jobs that could not be read are none."""
+    return len({result.key for result in results if result.status == status and result.key})
+
+
 def prepare(jobs: Sequence[Job], folder: Path, session: Session) -> list[JobOutcome]:
     """Look at what there is: finished cells are kept, jobs whose images cannot be read have failed already."""
     store = ResultStore(folder)
@@ -102,6 +144,19 @@ def _prepared(job: Job, store: ResultStore, session: Session) -> JobOutcome:
     return JobOutcome(pinned, key, "cached", store.folder(key), record)
 
 
+def opened(prepared: Sequence[JobOutcome], session: Session) -> list[JobOutcome]:
+    """Look into the images of missing cells, too, which :func:`prepare` hashes alone: some will fail."""
+    return [_opened(result, session) if result.status == "missing" else result for result in prepared]
+
+
+def _opened(result: JobOutcome, session: Session) -> JobOutcome:
+    try:
+        session.schedule(result.job)
+    except NstError as error:
+        return replace(result, status="failed", error=str(error))
+    return result
+
+
 def estimate(prepared: Sequence[JobOutcome], session: Session) -> float:
     """Return the seconds that the missing cells will take, as the one with most layers takes on small images.
 
@@ -116,6 +171,37 @@ def estimate(prepared: Sequence[JobOutcome], session: Session) -> float:
             continue  # this one will fail; another tells the time
         return sum(costs.seconds * _work(other, session) + MEASURING for other in missing)
     return 0.0
+
+
+def neediest(prepared: Sequence[JobOutcome], session: Session, resources: Resources | None = None) -> MemoryPlan | None:
+    """Return the plan of the missing cell that needs most memory; ``None`` where nothing is missing.
+
+    Of cells that differ in images and seeds alone, the one with the largest picture is planned.
+    """
+    largest: dict[Any, tuple[float, Job]] = {}
+    for result in prepared:
+        job = result.job
+        if result.status == "missing":
+            method = (job.extractor, job.terms, job.optimizer, job.parametrization, job.precision, job.device)
+            largest[method] = max(
+                largest.get(method, (-1.0, job)), (_pixels(job, session), job), key=lambda pair: pair[0]
+            )
+    plans = []
+    for _, job in largest.values():
+        try:
+            plans.append(session.plan(job, resources=resources))
+        except FAILURES:
+            continue  # this one will fail
+    return max(plans, key=lambda plan: plan.bytes, default=None)
+
+
+def _pixels(job: Job, session: Session) -> int:
+    """Return the pixels of a job's picture; 0 where its images cannot be read."""
+    try:
+        _, (height, width) = session.schedule(job)
+    except FAILURES:
+        return 0
+    return height * width
 
 
 MEASURING = 0.5  # seconds: files and metrics of a cell

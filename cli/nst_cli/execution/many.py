@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +20,30 @@ from nst_core.files import Lock
 
 if TYPE_CHECKING:
     from nst_core import Job, Session
-    from nst_core.experiments.batch import Batch
+    from nst_core.experiments.batch import Batch, BatchObserver, JobOutcome
     from nst_core.experiments.layout import Sheet
 
-__all__ = ["carry_out_all"]
+__all__ = ["Plan", "carry_out_all", "claimed", "computed", "conclude"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be made.
+
+    Attributes:
+        title: of the report.
+        sheets: of cells, each with its job.
+        labels: what messages call the cells, in the order of :attr:`jobs`.
+    """
+
+    title: str
+    sheets: Sequence[Sheet]
+    labels: Sequence[str]
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs of all cells, sheet after sheet."""
+        return [cell.job for sheet in self.sheets for cell in sheet.cells]
 
 
 def carry_out_all(
@@ -46,50 +68,101 @@ def carry_out_all(
         JobError: the folder cannot be written to, or another process does so; the number of threads is invalid.
         typer.Exit: 1 where a cell failed; after a signal 128 and its number, 130 for Ctrl-C.
     """
+    labels = [" ".join(filter(None, (s.title + ":", c.row, c.column))) for s in sheets for c in s.cells]
+    plan = Plan(title, sheets, labels)
+    with claimed(folder, threads):
+        from nst_core.experiments.batch import prepare
+
+        batch = computed(plan, prepare(plan.jobs, folder, session), session, folder, report)
+        conclude(plan, batch, folder, report)
+
+
+@contextmanager
+def claimed(folder: Path, threads: ThreadOptions) -> Iterator[None]:
+    """Have a folder of cells, made where it is missing, to oneself for the length of a block.
+
+    Raises:
+        JobError: it cannot be written to, or another process does so; the number of threads is invalid.
+    """
     busy = f"another nst is writing to '{folder}'; wait for it to end, or choose another folder"
     with threads.limited():
         _make(folder)
         with Lock(folder / ".lock").held(JobError(busy)):
-            _carry_out(title, sheets, session, folder, report)
+            yield
 
 
-def _carry_out(title: str, sheets: Sequence[Sheet], session: Session, folder: Path, options: ReportOptions) -> None:
+def computed(
+    plan: Plan,
+    prepared: Sequence[JobOutcome],
+    session: Session,
+    folder: Path,
+    options: ReportOptions,
+    observers: Sequence[BatchObserver] = (),
+) -> Batch:
+    """Make what is missing, and tell how that goes.
+
+    Args:
+        plan: what to make.
+        prepared: what there is of it, see :func:`nst_core.experiments.batch.prepare`.
+        session: that all cells are run in.
+        folder: of the cells.
+        options: what is printed.
+        observers: watch the run, beside what shows the progress.
+    """
     from nst_cli.execution.batch_progress import batch_progress, minutes
-    from nst_cli.report import Report, arrange, write_report
-    from nst_core.diagnostics import machine
-    from nst_core.experiments.batch import Batch, estimate, prepare, run_batch
+    from nst_core.experiments.batch import Batch, Observers, count, estimate, prepare, run_batch
 
     say = options.say
-    jobs = [cell.job for sheet in sheets for cell in sheet.cells]
-    prepared = prepare(jobs, folder, session)
-    labels = [" ".join(filter(None, (s.title + ":", c.row, c.column))) for s in sheets for c in s.cells]
-    for result, label in zip(prepared, labels, strict=True):
+    for result, label in zip(prepared, plan.labels, strict=True):
         if result.status == "failed":
             say(f"{label}: {result.error}")
-    for remark in dict.fromkeys(_remark(j, session) for j, r in zip(jobs, prepared, strict=True) if r.key):
+    for remark in dict.fromkeys(_remark(j, session) for j, r in zip(plan.jobs, prepared, strict=True) if r.key):
         if remark:
             say(f"note: {remark}")
-    missing = len({result.key for result in prepared if result.status == "missing"})
-    cached = len({result.key for result in prepared if result.status == "cached"})
+    missing, cached = count(prepared, "missing"), count(prepared, "cached")
     say(f"{missing + cached} different cells, {cached} already finished")
     if missing:
         say(f"the others will take about {minutes(estimate(prepared, session))}")
     try:
-        with batch_progress(labels, missing, options.quiet) as watcher:
-            batch = run_batch(prepared, folder, session, watcher)
+        with batch_progress(plan.labels, missing, options.quiet) as watcher:
+            batch = run_batch(prepared, folder, session, Observers([watcher, *observers]))
         interruption.hold()
     except KeyboardInterrupt:  # between two cells, or once more
         interruption.hold()
-        batch = Batch(tuple(prepare(jobs, folder, session)), interrupted=True)
-    report = Report(title, shlex.join(["nst", *sys.argv[1:]]), arrange(sheets, batch.results), machine())
+        batch = Batch(tuple(prepare(plan.jobs, folder, session)), interrupted=True)
+    return batch
+
+
+def conclude(
+    plan: Plan, batch: Batch, folder: Path, options: ReportOptions, more: Mapping[str, Any] | None = None
+) -> None:
+    """Write the report, print its path or everything as JSON, and exit as the batch ended.
+
+    Args:
+        plan: what was to be made.
+        batch: what became of it.
+        folder: for the report.
+        options: what is printed.
+        more: what the JSON holds beside report and cells.
+
+    Raises:
+        JobError: the report cannot be written.
+        typer.Exit: 1 where a cell failed; after a signal 128 and its number, 130 for Ctrl-C.
+    """
+    from nst_cli.report import Report, arrange, write_report
+    from nst_core.diagnostics import machine
+
+    say = options.say
+    report = Report(plan.title, shlex.join(["nst", *sys.argv[1:]]), arrange(plan.sheets, batch.results), machine())
     try:
         html, markdown = write_report(report, folder)
     except OSError as error:
         raise JobError(f"the report could not be written to '{folder}': {error}") from None
-    for result, label in zip(batch.results, labels, strict=True):
+    for result, label in zip(batch.results, plan.labels, strict=True):
         for remark in result.record.get("remarks", []) if result.status == "done" else []:
             say(f"note: {label}: {remark}")
-    console.out(json.dumps(_summary(batch, labels, html, markdown), indent=2) if options.as_json else str(html))
+    summary = {**_summary(batch, plan.labels, html, markdown), **(more or {})}
+    console.out(json.dumps(summary, indent=2) if options.as_json else str(html))
     if batch.interrupted:
         say("interrupted; finished cells are kept, and the same command continues")
     if batch.interrupted or interruption.received():

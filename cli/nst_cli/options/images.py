@@ -28,9 +28,9 @@ def check_no_folder(contents: Sequence[str | None] = (), styles: Sequence[str] =
         ImageError: one is; says what there is for all images of a folder.
     """
     for path in contents:
-        _check("content image", path, 'nst run "$image" STYLE', "nst grid --contents {} --styles STYLE")
+        _refuse("content image", path, "All images of the folder: nst batch {} --styles STYLE")
     for path in styles:
-        _check("style image", path, 'nst run CONTENT "$image"', "nst grid --contents CONTENT --styles {}")
+        _refuse("style image", path, "All images of the folder: nst batch CONTENT --styles {}")
 
 
 def check_no_folder_in(job: Job, registry: Registry) -> None:
@@ -57,13 +57,13 @@ def check_no_folder_measured(image: str, content: str | None, style: str | None)
     _check("style image", style, 'nst eval IMAGE --style "$image"')
 
 
-def _check(role: str, path: str | None, each: str, together: str = "") -> None:
-    """Refuse a folder; ``each`` is a command for one image of it, ``together`` one for all of them, with {}."""
-    if not path or not is_folder(path):
-        return
-    inside = f"{shlex.quote(path.rstrip('/'))}/*"
-    report = f" A picture and a report from all images of the folder: {together.format(inside)}." if together else ""
-    alone = "Pictures alone, in the shell" if together else "All images of the folder, in the shell"
-    raise ImageError(
-        f"the {role} '{path}' is a folder; name image files.{report} {alone}: for image in {inside}; do {each}; done"
-    )
+def _check(role: str, path: str | None, each: str) -> None:
+    """Refuse a folder; ``each`` is a command for one image of it."""
+    _refuse(role, path, f"All images of the folder, in the shell: for image in {{}}/*; do {each}; done")
+
+
+def _refuse(role: str, path: str | None, advice: str) -> None:
+    """Refuse a folder; the advice has {} in its place."""
+    if path and is_folder(path):
+        folder = shlex.quote(path.rstrip("/") or "/")
+        raise ImageError(f"the {role} '{path}' is a folder; name image files. {advice.replace('{}', folder)}")

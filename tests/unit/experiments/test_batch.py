@@ -22,7 +22,16 @@ from nst_core import (
     run,
     save_image,
 )
-from nst_core.experiments.batch import BatchObserver, estimate, prepare, run_batch
+from nst_core.experiments.batch import (
+    BatchObserver,
+    Observers,
+    count,
+    estimate,
+    neediest,
+    opened,
+    prepare,
+    run_batch,
+)
 from nst_core.experiments.metrics import evaluate_image, total_variation
 from nst_core.objective.objective import Objective
 from nst_plugins.losses.gram_style import GramStyle
@@ -152,6 +161,53 @@ def test_ctrl_c_loses_the_current_cell_only(job, registry, tmp_path):
     assert batch.interrupted
     assert statuses(batch) == ["done", "missing", "missing"]
     assert statuses(carried_out(jobs, tmp_path / "out", registry)) == ["cached", "done", "done"]
+
+
+class _Noted(BatchObserver):
+    def __init__(self, noted: list) -> None:
+        self.noted = noted
+
+    def started(self, number, result) -> None:
+        self.noted.append(("started", number))
+
+    def step(self, step) -> None:
+        self.noted.append(("step", step.number))
+
+    def ended(self, number, result) -> None:
+        self.noted.append(("ended", result.status))
+
+
+def test_several_observers_see_the_same_in_their_order(job, registry, tmp_path):
+    noted: list = []
+    carried_out([replace(job, steps=2)], tmp_path, registry, Observers([_Noted(noted), _Noted(noted)]))
+    once = [("started", 0), ("step", 1), ("step", 2), ("ended", "done")]
+    assert noted == [event for event in once for _ in range(2)]
+
+
+def test_equal_jobs_count_once(job, registry, tmp_path):
+    missing = replace(job, content=Source("none.png"))
+    prepared = prepare([job, job, replace(job, steps=4), missing], tmp_path, Session(registry))
+    assert (count(prepared, "missing"), count(prepared, "cached"), count(prepared, "failed")) == (2, 0, 0)
+
+
+def test_the_cell_with_the_largest_picture_needs_most_memory(job, registry, tmp_path):
+    session = Session(registry)
+    jobs = [replace(job, size=size, enlarge=True, seed=size) for size in (32, 512, 64)]
+    plan = neediest(prepare(jobs, tmp_path, session), session)
+    assert [(level.height, level.width) for level in plan.levels] == [(384, 512)]
+    assert plan.bytes > 0
+    assert neediest(prepare([replace(job, content=Source("none.png"))], tmp_path, session), session) is None
+
+
+def test_a_look_into_the_images_tells_what_will_fail(job, registry, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    bad = replace(job, content=Source(str(tmp_path / "bad.png")))
+    session = Session(registry)
+    prepared = prepare([job, bad], tmp_path, session)
+    assert [result.status for result in prepared] == ["missing", "missing"]
+    found = opened(prepared, session)
+    assert [result.status for result in found] == ["missing", "failed"]
+    assert "bad.png" in found[1].error
 
 
 @pytest.fixture

@@ -227,10 +227,10 @@ def test_a_dry_run_checks_masks_and_counts_regions(nst):
     [
         (("phot.jpg", "painting.png"), "content image 'phot.jpg' does not exist; did you mean 'photo.jpg'"),
         (("photo.jpg",), "only one image is given"),
-        ((".", "painting.png"), 'for image in ./*; do nst run "$image" STYLE; done'),
+        ((".", "painting.png"), "All images of the folder: nst batch . --styles STYLE"),
         (
             ("photo.jpg", "painting.png", "."),
-            "the style image '.' is a folder; name image files. A picture and a report",
+            "the style image '.' is a folder; name image files. All images of the folder: nst batch CONTENT --styles .",
         ),
         (
             ("photo.jpg", "painting.png", "--init", "image:path=."),
