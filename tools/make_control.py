@@ -10,7 +10,6 @@ each.
 from __future__ import annotations
 
 import argparse
-import functools
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,13 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from make_looks import GAP, LINE, MOST_BYTES, found, pasted, written
+from make_looks import GAP, LINE, found, pasted, sheet_parser, write_sheets
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
-from small_jpeg import save_small
 
 import nst_core as nst
 
-ROOT = Path(__file__).resolve().parent.parent
 Points = Sequence[tuple[float, float]]
 
 SKYLINE: Points = (
@@ -185,19 +182,10 @@ def drawn(name: str, arguments: argparse.Namespace) -> Image.Image:
 
 def main() -> None:
     """Make the sheets."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("images", type=Path)
-    parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "control")
-    parser.add_argument("--cache", type=Path, default=ROOT / "build" / "control")
+    parser = sheet_parser(__doc__, "control", SHEETS)
     parser.add_argument("--size", type=int, default=384)
-    parser.add_argument("--only", default=",".join(SHEETS), help="names of sheets, with commas")
     arguments = parser.parse_args()
-    for folder in (arguments.folder, arguments.cache):
-        folder.mkdir(parents=True, exist_ok=True)
-    for name in arguments.only.split(","):
-        target = arguments.folder / f"{name}.jpg"
-        canvas = drawn(name, arguments)
-        save_small(target, MOST_BYTES, functools.partial(written, canvas, target))
+    write_sheets(arguments, lambda name: drawn(name, arguments))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import argparse
 import functools
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,20 +129,29 @@ def written(canvas: Image.Image, path: Path, quality: int) -> None:
     canvas.save(path, quality=quality, optimize=True)
 
 
-def main() -> None:
-    """Make the sheets."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def sheet_parser(description: str | None, page: str, sheets: Iterable[str]) -> argparse.ArgumentParser:
+    """Return the parser of a tool that makes the sheets of a page of docs."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", type=Path)
-    parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "looks")
-    parser.add_argument("--cache", type=Path, default=ROOT / "build" / "looks")
-    parser.add_argument("--only", default=",".join(SHEETS), help="names of sheets, with commas")
-    arguments = parser.parse_args()
+    parser.add_argument("--folder", type=Path, default=ROOT / "docs" / page)
+    parser.add_argument("--cache", type=Path, default=ROOT / "build" / page)
+    parser.add_argument("--only", default=",".join(sheets), help="names of sheets, with commas")
+    return parser
+
+
+def write_sheets(arguments: argparse.Namespace, draw: Callable[[str], Image.Image]) -> None:
+    """Draw the sheets asked for, and write each in less than the most bytes."""
     for folder in (arguments.folder, arguments.cache):
         folder.mkdir(parents=True, exist_ok=True)
     for name in arguments.only.split(","):
         target = arguments.folder / f"{name}.jpg"
-        canvas = drawn(SHEETS[name], arguments)
-        save_small(target, MOST_BYTES, functools.partial(written, canvas, target))
+        save_small(target, MOST_BYTES, functools.partial(written, draw(name), target))
+
+
+def main() -> None:
+    """Make the sheets."""
+    arguments = sheet_parser(__doc__, "looks", SHEETS).parse_args()
+    write_sheets(arguments, lambda name: drawn(SHEETS[name], arguments))
 
 
 if __name__ == "__main__":

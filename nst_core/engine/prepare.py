@@ -78,9 +78,8 @@ class PreparedJob:
         seen = self._seen(content.pixels, color) if content else None
         height, width = pastiche_size(job, self.images)
 
-        parametrization: Parametrization = self.registry.create(
-            "parametrization", parametrization_of(job, self.registry)
-        )
+        changed = parametrization_of(job, self.registry)
+        parametrization: Parametrization = self.registry.create("parametrization", changed)
         if start is None:
             first = self._initial(job, (height, width), seen, transformed).float().to(self.device)
             variable = parametrization.encode(first)
@@ -89,7 +88,7 @@ class PreparedJob:
         else:
             variable = parametrization.resize(start, (height, width))
         image = parametrization.decode(variable)
-        _checked("parametrization", parametrization_of(job, self.registry).name, image, (1, 3, height, width))
+        _checked("parametrization", changed.name, image, (1, 3, height, width))
         kept = self._kept(job, seen, (height, width))
 
         network = network_for(job, self.registry, self.cache, self.device, self.dtype)

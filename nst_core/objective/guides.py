@@ -7,20 +7,18 @@ arXiv:1611.07865, section 4. A region's statistic is Σ_p T(p)² f(p) f(p)ᵀ / 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nst_core.components import Tap
+from nst_core.job.schema import RegionGuide
 
-__all__ = ["GuideMode", "Guides", "guide", "shares_of"]
-
-GuideMode = Literal["simple", "inside"]
+__all__ = ["Guides", "guide", "shares_of"]
 
 
-def guide(mask: Tensor, tap: Tap, mode: GuideMode = "simple") -> Tensor:
+def guide(mask: Tensor, tap: Tap, mode: RegionGuide = "simple") -> Tensor:
     """Return the guide of a region at a layer.
 
     Args:
@@ -63,7 +61,7 @@ class Guides:
 
     mask: Tensor | None = field(default=None, repr=False)
     share: float = 1.0
-    mode: GuideMode = "simple"
+    mode: RegionGuide = "simple"
     _known: dict[tuple[int, int, bool], Tensor] = field(default_factory=dict, repr=False, compare=False)
 
     def weight(self, tap: Tap, dtype: torch.dtype = torch.float32) -> Tensor | None:
