@@ -14,6 +14,7 @@ __all__ = [
     "CancelledError",
     "CheckpointError",
     "DeviceError",
+    "ExecutorError",
     "ExportError",
     "ImageError",
     "JobError",
@@ -80,6 +81,10 @@ class CancelledError(NstError):
 
 class DeviceError(NstError):
     """The device or precision asked for does not exist on this machine."""
+
+
+class ExecutorError(NstError):
+    """Jobs cannot be carried out where they should be: no worker starts, or one has other versions."""
 
 
 class ExportError(NstError):

@@ -88,17 +88,18 @@ class Lock:
         self._lock = FileLock(path, thread_local=False)
 
     @contextmanager
-    def held(self, busy: NstError, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    def held(self, busy: NstError, waiting: Callable[[], None] | None = None, patience: float = 0.0) -> Iterator[None]:
         """Have the lock for the length of a block; blocks of one ``Lock`` may be nested.
 
         Args:
             busy: raised where somebody else has it.
-            waiting: called before the wait for somebody else; by default there is none.
+            waiting: called before the wait for somebody else, which has no end; by default there is none.
+            patience: seconds to wait for somebody else who is about to end.
 
         Raises:
             NstError: ``busy``.
         """
-        taken = self._take(busy, waiting)
+        taken = self._take(busy, waiting, patience)
         try:
             yield
         finally:
@@ -108,12 +109,12 @@ class Lock:
                         self._path.unlink()
                 self._lock.release()
 
-    def _take(self, busy: NstError, waiting: Callable[[], None] | None) -> bool:
+    def _take(self, busy: NstError, waiting: Callable[[], None] | None, patience: float) -> bool:
         from filelock import Timeout
 
         try:
             try:
-                self._lock.acquire(timeout=0)
+                self._lock.acquire(timeout=patience)
             except Timeout:
                 if waiting is None:
                     raise busy from None

@@ -9,7 +9,7 @@ from typing import Any
 
 from nst_cli import console
 
-__all__ = ["exit_code", "hold", "listening", "received"]
+__all__ = ["exit_code", "hold", "listening", "received", "release"]
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
@@ -44,6 +44,17 @@ def listening() -> Iterator[None]:
 def hold() -> None:
     """Let no signal interrupt what is done from here on, which is to be short; each is answered with a line."""
     _State.held = True
+
+
+def release() -> None:
+    """Let signals interrupt again, after :func:`hold`.
+
+    Raises:
+        KeyboardInterrupt: one came meanwhile.
+    """
+    _State.held = False
+    if received():
+        raise KeyboardInterrupt
 
 
 def received() -> bool:

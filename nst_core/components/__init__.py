@@ -10,6 +10,7 @@ negative, and ``None`` means one everywhere.
 
 from __future__ import annotations
 
+from nst_core.components.executor import Executor, Finished, Progress, Read, Task, Watch, Work, unwatched
 from nst_core.components.extractor import PIXEL_TAP, PIXELS, Extractor, Tap, check_layers
 from nst_core.components.initializer import Initializer, InitialSources
 from nst_core.components.kinds import KINDS, LOSS_KINDS, Kind
@@ -36,9 +37,11 @@ __all__ = [
     "PIXELS",
     "PIXEL_TAP",
     "ROLES",
+    "Executor",
     "Extractor",
     "FeatureLoss",
     "FeatureMaps",
+    "Finished",
     "ImageLoss",
     "ImageTransform",
     "InitialSources",
@@ -50,10 +53,16 @@ __all__ = [
     "PointwiseLoss",
     "Preset",
     "PretrainedExtractor",
+    "Progress",
+    "Read",
     "Role",
     "Statistic",
     "StatisticLoss",
     "Tap",
+    "Task",
+    "Watch",
     "WeightedMaps",
+    "Work",
     "check_layers",
+    "unwatched",
 ]

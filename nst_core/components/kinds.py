@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nst_core.components.executor import Executor
 from nst_core.components.extractor import Extractor
 from nst_core.components.initializer import Initializer
 from nst_core.components.loss import FeatureLoss, ImageLoss, Loss, PointwiseLoss, StatisticLoss
@@ -27,7 +28,8 @@ class Kind:
         name: in the singular, as ``nst plugins new --kind`` takes it.
         base: class that every component of this kind derives from.
         plural: in the name of its hook, ``nst_register_PLURAL``.
-        usage: options of ``nst run`` that use the component ``NAME``.
+        usage: options that use the component ``NAME``.
+        command: of ``nst`` that takes these options, with what comes before them.
         required: whether a run needs at least one.
         scaffold: whether ``nst plugins new`` makes packages with one.
     """
@@ -37,6 +39,7 @@ class Kind:
     plural: str
     usage: str
     required: bool = True
+    command: str = "run photo.jpg painting.jpg"
     scaffold: bool = True
 
     @property
@@ -54,6 +57,13 @@ KINDS: dict[str, Kind] = {
         Kind("optimizer", Optimizer, "optimizers", "--optimizer NAME"),
         Kind("parametrization", Parametrization, "parametrizations", "--parametrization NAME"),
         Kind("transform", ImageTransform, "transforms", "--color NAME", required=False),
+        Kind(
+            "executor",
+            Executor,
+            "executors",
+            "--executor NAME",
+            command="batch photos --styles painting.jpg",
+        ),
         Kind("preset", Preset, "presets", "--preset NAME", scaffold=False),
     )
 }

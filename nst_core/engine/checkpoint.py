@@ -82,6 +82,7 @@ class Checkpoint:
         every: float = 30.0,
         destination: Destination | None = None,
         disposable: bool = False,
+        patience: float = 0.0,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Name the file; nothing is read or written yet.
@@ -91,6 +92,7 @@ class Checkpoint:
             every: seconds between two of them, at least.
             destination: where the result is to go, if somebody knows.
             disposable: whether one that cannot be used is no error, but ignored.
+            patience: seconds to wait for another run that has the file and is about to end.
             say: told what the user should know.
 
         Raises:
@@ -100,6 +102,7 @@ class Checkpoint:
         self.destination = destination or Destination()
         self._every = every
         self._disposable = disposable
+        self._patience = patience
         self._say = say
         self._written = time.monotonic()
         self._lock = Lock(companion(self.path, "lock"))
@@ -134,7 +137,7 @@ class Checkpoint:
             CheckpointError: another run has it.
         """
         busy = f"another nst is writing the checkpoint '{self.path}'; wait for it to end, or choose another file"
-        with self._lock.held(CheckpointError(busy)):
+        with self._lock.held(CheckpointError(busy), patience=self._patience):
             yield
 
     def write(

@@ -84,6 +84,7 @@ class Session:
         styles: Sequence[ImageInput | None] = (),
         resources: Resources | None = None,
         checkpoint: Checkpoint | None = None,
+        allocation: Allocation | None = None,
     ) -> Run:
         """Begin a run, or continue the one in a checkpoint. The run is an iterator of :class:`Step`.
 
@@ -93,6 +94,7 @@ class Session:
             styles: see :meth:`prepare`.
             resources: memory, tiles and threads that the run may use.
             checkpoint: file that the run is saved to and continued from; call its ``finished`` after saving the result.
+            allocation: tiles and optimizer as :meth:`allocate` decided them, maybe elsewhere; decided now by default.
 
         Raises:
             CheckpointError: the checkpoint belongs to another job or version, is damaged, or another run is using it.
@@ -103,7 +105,7 @@ class Session:
             if checkpoint:
                 claim.enter_context(checkpoint.claimed())
             saved = checkpoint.read() if checkpoint else None
-            prepared, resumed = self._prepare(job, Inputs(content, styles), resources, checkpoint, saved)
+            prepared, resumed = self._prepare(job, Inputs(content, styles), resources, checkpoint, saved, allocation)
             return Run(
                 prepared,
                 checkpoint=checkpoint,
@@ -128,6 +130,19 @@ class Session:
             levels, size = self._schedule(job, images)
             check_possible(size, resources, choose_device(job.device), images.style_shapes(job, max(size)))
             return make_plan(job, levels, size, self.registry, self.cache, resources)
+
+    def allocate(self, job: Job, resources: Resources | None = None) -> Allocation:
+        """Decide with which tiles and optimizer a job of image files is computed; see :meth:`run`.
+
+        Raises:
+            NstError: an image is missing or unusable, or the job does not fit into memory.
+        """
+        resources = resources or Resources()
+        with naming_plugins(self.registry), processor_threads(resources.threads):
+            images = pinning.open_images(job, Inputs(), self.images)
+            levels, size = self._schedule(job, images)
+            check_possible(size, resources, choose_device(job.device), images.style_shapes(job, max(size)))
+            return allocate(job, levels, size, self.registry, self.cache, resources)
 
     def schedule(self, job: Job, inputs: Inputs | None = None) -> tuple[tuple[Level, ...], tuple[int, int]]:
         """Return the resolution levels of a job, from small to large, and height and width of its pastiche in pixels.
@@ -185,6 +200,7 @@ class Session:
         resources: Resources,
         checkpoint: Checkpoint | None = None,
         saved: Saved | None = None,
+        allocation: Allocation | None = None,
     ) -> tuple[PreparedJob, bool]:
         """Prepare a job; return also whether it goes on from what was saved."""
         registry, cache = self.registry, self.cache
@@ -209,7 +225,7 @@ class Session:
         )
         if resumed and saved is not None:
             allocation = Allocation(saved.job.optimizer, saved.state["max_pixels"])
-        else:  # what was begun had room
+        elif allocation is None:  # what was begun had room
             check_possible(size, resources, device, images.style_shapes(job, max(size)))
             allocation = allocate(found, levels, size, registry, cache, resources)
         remarks = pinning.remarks_on(job, cache.extractor(registry, job.extractor), images, max(size), device)

@@ -1,22 +1,24 @@
-"""Many jobs, one after the other: none computed twice, none stopped by another's failure."""
+"""Many jobs, wherever they are computed: none twice, and none stopped by another's failure."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from nst_core.engine.checkpoint import Checkpoint
-from nst_core.engine.result import Step
+import torch
+
+from nst_core.components import Executor, Finished, Progress, Task
 from nst_core.engine.session import Session
 from nst_core.errors import NstError
-from nst_core.experiments.metrics import evaluate_image, layers_for
-from nst_core.experiments.store import PICTURE, ResultStore, plain_number
-from nst_core.job.schema import Job
+from nst_core.experiments.store import PICTURE, ResultStore
+from nst_core.experiments.work import FAILURES, CellWork, files_of, said
+from nst_core.job.named_files import named_files
+from nst_core.job.schema import Component, Job
 from nst_core.planning.cost_model import CostModel
-from nst_core.planning.memory_plan import MemoryPlan
+from nst_core.planning.memory_plan import MemoryPlan, available_share
 from nst_core.planning.resources import Resources
 from nst_core.plugins.attribution import naming_plugins
 from nst_core.runtime.device import choose_device
@@ -33,10 +35,8 @@ __all__ = [
     "opened",
     "prepare",
     "run_batch",
+    "share_of",
 ]
-
-# What a job may fail with, while the others go on.
-FAILURES = (NstError, OSError, RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
 
 Status = Literal["done", "cached", "failed", "missing"]
 
@@ -89,10 +89,10 @@ class BatchObserver:
     """Watches a run of many jobs; every method may be overridden."""
 
     def started(self, number: int, result: JobOutcome) -> None:
-        """A job begins, the ``number``-th of the list from 0."""
+        """A job begins, the ``number``-th of the list from 0; again, if the worker that had it died."""
 
-    def step(self, step: Step) -> None:
-        """The current job has made an evaluation."""
+    def progress(self, number: int, progress: Progress) -> None:
+        """A job has made evaluations."""
 
     def ended(self, number: int, result: JobOutcome) -> None:
         """A job is done or has failed."""
@@ -110,10 +110,10 @@ class Observers(BatchObserver):
         for observer in self._observers:
             observer.started(number, result)
 
-    def step(self, step: Step) -> None:
+    def progress(self, number: int, progress: Progress) -> None:
         """Tell all of them."""
         for observer in self._observers:
-            observer.step(step)
+            observer.progress(number, progress)
 
     def ended(self, number: int, result: JobOutcome) -> None:
         """Tell all of them."""
@@ -222,73 +222,109 @@ def run_batch(
     folder: Path,
     session: Session,
     observer: BatchObserver | None = None,
+    *,
+    executor: Executor | None = None,
+    threads: int | None = None,
 ) -> Batch:
     """Carry out what :func:`prepare` found missing.
 
-    Ctrl-C gives up the current job and ends the run; what is finished stays.
+    Ctrl-C stops the jobs that are being computed and ends the run; what is finished stays, and what was begun is
+    continued by the next run.
+
+    Args:
+        prepared: what there is.
+        folder: of the cells.
+        session: that jobs are planned in, and carried out, where that is done in this process.
+        observer: told of everything.
+        executor: where jobs are computed, and how many at a time; this process, one at a time, by default. It is not
+            closed.
+        threads: of all workers on this machine together; ``None`` for torch's choice.
+
+    Raises:
+        ExecutorError: there is nobody to do the work.
     """
     watcher = observer or BatchObserver()
-    store = ResultStore(folder)
+    chosen: Executor = executor or session.registry.create("executor", Component("local"))
     results = list(prepared)
+    numbers: dict[str, int] = {}  # of the job that is computed, of those that are the same
     for number, result in enumerate(results):
-        if result.status != "missing":
-            continue
-        twin = next((r for r in results[:number] if r.key == result.key), None)
-        if twin is not None:  # the same job twice: its outcome is known
-            results[number] = replace(twin, job=result.job)
-            continue
-        watcher.started(number, result)
-        try:
-            results[number] = _computed(result, store, session, watcher.step)
-        except KeyboardInterrupt:
-            return Batch(tuple(results), interrupted=True)
-        watcher.ended(number, results[number])
-    return Batch(tuple(results))
+        if result.status == "missing":
+            numbers.setdefault(result.key, number)
+    resources = share_of(chosen, threads)
+    store = ResultStore(folder)
 
+    def ended(number: int, outcome: JobOutcome) -> None:
+        results[number] = outcome
+        watcher.ended(number, outcome)
 
-def _computed(cell: JobOutcome, store: ResultStore, session: Session, watch: Callable[[Step], None]) -> JobOutcome:
+    def tasks() -> Iterator[Task]:
+        for number in numbers.values():
+            outcome = results[number]
+            try:
+                allocation = session.allocate(outcome.job, resources)
+            except FAILURES as error:
+                ended(number, replace(outcome, status="failed", error=said(error)))
+                continue
+            job = replace(outcome.job, optimizer=allocation.optimizer)
+            yield Task(outcome.key, job, allocation.max_pixels, allocation.remark, files_of(job))
+
+    def progress(update: Progress) -> None:
+        number = numbers[update.key]
+        if update.number:
+            watcher.progress(number, update)
+        else:
+            watcher.started(number, results[number])
+
+    networks = {
+        (job.extractor, job.weights_sha256): None
+        for job in (results[number].job for number in numbers.values())
+        if not any(file.role == "weights" and file.is_path for file in named_files(job))
+    }
+    work = CellWork(folder.absolute(), threads=resources.threads, extractors=tuple(networks), session=session)
+    interrupted = False
     try:
-        began = time.perf_counter()
-        curves = _Curves()
-        layers = layers_for(cell.job, session)
-        checkpoint = Checkpoint(store.checkpoint(cell.key), disposable=True)
-        result = session.run(cell.job, checkpoint=checkpoint).exhaust([curves, watch])
-        if result.stopped == "cancelled":
-            raise KeyboardInterrupt
-        folder = store.begin(cell.key)
-        picture = store.write_picture(cell.key, result)
-        metrics = evaluate_image(
-            picture,
-            cell.job.extractor,
-            session=session,
-            content=cell.job.content.path if cell.job.content else None,
-            style=cell.job.styles[0].path if len(cell.job.styles) == 1 else None,
-            style_size=None if cell.job.content else cell.job.size,
-            layers=layers,
-            device=cell.job.device,
-        )
-        record = {
-            **result.figures(),
-            "contributions": curves.by_term,
-            "metrics": metrics.to_dict(),
-            "wall_seconds": time.perf_counter() - began,
-        }
-        record = store.finish(cell.key, record)
-        checkpoint.finished()
-        return replace(cell, status="done", folder=folder, record=record)
-    except FAILURES as error:
-        said = str(error) if isinstance(error, NstError) else f"{type(error).__name__}: {error}"
-        return replace(cell, status="failed", error=said)
+        with _running(chosen.run(tasks(), work, progress)) as running:
+            for finished in running:
+                if finished.stopped:
+                    raise KeyboardInterrupt
+                ended(numbers[finished.key], _outcome(results[numbers[finished.key]], finished, store))
+    except KeyboardInterrupt:
+        interrupted = True
+    for number, result in enumerate(results):
+        if result.status == "missing" and numbers[result.key] != number:  # the same job twice
+            results[number] = replace(results[numbers[result.key]], job=result.job)
+    return Batch(tuple(results), interrupted)
 
 
-class _Curves:
-    """What each term adds to the total at every evaluation; ``None`` at those made before the run was interrupted."""
+@contextmanager
+def _running(running: Iterator[Finished]) -> Iterator[Iterator[Finished]]:
+    """Close an iterator at the end, whatever happens, if it can be closed."""
+    try:
+        yield running
+    finally:
+        getattr(running, "close", lambda: None)()
 
-    def __init__(self) -> None:
-        self.by_term: dict[str, list[float | None]] = {}
 
-    def __call__(self, step: Step) -> None:
-        for term, value in step.weighted.items():
-            values = self.by_term.setdefault(term, [])
-            values += [None] * (step.number - 1 - len(values))
-            values.append(plain_number(value))
+def share_of(executor: Executor, threads: int | None = None) -> Resources:
+    """Return what one worker may use.
+
+    Args:
+        executor: whose worker.
+        threads: of all workers on this machine together; ``None`` for torch's choice.
+    """
+    own, memory = executor.limits()
+    if executor.workers == 1 and own is None and memory is None:
+        return Resources(threads=threads)
+    count = own or max(1, (threads or torch.get_num_threads()) // executor.workers)
+    return Resources(threads=count, memory_limit=memory or available_share(1 / executor.workers))
+
+
+def _outcome(outcome: JobOutcome, finished: Finished, store: ResultStore) -> JobOutcome:
+    if finished.error:
+        return replace(outcome, status="failed", error=finished.error)
+    if finished.files:
+        try:
+            store.take(outcome.key, finished.files)
+        except OSError as error:
+            return replace(outcome, status="failed", error=said(error))
+    return replace(outcome, status="done", folder=store.folder(outcome.key), record=dict(finished.record))

@@ -13,7 +13,7 @@ from nst_core.files import exists, is_file, is_folder
 from nst_core.images.decode import SAMPLE
 from nst_core.images.recognition import is_image
 
-__all__ = ["Images", "Skipped", "combine", "distinct", "find_images"]
+__all__ = ["Images", "NoImagesError", "Skipped", "combine", "distinct", "find_images"]
 
 FOLDER = "a folder"
 SHOWN = 3
@@ -41,6 +41,10 @@ class Images:
     skipped: tuple[Skipped, ...] = ()
 
 
+class NoImagesError(ImageError):
+    """Folders and patterns exist, but there is no image in them yet."""
+
+
 def find_images(
     given: Sequence[str], *, role: str, recursive: bool = False, results: Collection[Path] = frozenset()
 ) -> Images:
@@ -56,7 +60,8 @@ def find_images(
         results: files and folders that an earlier batch made, resolved; they are skipped.
 
     Raises:
-        ImageError: something does not exist, a pattern matches nothing, or no image is found.
+        NoImagesError: a pattern matches nothing, or no image is found.
+        ImageError: something does not exist.
     """
     paths: list[str] = []
     skipped: list[Skipped] = []
@@ -68,7 +73,7 @@ def find_images(
             else:
                 paths.append(path)
     if given and not paths:
-        raise ImageError(_nothing(given, role, skipped))
+        raise NoImagesError(_nothing(given, role, skipped))
     return Images(tuple(paths), tuple(dict.fromkeys(skipped)))
 
 
@@ -114,7 +119,7 @@ def _expanded(text: str, role: str, closed: Collection[Path] | None) -> Iterator
     elif glob.has_magic(text):
         found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - the pattern may be absolute
         if not found:
-            raise ImageError(f"no file matches the {role} pattern '{text}'")
+            raise NoImagesError(f"no file matches the {role} pattern '{text}'")
         for path in found:
             if closed is not None and is_folder(path):
                 yield from _inside(Path(path), closed)

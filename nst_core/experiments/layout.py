@@ -21,11 +21,19 @@ LONGEST_SIDE = 20
 
 @dataclass(frozen=True)
 class Cell:
-    """One job at its place in a sheet."""
+    """One job at its place in a sheet.
+
+    Attributes:
+        row: label of its row, "" where there is one row.
+        column: label of its column, "" where there is one column.
+        job: the job.
+        name: what its picture is called, as text and without a suffix.
+    """
 
     row: str
     column: str
     job: Job
+    name: str
 
 
 @dataclass(frozen=True)
@@ -74,15 +82,20 @@ def sweep_sheets(variations: Sequence[Variation], make: Callable[[dict[str, str]
     sheets: dict[str, list[Cell]] = {}
     for choice in product(variations):
         title = ", ".join(f"{key}={choice[key]}" for key in others)
-        sheets.setdefault(title, []).append(Cell(choice.get(down, ""), choice[last], make(choice)))
+        name = "-".join(f"{key}={value}" for key, value in choice.items())
+        sheets.setdefault(title, []).append(Cell(choice.get(down, ""), choice[last], make(choice), name))
     fallback = " × ".join(variation.key for variation in variations)
     return [Sheet(title or fallback, tuple(cells), down, last) for title, cells in sheets.items()]
 
 
 def grid_sheet(
-    contents: Sequence[str], styles: Sequence[str], make: Callable[[str, str], Job], title: str = "Grid"
+    contents: Sequence[str],
+    styles: Sequence[str],
+    make: Callable[[str, str], Job],
+    title: str = "Grid",
+    prefix: str = "",
 ) -> Sheet:
-    """Lay every content with every style out: contents down, styles across.
+    """Lay every content with every style out: contents down, styles across; names of pictures begin with ``prefix``.
 
     Raises:
         JobError: one of the lists is empty or has an image twice.
@@ -95,7 +108,7 @@ def grid_sheet(
                 raise JobError(f"the {name} image '{image}' is given twice")
     rows, columns = _labels(contents), _labels(styles)
     cells = [
-        Cell(row, column, make(content, style))
+        Cell(row, column, make(content, style), f"{prefix}{short_name(content)}-{short_name(style)}")
         for content, row in zip(contents, rows, strict=True)
         for style, column in zip(styles, columns, strict=True)
     ]
@@ -112,7 +125,7 @@ def batch_grids(contents: Sequence[str], styles: Sequence[str], make: Callable[[
 
 def batch_list(names: Sequence[str], jobs: Sequence[Job]) -> list[Sheet]:
     """Lay jobs out one below the other under their names, in sheets that can still be looked at."""
-    cells = [Cell(name, "", job) for name, job in zip(names, jobs, strict=True)]
+    cells = [Cell(name, "", job, name) for name, job in zip(names, jobs, strict=True)]
     return [
         Sheet(f"Batch {number}" if number > 1 else "Batch", tuple(part)) for number, part in enumerate(_parts(cells), 1)
     ]
@@ -148,7 +161,9 @@ def blend_sheet(styles: Sequence[str], count: int, make: Callable[[list[float]],
         row = f"{names[0]} {1 - v:.0%}, {names[2]} {v:.0%}" if len(downs) > 1 else ""
         for u in steps:
             shares = [(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v][: len(styles)]
-            cells.append(Cell(row, f"{names[0]} {1 - u:.0%}, {names[1]} {u:.0%}", make(shares)))
+            column = f"{names[0]} {1 - u:.0%}, {names[1]} {u:.0%}"
+            name = "-".join(f"{short_name(style)}={share:.2g}" for style, share in zip(styles, shares, strict=True))
+            cells.append(Cell(row, column, make(shares), f"{title}-{name}"))
     return Sheet(title, tuple(cells), "down" if len(downs) > 1 else "", "across")
 
 

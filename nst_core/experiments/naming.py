@@ -12,7 +12,16 @@ from nst_core.errors import JobError, unknown_name
 from nst_core.files import fitting
 from nst_core.job.schema import Job
 
-__all__ = ["FIELDS", "TEMPLATE", "check_template", "images_of", "picture_names", "safe_stem", "short_name"]
+__all__ = [
+    "FIELDS",
+    "TEMPLATE",
+    "check_template",
+    "different_names",
+    "images_of",
+    "picture_names",
+    "safe_stem",
+    "short_name",
+]
 
 FIELDS = ("content", "style", "seed", "preset", "number")
 """What a template may have in braces: names of the images, the seed, the preset, and the place in the batch from 1."""
@@ -96,7 +105,19 @@ def picture_names(
         safe_stem(_filled(stem, job, preset, number))
         for number, (job, preset) in enumerate(zip(jobs, presets or [""] * len(jobs), strict=True), 1)
     ]
-    names = _kept(jobs, wanted, earlier, folder)
+    return different_names(wanted, folder, _kept(jobs, wanted, earlier, folder))
+
+
+def different_names(wanted: Sequence[str], folder: Path = Path(), kept: Sequence[str] = ()) -> list[str]:
+    """Return a file name for each of several pictures, all different.
+
+    Args:
+        wanted: names without suffix, as texts.
+        folder: where the pictures go, which decides how long names may be.
+        kept: names that they have already, "" for those that have none; none has by default.
+    """
+    wanted = [safe_stem(text) for text in wanted]
+    names = list(kept) or [""] * len(wanted)
     plain = {_compared(fitting(folder, text, SUFFIX).name) for text in wanted}
     taken = {_compared(name) for name in names if name}
     for place, text in enumerate(wanted):

@@ -18,6 +18,7 @@ __all__ = ["PICTURE", "ResultStore", "plain_number"]
 FORMAT = 2
 CHECKPOINT = "checkpoint.safetensors"
 PICTURE = "image.png"
+FIGURES = "result.json"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class ResultStore:
         """Return the figures of a finished cell, ``None`` where it is not finished."""
         folder = self.folder(key)
         try:
-            record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+            record = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         complete = isinstance(record, dict) and record.get("key") == key and record.get("format") == FORMAT
@@ -65,10 +66,22 @@ class ResultStore:
         result.save_recipe(folder / "recipe.toml")
         return folder / PICTURE
 
+    def files(self, key: str) -> dict[str, bytes]:
+        """Return the contents of all files of a finished cell by name."""
+        found = sorted(path for path in self.folder(key).iterdir() if path.is_file())
+        return {path.name: path.read_bytes() for path in found if not path.name.startswith((".", CHECKPOINT))}
+
+    def take(self, key: str, files: Mapping[str, bytes]) -> None:
+        """Write a cell that was finished elsewhere; see :meth:`files`."""
+        folder = self.begin(key)
+        for name in sorted(files, key=lambda name: name == FIGURES):  # last, when the cell counts as finished
+            with atomic_write(folder / name) as temporary:
+                temporary.write_bytes(files[name])
+
     def finish(self, key: str, record: Mapping[str, Any]) -> dict[str, Any]:
         """Write the figures, after which the cell counts as finished; return them as they will be read."""
         text = json.dumps({"format": FORMAT, "key": key, **record}, indent=1, allow_nan=False)
-        with atomic_write(self.folder(key) / "result.json") as temporary:
+        with atomic_write(self.folder(key) / FIGURES) as temporary:
             temporary.write_text(text, encoding="utf-8")
         whole: dict[str, Any] = json.loads(text)
         return whole

@@ -93,25 +93,25 @@ def study_sheets(
     sheets = [
         Sheet(
             "1. Reconstruction from each block",
-            tuple(Cell("", layer, back(layer, seed)) for layer in blocks),
+            tuple(Cell("", layer, back(layer, seed), f"reconstruction-{layer}") for layer in blocks),
             column_axis="content layer",
             note="The content loss alone, from noise: what a layer still knows of the photograph.",
         ),
         Sheet(
             f"1. Reconstruction from {middle}, two seeds",
-            tuple(Cell("", str(s), back(middle, s)) for s in seeds),
+            tuple(Cell("", str(s), back(middle, s), f"reconstruction-{middle}-seed={s}") for s in seeds),
             column_axis="seed",
             note="The same from two noise images.",
         ),
         Sheet(
             "2. Texture from each block",
-            tuple(Cell("", layer, texture(layer, seed)) for layer in blocks),
+            tuple(Cell("", layer, texture(layer, seed), f"texture-{layer}") for layer in blocks),
             column_axis="style layer",
             note="The style loss alone, from noise: what the Gram matrix of one layer holds of the painting.",
         ),
         Sheet(
             f"2. Texture from {second}, two seeds",
-            tuple(Cell("", str(s), texture(second, s)) for s in seeds),
+            tuple(Cell("", str(s), texture(second, s), f"texture-{second}-seed={s}") for s in seeds),
             column_axis="seed",
             note="The same from two noise images.",
         ),
@@ -133,6 +133,7 @@ def study_sheets(
                 preset,
                 label,
                 make_job(content, style, base=base, session=session, **{**options, "preset": preset, **extra}),
+                f"{axis.replace(' ', '-')}-{label}-from-{preset}",
             )
             for preset in presets
             for label, extra in choices
@@ -143,13 +144,18 @@ def study_sheets(
         def painted(content: str, style: str, preset: str = preset) -> Job:
             return make_job(content, style, base=base, session=session, **{**options, "preset": preset})
 
-        sheet = grid_sheet(contents, styles, painted, f"3. Grid, starting from {preset}")
+        sheet = grid_sheet(contents, styles, painted, f"3. Grid, starting from {preset}", f"grid-from-{preset}-")
         sheets.append(replace(sheet, note="Every content with every style, with the preset's weights."))
     sheets.append(
         Sheet(
             "3. Start: noise against content",
             tuple(
-                Cell("", preset, make_job(content, style, base=base, session=session, **{**options, "preset": preset}))
+                Cell(
+                    "",
+                    preset,
+                    make_job(content, style, base=base, session=session, **{**options, "preset": preset}),
+                    f"start-from-{preset}",
+                )
                 for preset in presets
             ),
             column_axis="start",

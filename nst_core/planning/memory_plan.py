@@ -31,6 +31,7 @@ __all__ = [
     "LevelPlan",
     "MemoryPlan",
     "allocate",
+    "available_share",
     "check_possible",
     "less_memory",
     "make_plan",
@@ -38,6 +39,8 @@ __all__ = [
 
 # Nothing is measured, and nothing is tiled, where this much for every pixel would fit: more than any job needs.
 PLENTY = 8000
+# Bytes of a process with torch and the largest network, before it computes anything.
+PROCESS = 2_000_000_000
 # Share of what is available that may be taken, unless a limit was named.
 SHARE = 0.85
 # Tiles that cost more than this, for their overlaps, are a reason to shorten the optimizer's memory.
@@ -154,7 +157,9 @@ def allocate(
         return Allocation(job.optimizer)
     if isinstance(resources.tile, int):
         return Allocation(job.optimizer, resources.tile**2)
-    if resources.memory_limit is None and pixels * PLENTY < SHARE * memory_available(device):
+    limit = resources.memory_limit
+    room = SHARE * memory_available(device) if limit is None else limit - PROCESS
+    if pixels * PLENTY < room:
         return Allocation(job.optimizer)
     plan = make_plan(job, levels, size, registry, cache, resources)
     if not plan.fits:
@@ -168,6 +173,11 @@ def allocate(
     if last.rows * last.columns > 1:
         remarks.append(f"computed in {last.rows}×{last.columns} tiles, to fit into {format_memory(plan.limit)}")
     return Allocation(plan.optimizer, last.tile if last.rows * last.columns > 1 else None, "; ".join(remarks))
+
+
+def available_share(share: float) -> int:
+    """Return the bytes of this machine's memory that one of several processes may use, which has ``share`` of it."""
+    return max(1, int(SHARE * memory_available(torch.device("cpu")) * share))
 
 
 def check_possible(

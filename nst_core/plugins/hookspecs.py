@@ -52,6 +52,11 @@ def nst_register_transforms(register: Register) -> None:
 
 
 @hookspec
+def nst_register_executors(register: Register) -> None:
+    """Register subclasses of :class:`nst_core.Executor`."""
+
+
+@hookspec
 def nst_register_presets(register: Register) -> None:
     """Register subclasses of :class:`nst_core.Preset`."""
 

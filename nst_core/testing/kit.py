@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nst_core.components import (
+    Executor,
     Extractor,
     FeatureLoss,
     ImageLoss,
@@ -79,6 +80,7 @@ def _laws() -> dict[type, tuple[Law, ...]]:
     """Return the laws by kind; imported late, since hypothesis is not there on every user's machine."""
     try:
         from nst_core.testing import (
+            executors,
             extractors,
             features,
             images,
@@ -104,5 +106,6 @@ def _laws() -> dict[type, tuple[Law, ...]]:
         Optimizer: optimizers.LAWS,
         Parametrization: parametrizations.LAWS,
         ImageTransform: transforms.LAWS,
+        Executor: executors.LAWS,
         Preset: presets.LAWS,
     }

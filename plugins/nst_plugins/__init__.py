@@ -5,6 +5,7 @@ from __future__ import annotations
 from nst_core import Register, hookimpl
 
 __all__ = [
+    "nst_register_executors",
     "nst_register_extractors",
     "nst_register_initializers",
     "nst_register_losses",
@@ -105,6 +106,16 @@ def nst_register_transforms(register: Register) -> None:
     register("content", ContentColors)
     register("luminance", LuminanceOnly)
     register("match", Match)
+
+
+@hookimpl
+def nst_register_executors(register: Register) -> None:
+    """Register executors: this process, processes of this machine, and the machines of a Ray cluster."""
+    from nst_plugins.executors.local import Local
+    from nst_plugins.executors.processes import Processes
+
+    register("local", Local)
+    register("processes", Processes)
 
 
 @hookimpl

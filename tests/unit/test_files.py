@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -241,6 +242,17 @@ def test_one_process_has_a_lock_at_a_time(tmp_path, other):
         with pytest.raises(ImageError), Lock(tmp_path / "lock").held(BUSY):
             pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_is_patient_gets_the_lock_of_one_who_is_about_to_end(tmp_path, other):
+    timer = threading.Timer(0.3, other.stdin.close)
+    timer.start()
+    with Lock(tmp_path / "lock").held(BUSY, patience=60.0):
+        assert other.wait(10) == 0
+    timer.join()
+    held = Lock(tmp_path / "lock")
+    with held.held(BUSY), pytest.raises(ImageError), Lock(tmp_path / "lock").held(BUSY, patience=0.1):
+        pass
 
 
 def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path, other):

@@ -17,6 +17,7 @@ TESTS = ROOT / "tests" / "unit"
 PACKAGES = {"nst_core": ROOT, "nst_plugins": ROOT / "plugins"}
 
 ELSEWHERE = {
+    "nst_core.components.executor": ("an interface without code of its own", "experiments/test_batch.py"),
     "nst_core.components.transform": ("an interface without code of its own", "engine/test_colour.py"),
     "nst_core.engine.destination": ("fields that a checkpoint carries", "engine/test_checkpoint.py"),
     "nst_core.engine.problem": ("made by the preparation, solved by the loop", "engine/test_loop.py"),

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from nst_cli.options.expansion import JobOptions
-from nst_cli.options.groups import OUTPUT, RESOURCES, FolderOptions, RecipeOptions, ReportOptions, ThreadOptions
+from nst_cli.options.groups import OUTPUT, RESOURCES, FolderOptions, RecipeOptions, ReportOptions, WorkOptions
+from nst_core.errors import JobError
 from nst_core.experiments.naming import FIELDS, TEMPLATE
 from nst_core.options.table import IMAGES
 
@@ -20,7 +21,7 @@ def batch(
     options: JobOptions,
     recipe: RecipeOptions,
     report: ReportOptions,
-    threads: ThreadOptions,
+    work: WorkOptions,
     contents: Annotated[
         list[str] | None, typer.Argument(metavar="CONTENT", help="Photographs: files, folders or patterns.")
     ] = None,
@@ -55,6 +56,10 @@ def batch(
             rich_help_panel=OUTPUT,
         ),
     ] = TEMPLATE,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Go on as images arrive, until Ctrl-C.", rich_help_panel=IMAGES),
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -74,19 +79,31 @@ def batch(
 
     nst batch "photos/**/*.jpg" --styles paintings --recursive --name "{number:03}-{content}-{style}"
 
+    nst batch photos --styles painting.jpg --workers 2 --watch
+
     nst batch --jobs jobs.csv --size 768
     """
-    from nst_cli.execution.many import Plan
-    from nst_cli.execution.named import carry_out_named, forecast_named
-    from nst_cli.options.jobs import Choice, chosen_jobs
+    from nst_cli.execution.forecast import forecast
+    from nst_cli.execution.many import Plan, carry_out_all
+    from nst_cli.execution.watching import carry_out_watching
+    from nst_cli.options.jobs import BatchJobs, Choice, chosen_jobs
     from nst_core import Session
     from nst_core.experiments.naming import check_template
 
     check_template(name)
     session, target = Session(), folder.folder or Path("nst-batch")
     choice = Choice(contents or [], styles or [], recursive=recursive, pair=pair, jobs=jobs)
-    found = chosen_jobs(choice, options, recipe, session, target, name)
-    for text in found.skipped:
+
+    def found() -> BatchJobs:
+        return chosen_jobs(choice, options, recipe, session, target, name)
+
+    if watch and dry_run:
+        raise JobError("--dry-run shows what there is now; leave out --watch")
+    if watch:
+        carry_out_watching(found, session, target, report, work)
+        return
+    jobs_found = found()
+    for text in jobs_found.skipped:
         report.say(f"skipped: {text}")
-    do = forecast_named if dry_run else carry_out_named
-    do(Plan("Batch", found.sheets, found.names), session, target, report, threads, found.skipped)
+    do = forecast if dry_run else carry_out_all
+    do(Plan("Batch", jobs_found.sheets, jobs_found.names), session, target, report, work, jobs_found.skipped)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nst_cli.options.expansion import JobOptions
-from nst_cli.options.groups import FolderOptions, RecipeOptions, ReportOptions, ThreadOptions
+from nst_cli.options.groups import FolderOptions, RecipeOptions, ReportOptions, WorkOptions
 from nst_core.options.table import IMAGES
 
 __all__ = ["grid"]
@@ -21,7 +21,7 @@ def grid(
     options: JobOptions,
     recipe: RecipeOptions,
     report: ReportOptions,
-    threads: ThreadOptions,
+    work: WorkOptions,
     blend: Annotated[
         int | None,
         typer.Option(
@@ -41,7 +41,7 @@ def grid(
 
     nst grid --contents sample:landscape --styles sample:brushwork sample:landscape --blend 5
     """
-    from nst_cli.execution.many import carry_out_all
+    from nst_cli.execution.many import Plan, carry_out_all
     from nst_cli.options.images import check_no_folder
     from nst_cli.options.recipes import base_job
     from nst_core import Job, Session, make_job
@@ -65,4 +65,4 @@ def grid(
 
     sheets = [grid_sheet(contents, styles, job)] if blend is None else [blended(content) for content in contents]
     target = folder.folder or Path("nst-grid")
-    carry_out_all("Grid", sheets, session, target, report, threads)
+    carry_out_all(Plan.of("Grid", sheets, target), session, target, report, work)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nst_cli.options.expansion import JobOptions
-from nst_cli.options.groups import SAMPLES, FolderOptions, RecipeOptions, ReportOptions, ThreadOptions
+from nst_cli.options.groups import SAMPLES, FolderOptions, RecipeOptions, ReportOptions, WorkOptions
 from nst_core.options.table import IMAGES, METHOD
 
 __all__ = ["study"]
@@ -22,7 +22,7 @@ def study(
     options: JobOptions,
     recipe: RecipeOptions,
     report: ReportOptions,
-    threads: ThreadOptions,
+    work: WorkOptions,
     contents: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,7 +62,7 @@ def study(
 
     nst study --contents sample:landscape --styles sample:brushwork --size 64 --steps 5
     """
-    from nst_cli.execution.many import carry_out_all
+    from nst_cli.execution.many import Plan, carry_out_all
     from nst_cli.options.images import check_no_folder
     from nst_cli.options.recipes import base_job
     from nst_core import Session
@@ -76,4 +76,4 @@ def study(
     base = base_job(recipe.recipe, session.registry, replaced={"content", "styles", *chosen})
     sheets = study_sheets(contents, styles, session, chosen, base)
     target = folder.folder or Path("nst-study-quick" if quick else "nst-study")
-    carry_out_all("Study", sheets, session, target, report, threads)
+    carry_out_all(Plan.of("Study", sheets, target), session, target, report, work)

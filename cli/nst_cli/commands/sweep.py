@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nst_cli.options.expansion import JobOptions
-from nst_cli.options.groups import FolderOptions, RecipeOptions, ReportOptions, ThreadOptions
+from nst_cli.options.groups import FolderOptions, RecipeOptions, ReportOptions, WorkOptions
 from nst_core.errors import JobError
 from nst_core.options.table import METHOD
 
@@ -20,7 +20,7 @@ def sweep(
     options: JobOptions,
     recipe: RecipeOptions,
     report: ReportOptions,
-    threads: ThreadOptions,
+    work: WorkOptions,
     content: Annotated[str | None, typer.Argument(metavar="CONTENT", help="Photograph.")] = None,
     styles: Annotated[list[str] | None, typer.Argument(metavar="STYLE", help="Painting, or several to blend.")] = None,
     vary: Annotated[
@@ -44,7 +44,7 @@ def sweep(
 
     nst sweep --vary style.layers=conv1_2,conv1_2+conv2_2 --vary seed=0,1 sample:landscape sample:brushwork
     """
-    from nst_cli.execution.many import carry_out_all
+    from nst_cli.execution.many import Plan, carry_out_all
     from nst_cli.options.images import check_no_folder
     from nst_cli.options.recipes import base_job
     from nst_core import Job, Session
@@ -66,4 +66,5 @@ def sweep(
     if base is None and ((content is None and "content" not in keys) or (not styles and "style" not in keys)):
         raise JobError("name a content and a style image: nst sweep --vary KEY=v1,v2 CONTENT STYLE")
     title = "Sweep over " + " × ".join(variation.key for variation in variations)
-    carry_out_all(title, sweep_sheets(variations, job), session, folder.folder or Path("nst-sweep"), report, threads)
+    target = folder.folder or Path("nst-sweep")
+    carry_out_all(Plan.of(title, sweep_sheets(variations, job), target), session, target, report, work)

@@ -1,4 +1,4 @@
-"""Progress of many cells on standard error: cells done, the current one, time left."""
+"""Progress of many cells on standard error: cells done, the current ones, time left."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from nst_core.components import Progress
 from nst_core.experiments.batch import BatchObserver
 
 if TYPE_CHECKING:
-    from nst_core import Step
     from nst_core.experiments.batch import JobOutcome
 
 __all__ = ["batch_progress", "minutes"]
+
+MOST_SHOWN = 3
+"""Cells whose names are shown while they are computed."""
 
 
 def minutes(seconds: float) -> str:
@@ -34,15 +37,15 @@ def batch_progress(labels: Sequence[str], total: int, quiet: bool) -> Iterator[B
     if quiet:
         yield BatchObserver()
     elif console.is_terminal:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich import progress as rich
 
         columns = (
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("cells  {task.description}  {task.fields[within]}  {task.fields[left]}"),
-            TimeElapsedColumn(),
+            rich.BarColumn(),
+            rich.MofNCompleteColumn(),
+            rich.TextColumn("cells  {task.description}  {task.fields[left]}", markup=False),
+            rich.TimeElapsedColumn(),
         )
-        with Progress(*columns, console=console, transient=True) as bar:
+        with rich.Progress(*columns, console=console, transient=True) as bar:
             yield _Bar(labels, total, bar)
     else:
         yield _Lines(labels, total)
@@ -56,7 +59,7 @@ class _Clock(BatchObserver):
         self.began = time.perf_counter()
 
     def left(self, share: float = 0.0) -> str:
-        """Return the time left in words, "" before the first cell is done; ``share`` is done of the current one."""
+        """Return the time left in words, "" before the first cell is done; ``share`` is done of the current ones."""
         if not self.done:
             return ""
         done = self.done + share
@@ -79,20 +82,33 @@ class _Lines(_Clock):
 
 
 class _Bar(_Clock):
+    """A bar over all cells; beside it, those that are being computed."""
+
     def __init__(self, labels: Sequence[str], total: int, bar: Any) -> None:
         super().__init__(labels, total)
         self.bar = bar
-        self.task = bar.add_task("", total=total, within="", left="")
+        self.task = bar.add_task("", total=total, left="")
+        self.current: dict[int, Progress] = {}
 
-    def started(self, number: int, result: JobOutcome) -> None:  # noqa: ARG002
-        self.bar.update(self.task, description=self.labels[number], within="")
+    def started(self, number: int, result: JobOutcome) -> None:
+        self.current[number] = Progress(result.key)
+        self._show()
 
-    def step(self, step: Step) -> None:
-        left = self.left(step.number / step.steps)
-        self.bar.update(self.task, completed=self.done, within=f"{step.number}/{step.steps}", left=left)
+    def progress(self, number: int, progress: Progress) -> None:
+        self.current[number] = progress
+        self._show()
 
     def ended(self, number: int, result: JobOutcome) -> None:
         super().ended(number, result)
-        self.bar.update(self.task, completed=self.done, left=self.left())
+        self.current.pop(number, None)
+        self._show()
         if result.error:
             self.bar.console.print(f"{self.labels[number]} failed: {result.error}", markup=False)
+
+    def _show(self) -> None:
+        shares = [progress.number / progress.steps for progress in self.current.values() if progress.steps]
+        shown = [f"{self.labels[n]} {p.number}/{p.steps or '…'}" for n, p in self.current.items()][:MOST_SHOWN]
+        if len(self.current) > MOST_SHOWN:
+            shown.append(f"and {len(self.current) - MOST_SHOWN} more")
+        text = ", ".join(shown)
+        self.bar.update(self.task, completed=self.done, description=text, left=self.left(sum(shares)))

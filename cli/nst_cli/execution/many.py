@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from nst_cli import console, interruption
-from nst_cli.options.groups import ReportOptions, ThreadOptions
+from nst_cli.options.groups import ReportOptions, ThreadOptions, WorkOptions
 from nst_core.errors import JobError
 from nst_core.files import Lock
 
 if TYPE_CHECKING:
-    from nst_core import Job, Session
-    from nst_core.experiments.batch import Batch, BatchObserver, JobOutcome
+    from nst_core import Executor, Job, Session
+    from nst_core.experiments.batch import Batch, JobOutcome
     from nst_core.experiments.layout import Sheet
 
-__all__ = ["Plan", "carry_out_all", "claimed", "computed", "conclude"]
+__all__ = ["Plan", "carry_out_all", "claimed", "computed", "conclude", "reported"]
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,19 @@ class Plan:
     Attributes:
         title: of the report.
         sheets: of cells, each with its job.
-        labels: what messages call the cells, in the order of :attr:`jobs`.
+        names: file names of the pictures, in the order of :attr:`jobs`; messages call the jobs so, too.
     """
 
     title: str
     sheets: Sequence[Sheet]
-    labels: Sequence[str]
+    names: Sequence[str]
+
+    @classmethod
+    def of(cls, title: str, sheets: Sequence[Sheet], folder: Path) -> Plan:
+        """Return a plan whose pictures are named as their cells are; ``folder`` is where they go."""
+        from nst_core.experiments.naming import different_names
+
+        return cls(title, sheets, different_names([cell.name for sheet in sheets for cell in sheet.cells], folder))
 
     @property
     def jobs(self) -> list[Job]:
@@ -47,34 +54,31 @@ class Plan:
 
 
 def carry_out_all(
-    title: str,
-    sheets: Sequence[Sheet],
+    plan: Plan,
     session: Session,
     folder: Path,
     report: ReportOptions,
-    threads: ThreadOptions,
+    work: WorkOptions,
+    skipped: Sequence[str] = (),
 ) -> None:
-    """Make what is missing of all cells, write the report and print its path, or everything as JSON.
+    """Make what is missing, put every picture under its name into the folder, and write table and report.
 
     Args:
-        title: of the report.
-        sheets: what to make.
-        session: that all cells are run in.
-        folder: for cells and report, made where it is missing.
+        plan: what to make.
+        session: that jobs are planned in.
+        folder: for pictures, cells, table and report, made where it is missing.
         report: what is printed.
-        threads: with how many threads to compute.
+        work: where jobs are computed, and with how many threads.
+        skipped: what was given and is no image, for the JSON.
 
     Raises:
-        JobError: the folder cannot be written to, or another process does so; the number of threads is invalid.
+        JobError: a name is taken by another file, or the folder cannot be written to, or another process does so.
+        NstError: the executor does not exist, or does not work.
         typer.Exit: 1 where a cell failed; after a signal 128 and its number, 130 for Ctrl-C.
     """
-    labels = [" ".join(filter(None, (s.title + ":", c.row, c.column))) for s in sheets for c in s.cells]
-    plan = Plan(title, sheets, labels)
-    with claimed(folder, threads):
-        from nst_core.experiments.batch import prepare
-
-        batch = computed(plan, prepare(plan.jobs, folder, session), session, folder, report)
-        conclude(plan, batch, folder, report)
+    with work.opened(session.registry) as executor, claimed(folder, work):
+        batch, index = computed(plan, session, folder, report, work, executor)
+        conclude(plan, batch, folder, report, {"index": str(index), "skipped": [*skipped]})
 
 
 @contextmanager
@@ -93,44 +97,51 @@ def claimed(folder: Path, threads: ThreadOptions) -> Iterator[None]:
 
 def computed(
     plan: Plan,
-    prepared: Sequence[JobOutcome],
     session: Session,
     folder: Path,
     options: ReportOptions,
-    observers: Sequence[BatchObserver] = (),
-) -> Batch:
-    """Make what is missing, and tell how that goes.
+    work: WorkOptions,
+    executor: Executor,
+    failures: Mapping[str, JobOutcome] | None = None,
+) -> tuple[Batch, Path]:
+    """Make what is missing, tell how that goes, and return what became of it, and the path of the table.
 
     Args:
         plan: what to make.
-        prepared: what there is of it, see :func:`nst_core.experiments.batch.prepare`.
-        session: that all cells are run in.
+        session: that jobs are planned in.
         folder: of the cells.
         options: what is printed.
-        observers: watch the run, beside what shows the progress.
+        work: with how many threads.
+        executor: where jobs are computed.
+        failures: jobs that are not tried again, by key.
     """
     from nst_cli.execution.batch_progress import batch_progress, minutes
+    from nst_cli.execution.pictures import Pictures
     from nst_core.experiments.batch import Batch, Observers, count, estimate, prepare, run_batch
 
     say = options.say
-    for result, label in zip(prepared, plan.labels, strict=True):
+    prepared = [(failures or {}).get(result.key, result) for result in prepare(plan.jobs, folder, session)]
+    pictures = Pictures(plan.names, prepared, folder)
+    for result, name in zip(prepared, plan.names, strict=True):
         if result.status == "failed":
-            say(f"{label}: {result.error}")
+            say(f"{name}: {result.error}")
     for remark in dict.fromkeys(_remark(j, session) for j, r in zip(plan.jobs, prepared, strict=True) if r.key):
         if remark:
             say(f"note: {remark}")
     missing, cached = count(prepared, "missing"), count(prepared, "cached")
     say(f"{missing + cached} different cells, {cached} already finished")
     if missing:
-        say(f"the others will take about {minutes(estimate(prepared, session))}")
+        several = f" with {executor.workers} workers" if executor.workers > 1 else ""
+        say(f"the others will take about {minutes(estimate(prepared, session) / executor.workers)}{several}")
     try:
-        with batch_progress(plan.labels, missing, options.quiet) as watcher:
-            batch = run_batch(prepared, folder, session, Observers([watcher, *observers]))
+        with batch_progress(plan.names, missing, options.quiet) as watcher:
+            observers = Observers([watcher, pictures])
+            batch = run_batch(prepared, folder, session, observers, executor=executor, threads=work.threads)
         interruption.hold()
     except KeyboardInterrupt:  # between two cells, or once more
         interruption.hold()
         batch = Batch(tuple(prepare(plan.jobs, folder, session)), interrupted=True)
-    return batch
+    return batch, pictures.write(batch.results)
 
 
 def conclude(
@@ -149,19 +160,12 @@ def conclude(
         JobError: the report cannot be written.
         typer.Exit: 1 where a cell failed; after a signal 128 and its number, 130 for Ctrl-C.
     """
-    from nst_cli.report import Report, arrange, write_report
-    from nst_core.diagnostics import machine
-
     say = options.say
-    report = Report(plan.title, shlex.join(["nst", *sys.argv[1:]]), arrange(plan.sheets, batch.results), machine())
-    try:
-        html, markdown = write_report(report, folder)
-    except OSError as error:
-        raise JobError(f"the report could not be written to '{folder}': {error}") from None
-    for result, label in zip(batch.results, plan.labels, strict=True):
+    html, markdown = reported(plan, batch, folder)
+    for result, name in zip(batch.results, plan.names, strict=True):
         for remark in result.record.get("remarks", []) if result.status == "done" else []:
-            say(f"note: {label}: {remark}")
-    summary = {**_summary(batch, plan.labels, html, markdown), **(more or {})}
+            say(f"note: {name}: {remark}")
+    summary = {**_summary(batch, plan.names, folder, html, markdown), **(more or {})}
     console.out(json.dumps(summary, indent=2) if options.as_json else str(html))
     if batch.interrupted:
         say("interrupted; finished cells are kept, and the same command continues")
@@ -170,6 +174,22 @@ def conclude(
     if batch.failed:
         say(f"{len(batch.failed)} of {len(batch.results)} cells failed; the others are in the report")
         raise typer.Exit(1)
+
+
+def reported(plan: Plan, batch: Batch, folder: Path) -> tuple[Path, Path]:
+    """Write the report and return the paths of its two pages.
+
+    Raises:
+        JobError: it cannot be written.
+    """
+    from nst_cli.report import Report, arrange, write_report
+    from nst_core.diagnostics import machine
+
+    report = Report(plan.title, shlex.join(["nst", *sys.argv[1:]]), arrange(plan.sheets, batch.results), machine())
+    try:
+        return write_report(report, folder)
+    except OSError as error:
+        raise JobError(f"the report could not be written to '{folder}': {error}") from None
 
 
 def _remark(job: Job, session: Session) -> str:
@@ -185,21 +205,22 @@ def _make(folder: Path) -> None:
         raise JobError(f"the folder '{folder}' cannot be created or written to: {error}") from None
 
 
-def _summary(batch: Batch, labels: Sequence[str], html: Path, markdown: Path) -> dict[str, Any]:
+def _summary(batch: Batch, names: Sequence[str], folder: Path, html: Path, markdown: Path) -> dict[str, Any]:
     return {
         "report": str(html),
         "markdown": str(markdown),
         "interrupted": batch.interrupted,
         "cells": [
             {
-                "label": label,
+                "name": name,
                 "status": result.status,
                 "error": result.error,
                 "key": result.key,
-                "picture": str(result.picture) if result.picture else None,
+                "picture": str(folder / name) if result.picture else None,
+                "cell": str(result.folder) if result.folder else None,
                 **{name: result.record.get(name) for name in ("total", "losses", "seconds", "evaluations", "metrics")},
                 "job": result.record.get("job", result.job.to_dict()),
             }
-            for label, result in zip(labels, batch.results, strict=True)
+            for name, result in zip(names, batch.results, strict=True)
         ],
     }

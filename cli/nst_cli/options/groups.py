@@ -19,7 +19,7 @@ from nst_core.options.table import Option
 from nst_core.planning.resources import Resources
 
 if TYPE_CHECKING:
-    from nst_core import Checkpoint, Destination
+    from nst_core import Checkpoint, Destination, Executor, Registry
 
 __all__ = [
     "SAMPLES",
@@ -34,6 +34,7 @@ __all__ = [
     "ResourceOptions",
     "StyleJobOptions",
     "ThreadOptions",
+    "WorkOptions",
     "parse_duration",
 ]
 
@@ -192,6 +193,66 @@ class ThreadOptions(OptionGroup):
 
         with processor_threads(Resources(threads=self.threads).threads):
             yield
+
+
+@dataclass
+class WorkOptions(ThreadOptions):
+    """Where many jobs are computed, and how many at a time."""
+
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[:PARAM=VALUE,…]",
+            help="Where jobs are computed: 'local' one after the other, 'processes' of this machine, or 'ray'.",
+            show_default="local, or processes with --workers",
+            rich_help_panel=RESOURCES,
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Number of jobs that are computed at a time.",
+            show_default="the executor's choice",
+            rich_help_panel=RESOURCES,
+        ),
+    ] = None
+
+    @contextmanager
+    def opened(self, registry: Registry) -> Iterator[Executor]:
+        """Have the executor for the length of a block.
+
+        Raises:
+            NstError: there is none of this name, or a parameter is invalid.
+        """
+        found = self._chosen(registry)
+        try:
+            yield found
+        finally:
+            found.close()
+
+    def _chosen(self, registry: Registry) -> Executor:
+        """Make the executor.
+
+        Raises:
+            NstError: there is none of this name, or a parameter is invalid.
+        """
+        from nst_core import Component
+        from nst_core.components.parameters import parse_spec
+
+        several = self.workers is not None and self.workers != 1
+        text = self.executor or ("processes" if several else "local")
+        component = registry.checked("executor", parse_spec(text))
+        known = {parameter.name for parameter in registry.get("executor", component.name).parameters}
+        if self.workers is not None and "workers" in known:
+            component = Component(component.name, {**component.params, "workers": self.workers})
+        elif several:
+            raise JobError(
+                f"the executor '{component.name}' has one worker; for --workers {self.workers}, use another one, such "
+                "as 'processes'"
+            )
+        found: Executor = registry.create("executor", component)
+        return found
 
 
 @dataclass

@@ -74,6 +74,7 @@ def _values(name: str, kind: str) -> dict[str, str]:
         "file": name.replace("-", "_"),
         "cls": "".join(part.capitalize() for part in name.split("-")),
         "hook": KINDS[kind].hook,
+        "command": KINDS[kind].command,
         "use": KINDS[kind].usage.replace("NAME", name),
         "nst": version("nst"),
     }

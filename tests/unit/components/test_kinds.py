@@ -50,11 +50,12 @@ def test_the_scaffold_has_templates_for_those_that_say_so(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
-def test_the_usage_is_an_option_of_run(kind):
+def test_the_usage_is_an_option_of_its_command(kind):
     flag = re.fullmatch(r"(--[a-z-]+) NAME", kind.usage)[1]
-    assert flag in {flag for option in OPTIONS for flag in option.flags}
-    run = typer.main.get_group(build_app()).commands["run"]
-    assert flag in {flag for parameter in run.params for flag in parameter.opts}
+    name = kind.command.split()[0]
+    assert name != "run" or flag in {flag for option in OPTIONS for flag in option.flags}
+    command = typer.main.get_group(build_app()).commands[name]
+    assert flag in {flag for parameter in command.params for flag in parameter.opts}
 
 
 @pytest.mark.parametrize("kind", [*KINDS])

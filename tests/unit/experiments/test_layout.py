@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nst_core import Component, Job, JobError, Source, Term
-from nst_core.experiments.layout import batch_grids, batch_list, blend_sheet
+from nst_core.experiments.layout import batch_grids, batch_list, blend_sheet, grid_sheet, sweep_sheets
+from nst_core.experiments.sweep import Variation
 
 
 def job_of(shares: list[float]) -> Job:
@@ -66,3 +67,16 @@ def test_a_list_stands_in_one_column_under_its_names():
     assert [len(sheet.cells) for sheet in sheets] == [20, 20, 1]
     assert sheets[2].rows == ["40.png"]
     assert {column for sheet in sheets for column in sheet.columns} == {""}
+
+
+def test_every_cell_has_a_name_for_its_picture():
+    sheets = [
+        blend_sheet(["p/a.png", "b.png"], 3, job_of),
+        grid_sheet(["x.png", "y.png"], ["a.png"], lambda *_: job_of([1.0]), prefix="grid-"),
+        *sweep_sheets([Variation("seed", ("0", "1")), Variation("size", ("32",))], lambda _: job_of([1.0])),
+    ]
+    assert [[cell.name for cell in sheet.cells] for sheet in sheets] == [
+        ["Blend-a=1-b=0", "Blend-a=0.5-b=0.5", "Blend-a=0-b=1"],
+        ["grid-x-a", "grid-y-a"],
+        ["seed=0-size=32", "seed=1-size=32"],
+    ]

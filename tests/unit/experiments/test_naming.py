@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nst_core import Component, Job, JobError, Source, Term, UnknownNameError
-from nst_core.experiments.naming import picture_names, safe_stem
+from nst_core.experiments.naming import different_names, picture_names, safe_stem
 
 
 def job_of(content: str, *styles: str, seed: int = 0) -> Job:
@@ -122,3 +122,10 @@ def test_names_that_are_too_long_are_cut(tmp_path):
     for name in names:
         (tmp_path / name).write_bytes(b"")
     assert sorted(path.name for path in Path(tmp_path).iterdir()) == sorted(names)
+
+
+def test_different_names_for_the_same_text(tmp_path):
+    found = different_names(["a/b", "seed=1", "Seed=1", "a/b", "", "x" * 300], tmp_path)
+    assert found[:5] == ["a_b.png", "seed=1.png", "Seed=1-2.png", "a_b-2.png", "_.png"]
+    assert len(found[5]) == 255
+    assert different_names(["a", "a"], tmp_path, ["", "a.png"]) == ["a-2.png", "a.png"]

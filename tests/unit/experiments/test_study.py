@@ -49,6 +49,11 @@ def test_the_sheets_are_of_every_block_preset_and_pair(session):
         assert (grid.rows, grid.columns) == (["p", "q"], ["s", "t"])
         assert {cell.job.initializer.name for cell in grid.cells} == {preset}
     assert all(cell.job.steps == 3 and cell.job.size == 16 for sheet in sheets for cell in sheet.cells)
+    names = [cell.name for sheet in sheets for cell in sheet.cells]
+    assert len({*names}) == len(names)
+    assert {"reconstruction-a", "texture-b-seed=1", "α-100-from-noise", "grid-from-content-q-s", "start-from-noise"} < {
+        *names
+    }
     keys = [cell.job.digest() for sheet in sheets for cell in sheet.cells]
     assert len({*keys}) < len(keys)  # some cells are the same picture, which is made once
 

@@ -124,6 +124,16 @@ def test_a_signal_ends_a_sweep_with_its_report(nst, at_evaluation, while_writing
     assert Path(told["report"]).exists()
 
 
+def test_a_signal_that_came_while_a_round_was_written_ends_the_watch(nst, while_writing, monkeypatch):
+    """Between two rounds signals interrupt again, and one that came before is not forgotten."""
+    while_writing("nst_cli.report.writing", signal.SIGTERM)
+    monkeypatch.setattr("nst_cli.execution.watching.EVERY", 0.0)
+    done = nst("batch", "photo.jpg", "--styles", "painting.png", *SMALL, "--watch")
+    assert done.code == 143
+    assert "the result is being saved" in done.err
+    assert Path("nst-batch/photo-painting.png").exists()
+
+
 def test_a_signal_that_is_ignored_stays_ignored(nst, at_evaluation):
     """As under nohup."""
     at_evaluation(3, signal.SIGHUP)

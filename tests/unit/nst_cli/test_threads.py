@@ -41,7 +41,7 @@ def test_a_report_says_with_how_many_its_cells_were_made(nst, many):
     before = torch.get_num_threads()
     done = nst("sweep", *PAIR, *SMALL, "--vary", "seed=0,1", "--threads", str(many), "--json")
     told = json.loads(done.out)
-    records = [json.loads(Path(cell["picture"]).with_name("result.json").read_text()) for cell in told["cells"]]
+    records = [json.loads(Path(cell["cell"], "result.json").read_text()) for cell in told["cells"]]
     assert [record["threads"] for record in records] == [many, many]
     page = Path(told["markdown"]).read_text()
     assert f"on cpu with {many} threads" in page

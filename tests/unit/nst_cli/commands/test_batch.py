@@ -91,7 +91,7 @@ def test_what_is_no_image_is_skipped_and_named_and_a_broken_one_stops_no_other(b
     assert "broken.jpg' is not an image" in table("out")["broken-night.png"]["error"]
     told = json.loads(done.out)
     assert told["skipped"] == [f"'{Path('photos/notes.txt')}' is not an image"]
-    assert [(cell["label"], cell["status"]) for cell in told["cells"]] == [*statuses("out").items()]
+    assert [(cell["name"], cell["status"]) for cell in told["cells"]] == [*statuses("out").items()]
     assert told["index"] == str(Path("out/index.csv"))
 
 
@@ -105,7 +105,7 @@ def test_folders_of_folders_patterns_and_equal_names(batch):
     shutil.copy("photos/hill.png", "photos/deep/beach.png")
     done = batch("photos", "photos/*.png", "--recursive", "--styles", "paintings/n*.png", "-o", "out", "--json")
     assert list(statuses("out")) == ["beach-night.png", "beach-night-2.png", "hill-night.png"]
-    by_name = {cell["label"]: cell["key"] for cell in json.loads(done.out)["cells"]}
+    by_name = {cell["name"]: cell["key"] for cell in json.loads(done.out)["cells"]}
     assert by_name["beach-night-2.png"] == by_name["hill-night.png"] != by_name["beach-night.png"]
     assert Path("out/beach-night-2.png").read_bytes() == Path("out/hill-night.png").read_bytes()
     assert len(list(Path("out/cells").iterdir())) == 2
@@ -176,7 +176,7 @@ def test_a_dry_run_says_how_many_how_long_and_how_much(batch):
 
 
 def test_pictures_have_their_names_before_the_batch_ends(batch, monkeypatch):
-    from nst_core.experiments import batch as engine
+    from nst_core.experiments import work as engine
 
     measure, calls = engine.evaluate_image, []
 
@@ -234,3 +234,136 @@ def test_bad_input_is_refused_before_any_work(batch, arguments, message):
     assert (done.code, done.out) == (2, "")
     assert message in done.err
     assert not Path("out").exists()
+
+
+def test_two_at_a_time_give_the_pictures_of_one_at_a_time(batch):
+    both = ("photos", "--styles", "paintings")
+    assert batch(*both, "-o", "one", "--threads", "1").code == 0
+    done = batch(*both, "-o", "two", "--threads", "2", "--workers", "2", "--json")
+    assert (done.code, [cell["status"] for cell in json.loads(done.out)["cells"]]) == (0, ["done"] * 4)
+    assert "with 2 workers" in done.err
+    for name in statuses("one"):
+        assert torch.equal(load_image(f"one/{name}").pixels, load_image(f"two/{name}").pixels)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--executor", "procesess"), "unknown executor 'procesess'"),
+        (("--executor", "processes:worker=2"), "worker"),
+        (("--workers", "0"), "workers must be at least 1, not 0"),
+        (("--executor", "local", "--workers", "2"), "the executor 'local' has one worker"),
+    ],
+)
+def test_an_executor_that_does_not_exist_is_refused_before_any_work(batch, options, problem):
+    done = batch("photos", "--styles", "paintings", "-o", "out", *options)
+    assert done.code == 2
+    assert problem in done.err
+    assert not Path("out").exists()
+
+
+def test_one_worker_is_this_process_whatever_it_is_called(batch, monkeypatch):
+    for number, options in enumerate((("--workers", "1"), ("--executor", "local", "--workers", "1"))):
+        done = batch("photos/hill.png", "--styles", "paintings/night.png", "-o", f"out{number}", *options)
+        assert done.code == 0
+        assert "worker" not in done.err
+
+
+class Arrivals:
+    """Takes the place of the clock: at every wait the next thing happens, and then Ctrl-C."""
+
+    def __init__(self, *actions) -> None:
+        self.actions = list(actions)
+
+    def sleep(self, seconds: float) -> None:
+        if not self.actions:
+            raise KeyboardInterrupt
+        self.actions.pop(0)()
+
+
+@pytest.fixture
+def arrivals(monkeypatch):
+    def arrange(*actions) -> Arrivals:
+        found = Arrivals(*actions)
+        monkeypatch.setattr("nst_cli.execution.watching.time", found)
+        return found
+
+    return arrange
+
+
+def nothing() -> None:
+    pass
+
+
+def test_images_that_arrive_are_painted_until_ctrl_c(batch, arrivals):
+    def lake() -> None:
+        save_image(picture(9), "photos/lake.png")
+
+    left = arrivals(nothing, lake, nothing, nothing)
+    done = batch("photos", "--styles", "paintings/night.png", "-o", "out", "--watch")
+    assert done.code == 130
+    assert left.actions == []
+    assert statuses("out") == {"beach-night.png": "cached", "hill-night.png": "cached", "lake-night.png": "done"}
+    assert "lake" in Path("out/report.md").read_text()
+    assert done.err.count("waiting for new images") == 2
+
+
+def test_a_file_that_is_still_written_is_left_for_later(batch, arrivals):
+    whole = Path("paintings/waves.png").read_bytes()
+    seen: list[bool] = []
+
+    def grown(share: float):
+        def write() -> None:
+            seen.append("lake-night.png" in statuses("out"))
+            Path("photos/lake.png").write_bytes(whole[: int(share * len(whole))])
+
+        return write
+
+    arrivals(grown(0.3), grown(0.6), grown(1.0), nothing, nothing)
+    done = batch("photos", "--styles", "paintings/night.png", "-o", "out", "--watch")
+    assert statuses("out")["lake-night.png"] == "done"
+    assert seen == [False] * 3
+    assert "lake-night.png:" not in done.err  # it did not fail meanwhile
+
+
+def test_a_folder_may_be_empty_at_first_and_a_damaged_file_is_tried_once(batch, arrivals):
+    for path in Path("photos").iterdir():
+        path.unlink()
+
+    def broken() -> None:
+        Path("photos/broken.png").write_bytes(b"no picture")
+
+    def mended() -> None:
+        save_image(picture(8), "photos/broken.png")
+
+    def other() -> None:
+        save_image(picture(7), "photos/other.png")
+
+    arrivals(nothing, broken, nothing, other, nothing, mended, nothing)
+    done = batch("photos", "--styles", "paintings/night.png", "-o", "out", "--watch")
+    assert "waiting for the first" in done.err
+    assert done.err.count("FAILED") == 1
+    assert statuses("out") == {"broken-night.png": "done", "other-night.png": "cached"}
+    assert done.code == 130
+
+
+def test_a_list_of_jobs_is_read_again_and_may_be_half_written(batch, arrivals):
+    first = "content,style\nphotos/beach.png,paintings/night.png\n"
+    Path("jobs.csv").write_text(first)
+
+    def half() -> None:
+        Path("jobs.csv").write_text(f"{first}photos/hi")
+
+    def whole() -> None:
+        Path("jobs.csv").write_text(f"{first}photos/hill.png,paintings/waves.png\n")
+
+    arrivals(half, whole, nothing)
+    done = batch("--jobs", "jobs.csv", "-o", "out", "--watch")
+    assert done.code == 130
+    assert statuses("out") == {"beach-night.png": "cached", "hill-waves.png": "done"}
+    assert "jobs.csv" in done.err
+
+
+def test_watching_is_not_a_dry_run(batch):
+    done = batch("photos", "--styles", "paintings", "--watch", "--dry-run")
+    assert (done.code, "leave out --watch" in done.err) == (2, True)

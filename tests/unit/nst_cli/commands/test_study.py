@@ -63,6 +63,29 @@ def test_a_sweep_makes_the_product_and_a_report(nst):
     assert len(list(Path("nst-sweep/cells").glob("*/image.png"))) == 6
     again = nst("sweep", "--vary", "style.weight=1e5,1e6", "--vary", "seed=0,1,2", *PAIR, *SMALL, "--preset", "noise")
     assert "6 already finished" in again.err
+    named = {f"style.weight={weight}-seed={seed}.png" for weight in ("1e5", "1e6") for seed in range(3)}
+    assert {path.name for path in Path("nst-sweep").glob("*.png")} == named
+    rows = Path("nst-sweep/index.csv").read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows[1:]] == [
+        f"style.weight={weight}-seed={seed}.png" for weight in ("1e5", "1e6") for seed in range(3)
+    ]
+
+
+def test_a_sweep_in_two_processes_is_the_same(nst):
+    command = ("sweep", "--vary", "seed=0,1,2", *PAIR, *SMALL, "--preset", "noise")
+    assert nst(*command, "--threads", "1", "-o", "one").code == 0
+    assert nst(*command, "--threads", "2", "--executor", "processes:workers=2", "-o", "two").code == 0
+    for path in Path("one").glob("*.png"):
+        assert torch.equal(load_image(path).pixels, load_image(Path("two", path.name)).pixels)
+
+
+def test_a_file_that_has_the_name_of_a_picture_is_not_written_over(nst):
+    Path("nst-sweep").mkdir()
+    Path("nst-sweep/seed=1.png").write_text("mine")
+    done = nst("sweep", "--vary", "seed=0,1", *PAIR, *SMALL, "--preset", "noise")
+    assert done.code == 2
+    assert "exists and is not a result of this batch" in done.err
+    assert Path("nst-sweep/seed=1.png").read_text() == "mine"
 
 
 def test_two_runs_do_not_share_a_folder(nst):
