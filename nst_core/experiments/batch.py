@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ import torch
 from nst_core.components import Executor, Finished, Progress, Task
 from nst_core.engine.session import Session
 from nst_core.errors import NstError
-from nst_core.experiments.store import PICTURE, ResultStore
+from nst_core.experiments.store import CURVES, PICTURE, ResultStore
 from nst_core.experiments.work import FAILURES, CellWork, files_of, said
 from nst_core.job.named_files import named_files
 from nst_core.job.schema import Component, Job
@@ -50,7 +50,7 @@ class JobOutcome:
         key: hash of everything that decides the pixels; "" where an image or the weights could not be read.
         status: computed now, kept from an earlier run, failed, or not come to.
         folder: where picture, recipe and figures are, once they are.
-        record: the figures, as ``result.json`` holds them; empty without a picture.
+        record: the figures that ``result.json`` holds, but for the curves; empty without a picture.
         error: what went wrong.
     """
 
@@ -60,6 +60,16 @@ class JobOutcome:
     folder: Path | None = None
     record: dict[str, Any] = field(default_factory=dict)
     error: str = ""
+
+    def curves(self) -> dict[str, Any]:
+        """Read what is left out of :attr:`record`, since a thousand of them would fill the memory.
+
+        Returns:
+            ``history``, the loss of every evaluation, and ``contributions``, what each term adds to it; empty without a
+            picture.
+        """
+        record = ResultStore.read_folder(self.folder) if self.finished and self.folder else None
+        return {name: record[name] for name in CURVES} if record else {}
 
     @property
     def finished(self) -> bool:
@@ -141,7 +151,11 @@ def _prepared(job: Job, store: ResultStore, session: Session) -> JobOutcome:
     record = store.read(key)
     if record is None:
         return JobOutcome(pinned, key)
-    return JobOutcome(pinned, key, "cached", store.folder(key), record)
+    return JobOutcome(pinned, key, "cached", store.folder(key), _without_curves(record))
+
+
+def _without_curves(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in CURVES}
 
 
 def opened(prepared: Sequence[JobOutcome], session: Session) -> list[JobOutcome]:
@@ -327,4 +341,4 @@ def _outcome(outcome: JobOutcome, finished: Finished, store: ResultStore) -> Job
             store.take(outcome.key, finished.files)
         except OSError as error:
             return replace(outcome, status="failed", error=said(error))
-    return replace(outcome, status="done", folder=store.folder(outcome.key), record=dict(finished.record))
+    return replace(outcome, status="done", folder=store.folder(outcome.key), record=_without_curves(finished.record))

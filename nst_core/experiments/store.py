@@ -13,12 +13,14 @@ from typing import Any
 from nst_core.engine.result import Result
 from nst_core.files import atomic_write
 
-__all__ = ["PICTURE", "ResultStore", "plain_number"]
+__all__ = ["CURVES", "PICTURE", "ResultStore", "plain_number"]
 
 FORMAT = 2
 CHECKPOINT = "checkpoint.safetensors"
 PICTURE = "image.png"
 FIGURES = "result.json"
+CURVES = ("history", "contributions")
+"""Figures that are as long as the run."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,17 @@ class ResultStore:
 
     def read(self, key: str) -> dict[str, Any] | None:
         """Return the figures of a finished cell, ``None`` where it is not finished."""
-        folder = self.folder(key)
+        record = self.read_folder(self.folder(key))
+        return record if record and record.get("key") == key else None
+
+    @staticmethod
+    def read_folder(folder: Path) -> dict[str, Any] | None:
+        """Return the figures of the finished cell in a folder, ``None`` where it is not finished."""
         try:
             record = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        complete = isinstance(record, dict) and record.get("key") == key and record.get("format") == FORMAT
+        complete = isinstance(record, dict) and record.get("format") == FORMAT
         return record if complete and (folder / PICTURE).is_file() else None
 
     def begin(self, key: str) -> Path:

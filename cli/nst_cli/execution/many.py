@@ -34,11 +34,13 @@ class Plan:
         title: of the report.
         sheets: of cells, each with its job.
         names: file names of the pictures, in the order of :attr:`jobs`; messages call the jobs so, too.
+        compared: whether the pictures are made to be compared, and their loss curves drawn.
     """
 
     title: str
     sheets: Sequence[Sheet]
     names: Sequence[str]
+    compared: bool = True
 
     @classmethod
     def of(cls, title: str, sheets: Sequence[Sheet], folder: Path) -> Plan:
@@ -185,7 +187,8 @@ def reported(plan: Plan, batch: Batch, folder: Path) -> tuple[Path, Path]:
     from nst_cli.report import Report, arrange, write_report
     from nst_core.diagnostics import machine
 
-    report = Report(plan.title, shlex.join(["nst", *sys.argv[1:]]), arrange(plan.sheets, batch.results), machine())
+    command, sheets = shlex.join(["nst", *sys.argv[1:]]), arrange(plan.sheets, batch.results)
+    report = Report(plan.title, command, sheets, machine(), plan.compared)
     try:
         return write_report(report, folder)
     except OSError as error:

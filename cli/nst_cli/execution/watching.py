@@ -54,7 +54,7 @@ def carry_out_watching(
     with work.opened(session.registry) as executor, claimed(folder, work):
         found, seen = _first(find, report)
         while True:
-            plan = Plan("Batch", found.sheets, found.names)
+            plan = Plan("Batch", found.sheets, found.names, compared=False)
             for text in found.skipped:
                 if text not in told:
                     report.say(f"skipped: {text}")

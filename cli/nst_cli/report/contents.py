@@ -63,12 +63,14 @@ class Report:
         command: the command line that made it.
         sheets: the sheets in order.
         machine: versions, processor and more, see ``nst_core.diagnostics.machine``.
+        compared: whether the cells of a sheet were made to be compared, so that their loss curves are of interest.
     """
 
     title: str
     command: str
     sheets: tuple[ShownSheet, ...]
     machine: dict[str, Any]
+    compared: bool = True
 
     def cells(self) -> Iterator[ShownCell]:
         """Yield all cells, sheet after sheet."""

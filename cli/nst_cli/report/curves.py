@@ -31,20 +31,19 @@ def curves(shown: ShownSheet) -> bytes | None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    finished = [cell for cell in shown.cells if cell.result.finished]
+    finished = [(cell.label, found) for cell in shown.cells if (found := cell.result.curves())]
     if not finished:
         return None
-    terms = list(dict.fromkeys(term for cell in finished for term in cell.result.record["contributions"]))
+    terms = list(dict.fromkeys(term for _, found in finished for term in found["contributions"]))
     panels = ["total", *terms] if len(terms) > 1 else ["total"]
     figure = Figure(figsize=(4.6 * len(panels) + 1.6, 3.3), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for panel, axis in zip(panels, axes, strict=True):
-        for cell in finished:
-            record = cell.result.record
-            values = record["history"] if panel == "total" else record["contributions"].get(panel)
+        for label, found in finished:
+            values = found["history"] if panel == "total" else found["contributions"].get(panel)
             if values:
-                _line(axis, values, cell.label)
+                _line(axis, values, label)
         axis.set_yscale("log")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.tick_params(which="minor", labelsize=7)

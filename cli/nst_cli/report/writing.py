@@ -21,13 +21,13 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
     """
     pictures = folder / "images"
     pictures.mkdir(parents=True, exist_ok=True)
-    drawn: dict[str, bytes] | None = {} if curves_possible() else None
+    drawn: dict[str, bytes] | None = {} if curves_possible() or not report.compared else None
     images: dict[str, list[str]] = {}
     for shown in report.sheets:
         with atomic_write(pictures / f"{shown.name}.jpg", suffix=".jpg") as temporary:
             contact_sheet(shown).save(temporary, quality=88)
         images[shown.name] = [f"images/{shown.name}.jpg"]
-        lines = curves(shown) if drawn is not None else None
+        lines = curves(shown) if drawn is not None and report.compared else None
         if drawn is not None and lines is not None:
             drawn[shown.name] = lines
             with atomic_write(pictures / f"{shown.name}-curves.png") as temporary:

@@ -65,9 +65,9 @@ def test_a_cell_is_the_picture_of_its_job_with_recipe_and_figures(job, registry,
     alone = run(job, session=Session(registry))
     assert torch.equal(load_image(cell.folder / "image.png").pixels, (alone.image * 255).round() / 255)
     assert Job.from_toml((cell.folder / "recipe.toml").read_text()) == alone.job
-    assert json.loads((cell.folder / "result.json").read_text()) == cell.record
-    assert cell.record["history"] == list(alone.history)
-    added = [sum(values) for values in zip(*cell.record["contributions"].values(), strict=True)]
+    assert json.loads((cell.folder / "result.json").read_text()) == {**cell.record, **cell.curves()}
+    assert cell.curves()["history"] == list(alone.history)
+    added = [sum(values) for values in zip(*cell.curves()["contributions"].values(), strict=True)]
     assert added == pytest.approx(alone.history, rel=1e-5)
 
 
@@ -79,7 +79,7 @@ def test_sharing_changes_no_pixel_and_computes_once(job, registry, tmp_path, mon
     shared = carried_out(jobs, tmp_path / "out", registry)
     assert len(counted) == 3 + 3 * 3 * 3  # targets of three layers once; three jobs of three steps at three layers
     for cell, one in zip(shared.results, jobs, strict=True):
-        assert cell.record["history"] == list(run(one, session=Session(registry)).history)
+        assert cell.curves()["history"] == list(run(one, session=Session(registry)).history)
 
 
 def test_the_weights_of_a_style_are_not_taken_for_another(job, registry, tmp_path):
@@ -89,7 +89,7 @@ def test_the_weights_of_a_style_are_not_taken_for_another(job, registry, tmp_pat
     swapped = replace(job, content=job.styles[0], styles=(job.content,))
     for one in (job, gatys, swapped, replace(job, styles=(replace(job.styles[0], scale=0.5),))):
         (cell,) = carried_out([one], tmp_path / "out", registry, session=session).results
-        assert cell.record["history"] == list(run(one, session=Session(registry)).history)
+        assert cell.curves()["history"] == list(run(one, session=Session(registry)).history)
 
 
 def test_finished_cells_are_kept_and_equal_jobs_are_computed_once(job, registry, tmp_path):
@@ -246,16 +246,16 @@ def test_ctrl_c_in_the_middle_of_a_cell_loses_no_evaluation(half, registry, tmp_
     (cell,) = carried_out([half], tmp_path / "out", registry, numbers).results
     assert numbers.seen == [5, 6, 7, 8, 9]
     assert (cell.folder / "image.png").read_bytes()[-2000:] == (whole.folder / "image.png").read_bytes()[-2000:]
-    assert cell.record["history"] == whole.record["history"]
+    assert cell.curves()["history"] == whole.curves()["history"]
     assert not list(cell.folder.glob("*checkpoint*"))
 
 
 def test_curves_of_a_cell_that_went_on_begin_where_it_went_on(half, registry, tmp_path):
     (cell,) = carried_out([half], tmp_path / "out", registry).results
-    curves = cell.record["contributions"].values()
+    curves = cell.curves()["contributions"].values()
     assert all(curve[:4] == [None] * 4 for curve in curves)
     added = [sum(values) for values in zip(*(curve[4:] for curve in curves), strict=True)]
-    assert added == pytest.approx(cell.record["history"][4:], rel=1e-5)
+    assert added == pytest.approx(cell.curves()["history"][4:], rel=1e-5)
 
 
 def test_a_cell_that_could_not_be_measured_keeps_its_run(half, registry, tmp_path, monkeypatch):
@@ -429,7 +429,7 @@ def test_results_that_come_back_as_files_are_put_into_the_folder(job, registry, 
         prepare([job], tmp_path / "out", session), tmp_path / "out", session, executor=Elsewhere()
     ).results
     (here,) = carried_out([job], tmp_path / "here", registry).results
-    assert (cell.status, cell.record["history"]) == ("done", here.record["history"])
+    assert (cell.status, cell.curves()["history"]) == ("done", here.curves()["history"])
     assert statuses(carried_out([job], tmp_path / "out", registry)) == ["cached"]
 
 
@@ -468,6 +468,6 @@ def test_a_picture_is_the_same_wherever_it_is_made(embedded, tmp_path):
             executor.close()
     assert (len(killed), len(begun)) == (1, 4)
     for here, there in zip(found["local"], found["processes"], strict=True):
-        assert here.record["history"] == there.record["history"]
+        assert here.curves()["history"] == there.curves()["history"]
         assert (here.record["threads"], there.record["threads"]) == (1, 1)
         assert torch.equal(load_image(here.picture).pixels, load_image(there.picture).pixels)
