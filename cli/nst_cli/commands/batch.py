@@ -106,11 +106,5 @@ def batch(
     for text in jobs_found.skipped:
         report.say(f"skipped: {text}")
     do = forecast if dry_run else carry_out_all
-    do(
-        Plan("Batch", jobs_found.sheets, jobs_found.names, compared=False),
-        session,
-        target,
-        report,
-        work,
-        jobs_found.skipped,
-    )
+    plan = Plan("Batch", jobs_found.sheets, jobs_found.names, compared=False)
+    do(plan, session, target, report, work, jobs_found.skipped)
