@@ -168,8 +168,16 @@ def test_the_loss_of_the_reference_heeds_weights():
     assert outcomes["heeds_weights"].verdict == "passed"
 
 
+def test_the_executor_of_the_reference_conforms():
+    names = {}
+    exec(blocks("docs/plugins/reference.md", "python")[1], names)  # noqa: S102
+    outcomes = list(run_checks(conformance(names["Pool"])))
+    assert [str(outcome) for outcome in outcomes if outcome.verdict == "failed"] == []
+    assert len(outcomes) == 4
+
+
 def test_the_extractor_of_the_reference_finds_its_weights(tmp_path):
-    _, source = blocks("docs/plugins/reference.md", "python")
+    *_, source = blocks("docs/plugins/reference.md", "python")
     names = {"EdgesNetwork": lambda weight: weight}
     exec(source, names)  # noqa: S102
     weight = torch.randn(8, 3, 3, 3, generator=torch.Generator().manual_seed(0))
