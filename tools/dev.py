@@ -25,6 +25,24 @@ BIN = FOLDER / ("Scripts" if os.name == "nt" else "bin")
 RUN = ("run",)
 # Each has a torch of its own, some 500 MB.
 MOST_PROCESSES = 4
+# What computes with the kernels, or asks for them: runs once more on their Python references.
+KERNEL_TESTS = (
+    "tests/integration/test_paper_styles.py",
+    "tests/integration/test_real.py",
+    "tests/integration/test_regions.py",
+    "tests/unit/engine",
+    "tests/unit/export",
+    "tests/unit/nst_cli/commands/test_doctor.py",
+    "tests/unit/nst_cli/commands/test_run.py",
+    "tests/unit/nst_plugins",
+    "tests/unit/objective",
+    "tests/unit/ops",
+    "tests/unit/planning",
+    "tests/unit/runtime",
+    "tests/unit/test_api.py",
+    "tests/unit/test_mixing.py",
+    "tests/unit/testing",
+)
 # For damaged images and recipes; for a day of them see tests/fuzz/run.py.
 FUZZ_SECONDS = 24
 # What the tests of the C++ library include, and the Debian packages that have it.
@@ -149,7 +167,7 @@ def main() -> None:
             python(ROOT / "tests" / "fuzz" / "run.py", "all", "--seconds", str(FUZZ_SECONDS))
         print("once more on the Python references of the kernels", flush=True)
         os.environ["NST_NATIVE"] = "0"
-        python("-m", "pytest", "--quiet", *several, *rest)
+        python("-m", "pytest", "--quiet", *several, *(rest or KERNEL_TESTS))
 
 
 if __name__ == "__main__":
