@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import nst_core as nst
-from nst_core.experiments.batch import BatchObserver, JobOutcome, prepare, run_batch
+from nst_core.experiments.batch import BatchObserver, JobOutcome, prepare
+from nst_core.experiments.driver import run_batch
 from nst_core.experiments.metrics import Identity, evaluate_image, identity_job, measure_identity
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -118,7 +118,7 @@ class Executor(ABC):
         theirs to keep until :meth:`close`.
 
         Args:
-            tasks: taken as late as possible, since making one takes time.
+            tasks: to be taken in the thread that iterates, as late as possible, since making one takes time.
             work: what to do with each; every worker has a copy of its own.
             progress: told, in the thread that iterates, of what begins and how far it is; may be left out.
 

@@ -1,24 +1,20 @@
-"""Many jobs, wherever they are computed: none twice, and none stopped by another's failure."""
+"""Many jobs: what there is of each, what is missing, and how long and how much memory that will take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
-from nst_core.components import Executor, Finished, Progress, Task
+from nst_core.components import Progress
 from nst_core.engine.session import Session
 from nst_core.errors import NstError
 from nst_core.experiments.store import CURVES, PICTURE, ResultStore
-from nst_core.experiments.work import FAILURES, CellWork, files_of, said
-from nst_core.job.named_files import named_files
-from nst_core.job.schema import Component, Job
+from nst_core.experiments.work import FAILURES
+from nst_core.job.schema import Job
 from nst_core.planning.cost_model import CostModel
-from nst_core.planning.memory_plan import MemoryPlan, available_share
+from nst_core.planning.memory_plan import MemoryPlan
 from nst_core.planning.resources import Resources
 from nst_core.plugins.attribution import naming_plugins
 from nst_core.runtime.device import choose_device
@@ -34,8 +30,7 @@ __all__ = [
     "neediest",
     "opened",
     "prepare",
-    "run_batch",
-    "share_of",
+    "without_curves",
 ]
 
 Status = Literal["done", "cached", "failed", "missing"]
@@ -151,10 +146,11 @@ def _prepared(job: Job, store: ResultStore, session: Session) -> JobOutcome:
     record = store.read(key)
     if record is None:
         return JobOutcome(pinned, key)
-    return JobOutcome(pinned, key, "cached", store.folder(key), _without_curves(record))
+    return JobOutcome(pinned, key, "cached", store.folder(key), without_curves(record))
 
 
-def _without_curves(record: Mapping[str, Any]) -> dict[str, Any]:
+def without_curves(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return figures as an outcome keeps them, see :meth:`JobOutcome.curves`."""
     return {name: value for name, value in record.items() if name not in CURVES}
 
 
@@ -229,116 +225,3 @@ def _work(job: Job, session: Session) -> float:
         return 0.0
     longest = max(height, width)
     return sum(level.steps * height * width * (level.size / longest) ** 2 for level in levels)
-
-
-def run_batch(
-    prepared: Sequence[JobOutcome],
-    folder: Path,
-    session: Session,
-    observer: BatchObserver | None = None,
-    *,
-    executor: Executor | None = None,
-    threads: int | None = None,
-) -> Batch:
-    """Carry out what :func:`prepare` found missing.
-
-    Ctrl-C stops the jobs that are being computed and ends the run; what is finished stays, and what was begun is
-    continued by the next run.
-
-    Args:
-        prepared: what there is.
-        folder: of the cells.
-        session: that jobs are planned in, and carried out, where that is done in this process.
-        observer: told of everything.
-        executor: where jobs are computed, and how many at a time; this process, one at a time, by default. It is not
-            closed.
-        threads: of all workers on this machine together; ``None`` for torch's choice.
-
-    Raises:
-        ExecutorError: there is nobody to do the work.
-    """
-    watcher = observer or BatchObserver()
-    chosen: Executor = executor or session.registry.create("executor", Component("local"))
-    results = list(prepared)
-    numbers: dict[str, int] = {}  # of the job that is computed, of those that are the same
-    for number, result in enumerate(results):
-        if result.status == "missing":
-            numbers.setdefault(result.key, number)
-    resources = share_of(chosen, threads)
-    store = ResultStore(folder)
-
-    def ended(number: int, outcome: JobOutcome) -> None:
-        results[number] = outcome
-        watcher.ended(number, outcome)
-
-    def tasks() -> Iterator[Task]:
-        for number in numbers.values():
-            outcome = results[number]
-            try:
-                allocation = session.allocate(outcome.job, resources)
-            except FAILURES as error:
-                ended(number, replace(outcome, status="failed", error=said(error)))
-                continue
-            job = replace(outcome.job, optimizer=allocation.optimizer)
-            yield Task(outcome.key, job, allocation.max_pixels, allocation.remark, files_of(job))
-
-    def progress(update: Progress) -> None:
-        number = numbers[update.key]
-        if update.number:
-            watcher.progress(number, update)
-        else:
-            watcher.started(number, results[number])
-
-    networks = {
-        (job.extractor, job.weights_sha256): None
-        for job in (results[number].job for number in numbers.values())
-        if not any(file.role == "weights" and file.is_path for file in named_files(job))
-    }
-    work = CellWork(folder.absolute(), threads=resources.threads, extractors=tuple(networks), session=session)
-    interrupted = False
-    try:
-        with _running(chosen.run(tasks(), work, progress)) as running:
-            for finished in running:
-                if finished.stopped:
-                    raise KeyboardInterrupt
-                ended(numbers[finished.key], _outcome(results[numbers[finished.key]], finished, store))
-    except KeyboardInterrupt:
-        interrupted = True
-    for number, result in enumerate(results):
-        if result.status == "missing" and numbers[result.key] != number:  # the same job twice
-            results[number] = replace(results[numbers[result.key]], job=result.job)
-    return Batch(tuple(results), interrupted)
-
-
-@contextmanager
-def _running(running: Iterator[Finished]) -> Iterator[Iterator[Finished]]:
-    """Close an iterator at the end, whatever happens, if it can be closed."""
-    try:
-        yield running
-    finally:
-        getattr(running, "close", lambda: None)()
-
-
-def share_of(executor: Executor, threads: int | None = None) -> Resources:
-    """Return what one worker may use.
-
-    Args:
-        executor: whose worker.
-        threads: of all workers on this machine together; ``None`` for torch's choice.
-    """
-    own, memory = executor.limits()
-    if executor.workers == 1 and own is None and memory is None:
-        return Resources(threads=threads)
-    count = own or max(1, (threads or torch.get_num_threads()) // executor.workers)
-    return Resources(threads=count, memory_limit=memory or available_share(1 / executor.workers))
-
-
-def _outcome(outcome: JobOutcome, finished: Finished, store: ResultStore) -> JobOutcome:
-    if finished.error:
-        return replace(outcome, status="failed", error=finished.error)
-    if finished.files:
-        try:
-            store.take(outcome.key, finished.files)
-        except OSError as error:
-            return replace(outcome, status="failed", error=said(error))
-    return replace(outcome, status="done", folder=store.folder(outcome.key), record=_without_curves(finished.record))

@@ -34,7 +34,8 @@ def forecast(
         typer.Exit: 1 where an image cannot be read, or memory is short.
     """
     from nst_cli.execution.batch_progress import minutes
-    from nst_core.experiments.batch import count, estimate, neediest, opened, prepare, share_of
+    from nst_core.experiments.batch import count, estimate, neediest, opened, prepare
+    from nst_core.experiments.driver import share_of
     from nst_core.experiments.publishing import check_free
     from nst_core.runtime.memory import format_memory
 

@@ -119,7 +119,8 @@ def computed(
     """
     from nst_cli.execution.batch_progress import batch_progress, minutes
     from nst_cli.execution.pictures import Pictures
-    from nst_core.experiments.batch import Batch, Observers, count, estimate, prepare, run_batch
+    from nst_core.experiments.batch import Batch, Observers, count, estimate, prepare
+    from nst_core.experiments.driver import run_batch
 
     say = options.say
     prepared = [(failures or {}).get(result.key, result) for result in prepare(plan.jobs, folder, session)]

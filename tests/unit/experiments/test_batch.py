@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +12,12 @@ from tiny import TinyExtractor, plugin, tiny_registry
 
 from nst_core import (
     Component,
-    Executor,
     ImageError,
     Job,
     Problem,
-    Resources,
     Session,
     Source,
     load_image,
-    make_job,
     run,
     save_image,
 )
@@ -33,22 +29,12 @@ from nst_core.experiments.batch import (
     neediest,
     opened,
     prepare,
-    run_batch,
-    share_of,
 )
+from nst_core.experiments.driver import run_batch
 from nst_core.experiments.metrics import evaluate_image, total_variation
 from nst_core.objective.objective import Objective
-from nst_plugins.executors.processes import Processes
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.total_variation import TotalVariation
-
-
-@pytest.fixture
-def job(tmp_path, registry) -> Job:
-    save_image(torch.rand(3, 30, 40, generator=torch.Generator().manual_seed(0)), tmp_path / "photo.png")
-    save_image(torch.rand(3, 50, 40, generator=torch.Generator().manual_seed(1)), tmp_path / "painting.png")
-    options = {"preset": "content", "extractor": "tiny", "steps": 3, "size": 32, "precision": "fp32", "device": "cpu"}
-    return make_job(tmp_path / "photo.png", tmp_path / "painting.png", session=Session(registry), **options)
 
 
 def carried_out(jobs, folder, registry, observer=None, session=None):
@@ -359,115 +345,3 @@ def test_the_content_image_is_brought_to_the_size_of_the_picture(registry, job):
     assert found.content_mean == pytest.approx(0, abs=1e-5)
     with pytest.raises(Exception, match="their proportions differ"):
         evaluate_image(torch.rand(1, 3, 20, 40), Component("tiny"), session=Session(registry), content=path)
-
-
-class _Given(Executor):
-    """Computes here, and notes what it is given."""
-
-    def __init__(self, workers: int = 1, limits: tuple[int | None, int | None] = (None, None)) -> None:
-        self.workers, self._limits, self.tasks, self.work = workers, limits, [], None
-
-    def run(self, tasks, work, progress):
-        self.work = work
-        for task in tasks:
-            self.tasks.append(task)
-            yield work(task)
-
-    def limits(self):
-        return self._limits
-
-
-def test_the_plan_is_the_drivers(job, registry, tmp_path):
-    """What decides the pixels is in the task: precision, weights, images by content, optimizer and tiles."""
-    session, executor = Session(registry), _Given()
-    run_batch(prepare([job], tmp_path, session), tmp_path, session, executor=executor)
-    (task,) = executor.tasks
-    assert task.key == session.key(session.pin(job))
-    assert task.job == session.pin(job)
-    assert (task.max_pixels, task.remark) == (None, "")
-    assert task.files == tuple((source.path, source.sha256) for source in (task.job.content, *task.job.styles))
-    assert executor.work.extractors == ((task.job.extractor, task.job.weights_sha256),)
-    assert executor.work.folder == tmp_path.absolute()
-
-
-def test_a_job_for_which_there_is_no_memory_fails_before_it_is_sent(job, registry, tmp_path):
-    session, executor, ended = Session(registry), _Given(limits=(1, 20_000_000)), []
-    large = replace(job, size=700, enlarge=True)
-    prepared = prepare([large, job], tmp_path, session)
-
-    class Ended(BatchObserver):
-        def ended(self, number, result) -> None:
-            ended.append((number, result.status))
-
-    batch = run_batch(prepared, tmp_path, session, Ended(), executor=executor)
-    assert batch.results[0].status == "failed"
-    assert "may be used" in batch.results[0].error
-    assert ended[0] == (0, "failed")
-    assert [task.key for task in executor.tasks if task.key == batch.results[0].key] == []
-
-
-def test_workers_of_this_machine_share_it():
-    assert share_of(_Given(), 3) == Resources(threads=3)
-    assert share_of(_Given()) == Resources()
-    two, four = share_of(_Given(workers=2), 8), share_of(_Given(workers=4), 2)
-    assert (two.threads, four.threads) == (4, 1)
-    assert two.memory_limit == pytest.approx(2 * four.memory_limit, rel=0.05)
-    assert share_of(_Given(workers=4, limits=(3, 2**30)), 2) == Resources(threads=3, memory_limit=2**30)
-
-
-def test_results_that_come_back_as_files_are_put_into_the_folder(job, registry, tmp_path):
-    """Of an executor whose workers do not see the folder."""
-
-    class Elsewhere(_Given):
-        def run(self, tasks, work, progress):
-            for task in tasks:
-                contents = {sha256: Path(path).read_bytes() for path, sha256 in task.files}
-                yield work(task, read=contents.__getitem__)
-
-    session = Session(registry)
-    (cell,) = run_batch(
-        prepare([job], tmp_path / "out", session), tmp_path / "out", session, executor=Elsewhere()
-    ).results
-    (here,) = carried_out([job], tmp_path / "here", registry).results
-    assert (cell.status, cell.curves()["history"]) == ("done", here.curves()["history"])
-    assert statuses(carried_out([job], tmp_path / "out", registry)) == ["cached"]
-
-
-@pytest.fixture
-def embedded(tmp_path) -> list[Job]:
-    """Jobs with a network that other processes have, too."""
-    for seed, name in enumerate(("photo", "painting")):
-        save_image(torch.rand(3, 40, 48, generator=torch.Generator().manual_seed(seed)), tmp_path / f"{name}.png")
-    options = {"preset": "noise", "extractor": "vgg19-lite", "size": 48, "steps": 30, "device": "cpu"}
-    images = tmp_path / "photo.png", tmp_path / "painting.png"
-    return [make_job(*images, seed=seed, **options) for seed in range(3)]
-
-
-def test_a_picture_is_the_same_wherever_it_is_made(embedded, tmp_path):
-    """To the last bit, with the same number of threads; also that of a process that died in the middle."""
-    session, killed, begun = Session(), [], []
-
-    class Kills(BatchObserver):
-        def started(self, number, result) -> None:
-            begun.append(number)
-
-        def progress(self, number, progress) -> None:
-            if not killed:
-                killed.append(number)
-                multiprocessing.active_children()[0].kill()
-
-    found = {}
-    for name, executor in (("local", None), ("processes", Processes(workers=2))):
-        folder = tmp_path / name
-        prepared = prepare(embedded, folder, session)
-        observer = Kills() if executor else None
-        batch = run_batch(prepared, folder, session, observer, executor=executor, threads=1 if executor is None else 2)
-        assert statuses(batch) == ["done"] * 3, batch.results
-        found[name] = batch.results
-        if executor:
-            executor.close()
-    assert (len(killed), len(begun)) == (1, 4)
-    for here, there in zip(found["local"], found["processes"], strict=True):
-        assert here.curves()["history"] == there.curves()["history"]
-        assert (here.record["threads"], there.record["threads"]) == (1, 1)
-        assert torch.equal(load_image(here.picture).pixels, load_image(there.picture).pixels)

@@ -1,0 +1,174 @@
+"""The driver of a batch: plans jobs, hands them to an executor, and takes back what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from nst_core.components import Executor, Finished, Progress, Task
+from nst_core.engine.session import Session
+from nst_core.errors import ExecutorError
+from nst_core.experiments.batch import Batch, BatchObserver, JobOutcome, without_curves
+from nst_core.experiments.store import ResultStore
+from nst_core.experiments.work import FAILURES, CellWork, files_of, said
+from nst_core.job.named_files import named_files
+from nst_core.job.schema import Component
+from nst_core.planning.memory_plan import available_share
+from nst_core.planning.resources import Resources
+from nst_core.plugins.attribution import naming_plugins
+
+__all__ = ["run_batch", "share_of"]
+
+
+def run_batch(
+    prepared: Sequence[JobOutcome],
+    folder: Path,
+    session: Session,
+    observer: BatchObserver | None = None,
+    *,
+    executor: Executor | None = None,
+    threads: int | None = None,
+) -> Batch:
+    """Carry out what :func:`nst_core.experiments.batch.prepare` found missing: none twice, none stopped by another.
+
+    Ctrl-C stops the jobs that are being computed and ends the run; what is finished stays, and what was begun is
+    continued by the next run.
+
+    Args:
+        prepared: what there is.
+        folder: of the cells.
+        session: that jobs are planned in, and carried out, where that is done in this process.
+        observer: told of everything.
+        executor: where jobs are computed, and how many at a time; this process, one at a time, by default. It is not
+            closed.
+        threads: of all workers on this machine together; ``None`` for torch's choice.
+
+    Raises:
+        ExecutorError: there is nobody to do the work.
+        PluginError: the executor of a third party failed.
+    """
+    chosen: Executor = executor or session.registry.create("executor", Component("local"))
+    driver = _Driver(prepared, folder, session, observer or BatchObserver(), share_of(chosen, threads))
+    interrupted = False
+    try:
+        with naming_plugins(session.registry):
+            driver.drive(chosen)
+    except KeyboardInterrupt:
+        interrupted = True
+    return Batch(tuple(driver.outcomes(interrupted=interrupted)), interrupted)
+
+
+def share_of(executor: Executor, threads: int | None = None) -> Resources:
+    """Return what one worker may use.
+
+    Args:
+        executor: whose worker.
+        threads: of all workers on this machine together; ``None`` for torch's choice.
+    """
+    own, memory = executor.limits()
+    if executor.workers == 1 and own is None and memory is None:
+        return Resources(threads=threads)
+    count = own or max(1, (threads or torch.get_num_threads()) // executor.workers)
+    return Resources(threads=count, memory_limit=memory or available_share(1 / executor.workers))
+
+
+class _Driver:
+    """What is known of every job of a batch while it is carried out."""
+
+    def __init__(
+        self,
+        prepared: Sequence[JobOutcome],
+        folder: Path,
+        session: Session,
+        observer: BatchObserver,
+        resources: Resources,
+    ) -> None:
+        self.results = list(prepared)
+        self.folder, self.session, self.observer, self.resources = folder, session, observer, resources
+        self.numbers: dict[str, int] = {}  # of the job that is computed, of those that are the same
+        for number, result in enumerate(self.results):
+            if result.status == "missing":
+                self.numbers.setdefault(result.key, number)
+
+    def drive(self, executor: Executor) -> None:
+        """Hand out what is missing, and take back what comes.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C, here or in a worker.
+            ExecutorError: there is nobody to do the work, or a result is of no task.
+        """
+        running = executor.run(self.tasks(), self.work(), self.progress)
+        try:
+            for finished in running:
+                if finished.stopped:
+                    raise KeyboardInterrupt
+                number = self.numbers.get(finished.key)
+                if number is None:
+                    name = type(executor).__name__
+                    raise ExecutorError(f"the executor {name} gave a result of a task that it was not given")
+                self.end(number, self.outcome(number, finished))
+        finally:
+            getattr(running, "close", lambda: None)()
+
+    def tasks(self) -> Iterator[Task]:
+        """Plan one job after the other, as late as the executor takes them."""
+        for number in self.numbers.values():
+            outcome = self.results[number]
+            try:
+                allocation = self.session.allocate(outcome.job, self.resources)
+            except FAILURES as error:
+                self.end(number, replace(outcome, status="failed", error=said(error)))
+                continue
+            job = replace(outcome.job, optimizer=allocation.optimizer)
+            yield Task(outcome.key, job, allocation.max_pixels, allocation.remark, files_of(job))
+
+    def work(self) -> CellWork:
+        """Return what workers do. Weights that are files are found by every task by itself."""
+        jobs = [self.results[number].job for number in self.numbers.values()]
+        networks = {
+            (job.extractor, job.weights_sha256): None
+            for job in jobs
+            if not any(file.role == "weights" and file.is_path for file in named_files(job))
+        }
+        threads = self.resources.threads
+        return CellWork(self.folder.absolute(), threads=threads, extractors=tuple(networks), session=self.session)
+
+    def progress(self, update: Progress) -> None:
+        """Tell the observer how far a task is."""
+        number = self.numbers[update.key]
+        if update.number:
+            self.observer.progress(number, update)
+        else:
+            self.observer.started(number, self.results[number])
+
+    def end(self, number: int, outcome: JobOutcome) -> None:
+        """Note what became of a job."""
+        self.results[number] = outcome
+        self.observer.ended(number, outcome)
+
+    def outcome(self, number: int, finished: Finished) -> JobOutcome:
+        """Return what became of a job, whose files are written if they came with it."""
+        outcome, store = self.results[number], ResultStore(self.folder)
+        if finished.error:
+            return replace(outcome, status="failed", error=finished.error)
+        if finished.files:
+            try:
+                store.take(outcome.key, finished.files)
+            except OSError as error:
+                return replace(outcome, status="failed", error=said(error))
+        record = without_curves(finished.record)
+        return replace(outcome, status="done", folder=store.folder(outcome.key), record=record)
+
+    def outcomes(self, *, interrupted: bool) -> Iterator[JobOutcome]:
+        """Give what became of all jobs in their order; of the same job twice, the same."""
+        for result in self.results:
+            if result.status != "missing":
+                yield result
+                continue
+            found = self.results[self.numbers[result.key]]
+            if found.status == "missing" and not interrupted:
+                found = replace(found, status="failed", error="the executor gave no result of it")
+            yield replace(found, job=result.job)
