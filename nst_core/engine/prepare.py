@@ -60,13 +60,14 @@ class PreparedJob:
     images: Images = field(repr=False)
     files: dict[str, Decoded] = field(repr=False)
 
-    def problem(self, number: int = -1, start: Tensor | None = None) -> Problem:
+    def problem(self, number: int = -1, start: Tensor | None = None, image: Tensor | None = None) -> Problem:
         """Return the problem of one resolution level.
 
         Args:
             number: of the level, from 0, the smallest; the last one by default.
             start: variable to begin with: the best one of the level before, which is enlarged, or one of this level's
                 own size; the initializer's image by default.
+            image: instead of ``start``, the image to begin with, ``(1, 3, H, W)`` of this level's size, in [0, 1].
         """
         level = self.levels[number]
         job = job_at(self.job, level, max(self.size))
@@ -81,8 +82,8 @@ class PreparedJob:
         changed = parametrization_of(job, self.registry)
         parametrization: Parametrization = self.registry.create("parametrization", changed)
         if start is None:
-            first = self._initial(job, (height, width), seen, transformed).float().to(self.device)
-            variable = parametrization.encode(first)
+            first = self._initial(job, (height, width), seen, transformed) if image is None else image
+            variable = parametrization.encode(first.float().to(self.device))
         elif parametrization.decode(start).shape[-2:] == (height, width):
             variable = start
         else:

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from nst_core.components import Optimizer
+from nst_core.engine.changes import changed_job
 from nst_core.engine.checkpoint import Checkpoint, Saved
+from nst_core.engine.colour import parametrization_of
 from nst_core.engine.loop import Loop, Measured, losses_by_term
 from nst_core.engine.prepare import PreparedJob
 from nst_core.engine.result import LevelResult, Result, Step, StopReason
@@ -22,6 +24,8 @@ from nst_core.plugins.attribution import naming_plugins
 from nst_core.runtime.threads import processor_threads
 
 __all__ = ["Observer", "Run"]
+
+CHANGED = "the job was changed during the run; the recipe has only the last options"
 
 Observer = Callable[[Step], object]
 """Called with every step; returning ``False`` cancels the run."""
@@ -67,6 +71,7 @@ class Run(Iterator[Step]):
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._reweighted: dict[str, float] = {}
+        self._changed: Job | None = None
         self._steps = self._iterate()
 
     def __iter__(self) -> Run:
@@ -103,6 +108,28 @@ class Run(Iterator[Step]):
         replace(self._terms[term], weight=weight)  # checks it
         with self._lock:
             self._reweighted[term] = weight
+
+    def change(self, **options: Any) -> None:
+        """Go on with other losses or colours, from the image that there is. May be called from any thread.
+
+        The next evaluation is one of the new objective, at the best image so far; the current resolution level begins
+        again, with all its evaluations. The result's job has the last options and does not record that the run began
+        with others. To change nothing but a weight, :meth:`reweight` lets the optimizer keep what it knows.
+
+        Args:
+            options: as :func:`nst_core.make_job` takes them: what changes losses, their weights and layers, the
+                strength, the shares, sizes and transforms of the styles, and the colour mode.
+
+        Raises:
+            JobError: a value is invalid, or the option decides something that a run cannot change, such as the size.
+        """
+        with self._lock:
+            terms = {
+                label: replace(term, weight=self._reweighted.get(label, term.weight))
+                for label, term in self._terms.items()
+            }
+            current = self._changed or replace(self._job(), terms=tuple(terms.values()))
+            self._changed = changed_job(current, options, self.prepared.registry, self.prepared.cache)
 
     def exhaust(self, observers: Iterable[Observer] = ()) -> Result:
         """Make all remaining steps and return the result.
@@ -165,6 +192,16 @@ class Run(Iterator[Step]):
             alpha=self.prepared.alpha_at((image.shape[-2], image.shape[-1])),
         )
 
+    def _same_size(self) -> bool:
+        """Whether the loop before is of the same level: of the objective that was there before a change."""
+        loops = (self._loop, self._previous)
+        return None not in loops and len({loop.problem.size for loop in loops if loop}) == 1
+
+    @property
+    def _begun_again(self) -> int:
+        """How many evaluations belong to no level, because the job was changed after them."""
+        return len(self._history) - sum(level.evaluations for level in self._levels)
+
     def _latest(self) -> Loop | None:
         """Return the loop of the last level that has an image."""
         loops = (self._loop, self._previous)
@@ -196,6 +233,7 @@ class Run(Iterator[Step]):
             if self._cancelled.is_set():
                 self._cancel()
                 return
+            loop = self._with_changes(loop)
             self._apply_weights(loop)
             yield self._step(loop, loop.measure())
             self._previous = None
@@ -220,6 +258,29 @@ class Run(Iterator[Step]):
         self._loop = loop
         return loop
 
+    def _with_changes(self, loop: Loop) -> Loop:
+        """Return the loop that goes on: a new one where the job was changed."""
+        with self._lock:
+            job, self._changed = self._changed, None
+            if job is None:
+                return loop
+            self._reweighted = {}  # the new job has these weights, or others
+        before, number = self.prepared, len(self._levels)
+        prepared = replace(before, job=job)
+        variable = loop.best.variable if loop.best else loop.problem.variable
+        if parametrization_of(job, before.registry) == parametrization_of(before.job, before.registry):
+            problem = prepared.problem(number, variable)
+        else:
+            problem = prepared.problem(number, image=loop.problem.parametrization.decode(variable))
+        if loop.best is not None:  # it remains the best one until the new objective was evaluated
+            self._previous = loop
+            self._history += loop.history
+        self.prepared, self._loop = prepared, Loop(problem, self._make_optimizer)
+        self._terms = dict(zip(job.labels, job.terms, strict=True))
+        if CHANGED not in self._remarks:
+            self._remarks.append(CHANGED)
+        return self._loop
+
     def _make_optimizer(self, component: Component) -> Optimizer:
         optimizer: Optimizer = self.prepared.registry.create("optimizer", component)
         return optimizer
@@ -243,7 +304,7 @@ class Run(Iterator[Step]):
         note, self._note = " ".join(filter(None, (self._note, measured.note))), ""
         return Step(
             number=len(self._history) + len(loop.history),
-            steps=sum(level.steps for level in self.prepared.levels),
+            steps=sum(level.steps for level in self.prepared.levels) + self._begun_again,
             total=measured.total,
             losses=losses_by_term(objective, measured.losses),
             weighted=weighted,
@@ -304,12 +365,13 @@ class Run(Iterator[Step]):
     def _save_at_last(self) -> None:
         """Save a run that ends early; what goes wrong is a remark, as its result is not to be lost for that.
 
-        Between two levels, before the larger one's first evaluation, it is the smaller one's end that is saved.
+        Between two levels, before the larger one's first evaluation, it is the smaller one's end that is saved. Between
+        two objectives, before the second one's first evaluation, it is what was saved before.
         """
         try:
             if self._loop is not None and self._loop.best is not None:
                 self._save(self._loop)
-            elif self._previous is not None and self._checkpoint is not None:
+            elif self._previous is not None and self._checkpoint is not None and not self._same_size():
                 history = self._history[: len(self._history) - len(self._previous.history)]
                 self._checkpoint.write(self.prepared.job, self._levels[:-1], history, self._state(self._previous))
         except CheckpointError as error:
