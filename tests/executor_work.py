@@ -38,6 +38,17 @@ class Dying:
 
 
 @dataclass(frozen=True)
+class Raising:
+    """Does what work must not do."""
+
+    def __call__(self, task, watch=unwatched, read=None) -> Finished:
+        raise AttributeError("no such thing")
+
+    def check(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True)
 class Endless:
     """Makes evaluations until it is stopped, and then writes a file; another one says that it has begun."""
 

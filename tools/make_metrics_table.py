@@ -20,6 +20,7 @@ import nst_core as nst
 from nst_core.experiments.batch import BatchObserver, JobOutcome, prepare
 from nst_core.experiments.driver import run_batch
 from nst_core.experiments.metrics import Identity, evaluate_image, identity_job, measure_identity
+from nst_plugins.executors.local import Local
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- tables of tools/make_metrics_table.py -->", "<!-- end of tables -->"
@@ -74,7 +75,9 @@ def table(photo: str, painting: str, session: nst.Session, options: argparse.Nam
     chosen = list(methods(session))
     jobs = [nst.make_job(photo, painting, session=session, **given, **method) for _, method in chosen]
     tests = [identity_job(painting, session, **given, **method) for _, method in chosen] if options.identity else []
-    results = run_batch(prepare([*jobs, *tests], options.cells, session), options.cells, session, Progress()).results
+    results = run_batch(
+        prepare([*jobs, *tests], options.cells, session), options.cells, session, Local(), Progress()
+    ).results
     headings = ["", *COLUMNS, *(["identity RMSE", "identity SSIM"] if options.identity else [])]
     lines = [
         (

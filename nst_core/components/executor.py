@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from nst_core.job.schema import Job
+from nst_core.job.schema import Component, Job
 
 __all__ = ["Executor", "Finished", "Progress", "Read", "Task", "Watch", "Work", "unwatched"]
 
@@ -20,7 +20,8 @@ class Task:
 
     Attributes:
         key: hash of the job, 64 hex digits; no two tasks of a run have the same.
-        job: with everything pinned, and with an optimizer for which there is memory.
+        job: with everything pinned.
+        optimizer: the job's, with parameters for which there is memory; ``None`` for the job's own.
         max_pixels: of a tile; ``None`` computes images as a whole.
         remark: what the user should know about the two, or "".
         files: path and SHA-256 of every file that the job names.
@@ -28,6 +29,7 @@ class Task:
 
     key: str
     job: Job
+    optimizer: Component | None = None
     max_pixels: int | None = None
     remark: str = ""
     files: tuple[tuple[str, str], ...] = ()
@@ -123,8 +125,8 @@ class Executor(ABC):
             progress: told, in the thread that iterates, of what begins and how far it is; may be left out.
 
         Returns:
-            An iterator. If it is closed early, or Ctrl-C interrupts it, the workers are asked to stop, in which case
-            they save what they have, and no new task begins.
+            An iterator. If it is closed early, or Ctrl-C interrupts it, no further task begins; those that are being
+            worked on are asked to stop, where that is possible, and save what they have.
 
         Raises:
             ExecutorError: there is nobody to do the work.

@@ -13,7 +13,7 @@ from nst_core.errors import NstError
 from nst_core.experiments.store import CURVES, PICTURE, ResultStore
 from nst_core.experiments.work import FAILURES
 from nst_core.job.schema import Job
-from nst_core.planning.cost_model import CostModel
+from nst_core.planning.cost_model import measured_costs
 from nst_core.planning.memory_plan import MemoryPlan
 from nst_core.planning.resources import Resources
 from nst_core.plugins.attribution import naming_plugins
@@ -167,19 +167,25 @@ def _opened(result: JobOutcome, session: Session) -> JobOutcome:
     return result
 
 
-def estimate(prepared: Sequence[JobOutcome], session: Session) -> float:
+def estimate(prepared: Sequence[JobOutcome], session: Session, machines: int = 1) -> float:
     """Return the seconds that the missing cells will take, as the one with most layers takes on small images.
 
-    The time of an evaluation is taken to be proportional to the number of pixels.
+    The time of an evaluation is taken to be proportional to the number of pixels. Workers that share this machine are
+    as fast together as one that has all of it.
+
+    Args:
+        prepared: what there is.
+        session: that is measured in.
+        machines: that share the work, each taken to be as fast as this one.
     """
     missing = list({result.key: result.job for result in prepared if result.status == "missing"}.values())
     for job in sorted(missing, key=lambda job: -sum(len(term.layers) for term in job.terms)):
         try:
             with naming_plugins(session.registry):
-                costs = CostModel(job, session.registry, session.cache, choose_device(job.device))
+                costs = measured_costs(job, session.registry, session.cache, choose_device(job.device))
         except FAILURES:
             continue  # this one will fail; another tells the time
-        return sum(costs.seconds * _work(other, session) + MEASURING for other in missing)
+        return sum(costs.seconds * _work(other, session) + MEASURING for other in missing) / min(machines, len(missing))
     return 0.0
 
 

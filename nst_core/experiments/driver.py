@@ -15,21 +15,21 @@ from nst_core.experiments.batch import Batch, BatchObserver, JobOutcome, without
 from nst_core.experiments.store import ResultStore
 from nst_core.experiments.work import FAILURES, CellWork, files_of, said
 from nst_core.job.named_files import named_files
-from nst_core.job.schema import Component
 from nst_core.planning.memory_plan import available_share
 from nst_core.planning.resources import Resources
 from nst_core.plugins.attribution import naming_plugins
+from nst_core.runtime.device import choose_device
 
-__all__ = ["run_batch", "share_of"]
+__all__ = ["machines", "run_batch", "share_of"]
 
 
 def run_batch(
     prepared: Sequence[JobOutcome],
     folder: Path,
     session: Session,
+    executor: Executor,
     observer: BatchObserver | None = None,
     *,
-    executor: Executor | None = None,
     threads: int | None = None,
 ) -> Batch:
     """Carry out what :func:`nst_core.experiments.batch.prepare` found missing: none twice, none stopped by another.
@@ -40,39 +40,50 @@ def run_batch(
     Args:
         prepared: what there is.
         folder: of the cells.
-        session: that jobs are planned in, and carried out, where that is done in this process.
+        session: that jobs are planned in, and carried out, where that is done in this process. Other processes know
+            the plugins that are installed, and not those of a registry made by hand.
+        executor: where jobs are computed, and how many at a time. It is not closed.
         observer: told of everything.
-        executor: where jobs are computed, and how many at a time; this process, one at a time, by default. It is not
-            closed.
         threads: of all workers on this machine together; ``None`` for torch's choice.
 
     Raises:
         ExecutorError: there is nobody to do the work.
         PluginError: the executor of a third party failed.
     """
-    chosen: Executor = executor or session.registry.create("executor", Component("local"))
-    driver = _Driver(prepared, folder, session, observer or BatchObserver(), share_of(chosen, threads))
+    driver = _Driver(prepared, folder, session, executor, observer or BatchObserver(), threads)
     interrupted = False
     try:
+        if not driver.numbers:  # an executor may have to go far to find out that there is nothing to do
+            return Batch(tuple(prepared))
         with naming_plugins(session.registry):
-            driver.drive(chosen)
+            driver.drive()
     except KeyboardInterrupt:
         interrupted = True
     return Batch(tuple(driver.outcomes(interrupted=interrupted)), interrupted)
 
 
-def share_of(executor: Executor, threads: int | None = None) -> Resources:
+def machines(executor: Executor) -> int:
+    """Return how many times the work of this machine workers do together: they share it, or have cores of their own."""
+    return executor.workers if executor.limits()[0] else 1
+
+
+def share_of(
+    executor: Executor,
+    threads: int | None = None,
+    device: torch.device = torch.device("cpu"),  # noqa: B008 - frozen
+) -> Resources:
     """Return what one worker may use.
 
     Args:
         executor: whose worker.
         threads: of all workers on this machine together; ``None`` for torch's choice.
+        device: whose memory they share.
     """
     own, memory = executor.limits()
     if executor.workers == 1 and own is None and memory is None:
         return Resources(threads=threads)
     count = own or max(1, (threads or torch.get_num_threads()) // executor.workers)
-    return Resources(threads=count, memory_limit=memory or available_share(1 / executor.workers))
+    return Resources(threads=count, memory_limit=memory or available_share(1 / executor.workers, device))
 
 
 class _Driver:
@@ -83,31 +94,33 @@ class _Driver:
         prepared: Sequence[JobOutcome],
         folder: Path,
         session: Session,
+        executor: Executor,
         observer: BatchObserver,
-        resources: Resources,
+        threads: int | None,
     ) -> None:
         self.results = list(prepared)
-        self.folder, self.session, self.observer, self.resources = folder, session, observer, resources
+        self.folder, self.session, self.observer = folder, session, observer
+        self.executor, self.threads = executor, threads
         self.numbers: dict[str, int] = {}  # of the job that is computed, of those that are the same
         for number, result in enumerate(self.results):
             if result.status == "missing":
                 self.numbers.setdefault(result.key, number)
 
-    def drive(self, executor: Executor) -> None:
+    def drive(self) -> None:
         """Hand out what is missing, and take back what comes.
 
         Raises:
             KeyboardInterrupt: Ctrl-C, here or in a worker.
             ExecutorError: there is nobody to do the work, or a result is of no task.
         """
-        running = executor.run(self.tasks(), self.work(), self.progress)
+        running = self.executor.run(self.tasks(), self.work(), self.progress)
         try:
             for finished in running:
                 if finished.stopped:
                     raise KeyboardInterrupt
                 number = self.numbers.get(finished.key)
                 if number is None:
-                    name = type(executor).__name__
+                    name = type(self.executor).__name__
                     raise ExecutorError(f"the executor {name} gave a result of a task that it was not given")
                 self.end(number, self.outcome(number, finished))
         finally:
@@ -118,12 +131,20 @@ class _Driver:
         for number in self.numbers.values():
             outcome = self.results[number]
             try:
-                allocation = self.session.allocate(outcome.job, self.resources)
+                resources = share_of(self.executor, self.threads, choose_device(outcome.job.device))
+                allocation = self.session.allocate(outcome.job, resources)
             except FAILURES as error:
-                self.end(number, replace(outcome, status="failed", error=said(error)))
+                hint = " Fewer --workers have more memory each." if self.executor.workers > 1 else ""
+                self.end(number, replace(outcome, status="failed", error=f"{said(error)}{hint}"))
                 continue
-            job = replace(outcome.job, optimizer=allocation.optimizer)
-            yield Task(outcome.key, job, allocation.max_pixels, allocation.remark, files_of(job))
+            yield Task(
+                outcome.key,
+                outcome.job,
+                allocation.optimizer,
+                allocation.max_pixels,
+                allocation.remark,
+                files_of(outcome.job),
+            )
 
     def work(self) -> CellWork:
         """Return what workers do. Weights that are files are found by every task by itself."""
@@ -133,7 +154,7 @@ class _Driver:
             for job in jobs
             if not any(file.role == "weights" and file.is_path for file in named_files(job))
         }
-        threads = self.resources.threads
+        threads = share_of(self.executor, self.threads).threads
         return CellWork(self.folder.absolute(), threads=threads, extractors=tuple(networks), session=self.session)
 
     def progress(self, update: Progress) -> None:
@@ -168,7 +189,10 @@ class _Driver:
             if result.status != "missing":
                 yield result
                 continue
-            found = self.results[self.numbers[result.key]]
+            found, store = self.results[self.numbers[result.key]], ResultStore(self.folder)
+            record = store.read(result.key) if found.status == "missing" and interrupted else None
+            if record:  # it was finished while the workers were told to stop
+                found = replace(found, status="done", folder=store.folder(result.key), record=without_curves(record))
             if found.status == "missing" and not interrupted:
                 found = replace(found, status="failed", error="the executor gave no result of it")
             yield replace(found, job=result.job)

@@ -56,13 +56,13 @@ class ResultStore:
         return record if complete and (folder / PICTURE).is_file() else None
 
     def begin(self, key: str) -> Path:
-        """Make a folder for a cell; what an earlier attempt left there goes, but for the checkpoint."""
+        """Make a folder for a cell; what an earlier attempt left there goes, but for the checkpoint and its lock."""
         folder = self.folder(key)
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
-            elif not path.name.startswith(CHECKPOINT):
+            elif not path.name.startswith(CHECKPOINT) and path.suffix != ".lock":
                 path.unlink()
         return folder
 

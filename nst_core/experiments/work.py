@@ -23,6 +23,7 @@ from nst_core.engine.session import Session
 from nst_core.errors import ExecutorError, NstError
 from nst_core.experiments.metrics import evaluate_image, layers_for
 from nst_core.experiments.store import ResultStore, plain_number
+from nst_core.files import atomic_write
 from nst_core.job.named_files import NamedFile, named_files, with_paths
 from nst_core.job.schema import Component, Job
 from nst_core.planning.memory_plan import Allocation
@@ -101,7 +102,7 @@ class CellWork:
                 return self._gathered(task, session, watch, read)
         except KeyboardInterrupt:
             return Finished(task.key, stopped=True)
-        except FAILURES as error:
+        except Exception as error:  # a plugin's bug, too, is no reason to stop the others
             return Finished(task.key, error=said(error))
 
     def check(self) -> str:
@@ -146,15 +147,32 @@ class CellWork:
         back: Callable[[Job], Job] = lambda job: job,
     ) -> Finished:
         """Make picture, recipe and figures in a store; ``back`` gives a job the paths that the driver knows."""
+        checkpoint = Checkpoint(store.checkpoint(task.key), disposable=True, patience=PATIENCE)
+        store.folder(task.key).mkdir(parents=True, exist_ok=True)
+        with checkpoint.claimed():  # until the cell is finished, so that nobody else writes it
+            known = store.read(task.key)
+            if known is not None:  # a worker that died, or whose driver did, was done with it
+                return Finished(task.key, known)
+            return self._made(task, job, store, session, watch, checkpoint, back)
+
+    def _made(
+        self,
+        task: Task,
+        job: Job,
+        store: ResultStore,
+        session: Session,
+        watch: Watch,
+        checkpoint: Checkpoint,
+        back: Callable[[Job], Job],
+    ) -> Finished:
         began = time.perf_counter()
         curves = _Curves()
         layers = layers_for(job, session)
-        checkpoint = Checkpoint(store.checkpoint(task.key), disposable=True, patience=PATIENCE)
         run = session.run(
             job,
             resources=Resources(threads=self.threads),
             checkpoint=checkpoint,
-            allocation=Allocation(job.optimizer, task.max_pixels, task.remark),
+            allocation=Allocation(task.optimizer or job.optimizer, task.max_pixels, task.remark),
         )
         result = run.exhaust([curves, lambda step: watch(step.number, step.steps)])
         if result.stopped == "cancelled":
@@ -217,7 +235,8 @@ def _placed(folder: Path, path: str, sha256: str, read: Read) -> str:
     target = folder / sha256[:16] / Path(path).name
     if not target.exists():
         target.parent.mkdir(exist_ok=True)
-        target.write_bytes(read(sha256))
+        with atomic_write(target) as temporary:
+            temporary.write_bytes(read(sha256))
     return str(target)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nst_core.components import Optimizer
 from nst_core.components.registry import Registry
-from nst_core.job.schema import Component, Job
+from nst_core.job.schema import Component, Job, Region, Source
 from nst_core.objective.binding import bind_terms
 from nst_core.objective.guides import Guides
 from nst_core.objective.networks import network_for
@@ -21,7 +21,7 @@ from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_dtype
 from nst_core.runtime.memory import PeakMemory, memory_in_use, tensor_bytes
 
-__all__ = ["IMAGES", "IMAGE_BYTES", "CostModel"]
+__all__ = ["IMAGES", "IMAGE_BYTES", "CostModel", "measured_costs"]
 
 # Images that are held at once besides the optimizer's: content, initial and best one, point, picture, gradient, and
 # what a step of the optimizer makes on the way.
@@ -102,6 +102,33 @@ class CostModel:
     def floor(self, pixels: int, optimizer: Component) -> float:
         """Return what a pastiche needs whatever the tiles, the process included."""
         return self.base + self._fixed + pixels * self.pixel_bytes(optimizer)
+
+
+def measured_costs(job: Job, registry: Registry, cache: Cache, device: torch.device) -> CostModel:
+    """Return what was measured before of a job that differs in images, sizes, steps and seed alone, or measure it."""
+
+    def unnamed(source: Source) -> Source:
+        return replace(source, path="", sha256="")
+
+    def without_masks(region: Region) -> Region:
+        style_mask = unnamed(region.style_mask) if region.style_mask else None
+        return replace(region, mask=unnamed(region.mask), style_mask=style_mask)
+
+    method = replace(
+        job,
+        content=None,
+        styles=tuple(map(unnamed, job.styles)),
+        regions=tuple(map(without_masks, job.regions)),
+        keep=unnamed(job.keep) if job.keep else None,
+        initializer=Component("none"),
+        size=1,
+        shape=None,
+        levels=None,
+        steps=1,
+        seed=0,
+    )
+    key = (method, str(device), torch.get_num_threads())
+    return cache.costs(key, lambda: CostModel(job, registry, cache, device))
 
 
 def _regions(job: Job, height: int, width: int, device: torch.device) -> list[tuple[Guides, Guides]]:

@@ -19,11 +19,11 @@ from nst_core.errors import JobError
 from nst_core.job.schedule import Level
 from nst_core.job.schema import Component, Job
 from nst_core.objective.tiling import Tiling
-from nst_core.planning.cost_model import IMAGE_BYTES, IMAGES, CostModel
+from nst_core.planning.cost_model import IMAGE_BYTES, IMAGES, CostModel, measured_costs
 from nst_core.planning.resources import Resources
 from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_device
-from nst_core.runtime.memory import format_memory, memory_available
+from nst_core.runtime.memory import children_memory, format_memory, memory_available
 
 __all__ = [
     "MAX_REDUCTIONS",
@@ -175,9 +175,13 @@ def allocate(
     return Allocation(plan.optimizer, last.tile if last.rows * last.columns > 1 else None, "; ".join(remarks))
 
 
-def available_share(share: float) -> int:
-    """Return the bytes of this machine's memory that one of several processes may use, which has ``share`` of it."""
-    return max(1, int(SHARE * memory_available(torch.device("cpu")) * share))
+def available_share(share: float, device: torch.device) -> int:
+    """Return the bytes that one of several processes may use, which has ``share`` of what is available.
+
+    What child processes of this one use on the processor's side counts as available: they are the ones that share it.
+    """
+    used = children_memory() if device.type != "cuda" else 0
+    return max(1, int((SHARE * memory_available(device) + used) * share))
 
 
 def check_possible(
@@ -222,7 +226,7 @@ def make_plan(
 ) -> MemoryPlan:
     """Measure what evaluations cost here, and lay a job out; see :func:`allocate`."""
     device = choose_device(job.device)
-    costs = CostModel(job, registry, cache, device)
+    costs = measured_costs(job, registry, cache, device)
     most = resources.memory_limit or int(costs.base + SHARE * memory_available(device))
     layouts = [_layout(costs, component, size, resources.tile, most) for component in less_memory(job, registry)]
     fitting = [layout for layout in layouts if layout.fits]

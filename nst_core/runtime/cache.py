@@ -26,6 +26,7 @@ class Cache:
     """
 
     MAX_NETWORKS = 4
+    MAX_COSTS = 16
     MAX_TARGET_BYTES = 1 << 28
     """Memory of targets: hundreds of statistics, but few of the feature maps of losses that compare whole ones."""
 
@@ -40,6 +41,7 @@ class Cache:
         self._extractors: dict[Hashable, Extractor] = {}
         self._networks: OrderedDict[Hashable, Any] = OrderedDict()
         self._targets: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._costs: OrderedDict[Hashable, Any] = OrderedDict()
 
     def extractor(self, registry: Registry, component: Component) -> Extractor:
         """Return the extractor of these parameters."""
@@ -50,13 +52,20 @@ class Cache:
 
     def network(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return the network made for ``key`` before, or make it."""
+        return self._kept(self._networks, self.MAX_NETWORKS, key, make)
+
+    def costs(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what was measured for ``key`` before, or measure it."""
+        return self._kept(self._costs, self.MAX_COSTS, key, make)
+
+    def _kept(self, kept: OrderedDict[Hashable, Any], most: int, key: Hashable, make: Callable[[], T]) -> T:
         with self._lock:
-            if key not in self._networks:
-                self._networks[key] = make()
-                while len(self._networks) > self.MAX_NETWORKS:
-                    self._networks.popitem(last=False)
-            self._networks.move_to_end(key)
-            value: T = self._networks[key]
+            if key not in kept:
+                kept[key] = make()
+                while len(kept) > most:
+                    kept.popitem(last=False)
+            kept.move_to_end(key)
+            value: T = kept[key]
             return value
 
     def target(self, key: Hashable) -> Any:

@@ -21,7 +21,15 @@ from nst_core.errors import JobError
 from nst_core.ops import native
 from nst_core.runtime.limits import address_space_limit
 
-__all__ = ["PeakMemory", "format_memory", "memory_available", "memory_in_use", "parse_memory", "tensor_bytes"]
+__all__ = [
+    "PeakMemory",
+    "children_memory",
+    "format_memory",
+    "memory_available",
+    "memory_in_use",
+    "parse_memory",
+    "tensor_bytes",
+]
 
 _UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
 _BINARY = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
@@ -74,6 +82,15 @@ def memory_in_use(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device)
     return int(psutil.Process().memory_info().rss)
+
+
+def children_memory() -> int:
+    """Return the bytes of memory that the child processes of this one use."""
+    found = 0
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it ended meanwhile
+            found += int(child.memory_info().rss)
+    return found
 
 
 def memory_available(device: torch.device) -> int:

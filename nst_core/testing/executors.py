@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from nst_core.components import Executor, Finished, Progress, Read, Task, Watch, unwatched
 from nst_core.job.schema import Component, Job, Term
 from nst_core.testing.check import require
 
 __all__ = ["LAWS"]
+
+MANY = 40
+"""Tasks of which most are never begun."""
+MOMENT = 0.05
+"""Seconds that each of them takes."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +37,26 @@ class _Counting:
         return ""
 
 
+@dataclass(frozen=True)
+class _Marking:
+    """Work that takes a while, and leaves a file for every task that it begins."""
+
+    folder: Path
+
+    def __call__(self, task: Task, watch: Watch = unwatched, read: Read | None = None) -> Finished:  # noqa: ARG002
+        (self.folder / task.key).touch()
+        time.sleep(MOMENT)
+        return Finished(task.key, stopped=watch(1, 1) is False)
+
+    def check(self) -> str:
+        return ""
+
+
 def _tasks(start: int, stop: int) -> Iterator[Task]:
     any_one = Component("x")
     for number in range(start, stop):
         job = Job((Term("x", 1.0),), any_one, any_one, any_one, any_one, seed=number)
-        yield Task(f"{number:064x}", job, number + 1, f"remark {number}")
+        yield Task(f"{number:064x}", job, max_pixels=number + 1, remark=f"remark {number}")
 
 
 def does_every_task_once(executor: Executor) -> None:
@@ -66,11 +89,16 @@ def does_nothing_without_tasks(executor: Executor) -> None:
 
 
 def ends_early(executor: Executor) -> None:
-    """When the iterator is closed after its first result, it ends, and so does the executor."""
-    running = executor.run(_tasks(0, 4), _Counting(), lambda _: None)
-    require(next(running).key in {task.key for task in _tasks(0, 4)}, "the first result is of no task")
-    getattr(running, "close", lambda: None)()
-    executor.close()
+    """When the iterator is closed after its first result, few further tasks begin, and none after its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        running = executor.run(_tasks(0, MANY), _Marking(Path(folder)), lambda _: None)
+        require(next(running).key in {task.key for task in _tasks(0, MANY)}, "the first result is of no task")
+        getattr(running, "close", lambda: None)()
+        executor.close()
+        begun = len(list(Path(folder).iterdir()))
+        require(begun <= MANY // 2, f"{begun} of {MANY} tasks were begun, though nobody waited for more than one")
+        time.sleep(2 * MOMENT)
+        require(len(list(Path(folder).iterdir())) == begun, "tasks began after the executor was closed")
 
 
 def says_what_a_worker_may_use(executor: Executor) -> None:

@@ -35,14 +35,14 @@ def forecast(
     """
     from nst_cli.execution.batch_progress import minutes
     from nst_core.experiments.batch import count, estimate, neediest, opened, prepare
-    from nst_core.experiments.driver import share_of
+    from nst_core.experiments.driver import machines, share_of
     from nst_core.experiments.publishing import check_free
     from nst_core.runtime.memory import format_memory
 
     with work.opened(session.registry) as executor, work.limited():
         prepared = opened(prepare(plan.jobs, folder, session), session)
         check_free(folder, plan.names, prepared)
-        seconds = estimate(prepared, session) / executor.workers
+        seconds = estimate(prepared, session, machines(executor))
         memory = neediest(prepared, session, share_of(executor, work.threads))
         workers = executor.workers
     fits = memory is None or memory.fits
@@ -75,6 +75,7 @@ def forecast(
             peak, limit = format_memory(memory.bytes), format_memory(memory.limit)
             console.out(f"memory    {peak} at the peak{each}; {limit} may be used")
         if memory and not fits:
-            console.out(f"it does not fit. {memory.advice}")
+            hint = " Fewer --workers have more memory each." if workers > 1 else ""
+            console.out(f"it does not fit. {memory.advice}{hint}")
     if failed or not fits:
         raise typer.Exit(1)

@@ -120,7 +120,7 @@ def computed(
     from nst_cli.execution.batch_progress import batch_progress, minutes
     from nst_cli.execution.pictures import Pictures
     from nst_core.experiments.batch import Batch, Observers, count, estimate, prepare
-    from nst_core.experiments.driver import run_batch
+    from nst_core.experiments.driver import machines, run_batch
 
     say = options.say
     prepared = [(failures or {}).get(result.key, result) for result in prepare(plan.jobs, folder, session)]
@@ -135,11 +135,11 @@ def computed(
     say(f"{missing + cached} different cells, {cached} already finished")
     if missing:
         several = f" with {executor.workers} workers" if executor.workers > 1 else ""
-        say(f"the others will take about {minutes(estimate(prepared, session) / executor.workers)}{several}")
+        say(f"the others will take about {minutes(estimate(prepared, session, machines(executor)))}{several}")
     try:
         with batch_progress(plan.names, missing, options.quiet) as watcher:
             observers = Observers([watcher, pictures])
-            batch = run_batch(prepared, folder, session, observers, executor=executor, threads=work.threads)
+            batch = run_batch(prepared, folder, session, executor, observers, threads=work.threads)
         interruption.hold()
     except KeyboardInterrupt:  # between two cells, or once more
         interruption.hold()

@@ -47,7 +47,7 @@ def carry_out_watching(
 
     Raises:
         NstError: there is something wrong with the command, at the first look.
-        typer.Exit: 128 and the number of the signal that ended it, 130 for Ctrl-C; 1 where a cell failed.
+        typer.Exit: 128 and the number of the signal that ended it, 130 for Ctrl-C.
     """
     failures: dict[str, JobOutcome] = {}
     told: set[str] = set()
@@ -81,12 +81,14 @@ def _first(find: Callable[[], BatchJobs], report: ReportOptions) -> tuple[BatchJ
     except NoImagesError as error:
         report.say(f"{error}; waiting for the first")
         return _changed(find, (), report)
-    return found, _state(found)
+    return _changed(find, (), report, _state(found))
 
 
-def _changed(find: Callable[[], BatchJobs], seen: State, report: ReportOptions) -> tuple[BatchJobs, State]:
-    """Wait until there are other files, and two looks have found the same ones."""
-    before, complaint = seen, ""
+def _changed(
+    find: Callable[[], BatchJobs], seen: State, report: ReportOptions, looked: State | None = None
+) -> tuple[BatchJobs, State]:
+    """Wait until there are other files than ``seen``, and two looks, the first ``looked``, have found the same ones."""
+    before, complaint = seen if looked is None else looked, ""
     while True:
         time.sleep(EVERY)
         try:

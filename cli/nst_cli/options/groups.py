@@ -199,6 +199,15 @@ class ThreadOptions(OptionGroup):
 class WorkOptions(ThreadOptions):
     """Where many jobs are computed, and how many at a time."""
 
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Number of threads, of all workers together; another number rounds differently.",
+            show_default="torch's choice",
+            rich_help_panel=RESOURCES,
+        ),
+    ] = None
     executor: Annotated[
         str | None,
         typer.Option(
@@ -240,10 +249,14 @@ class WorkOptions(ThreadOptions):
         from nst_core import Component
         from nst_core.components.parameters import parse_spec
 
-        several = self.workers is not None and self.workers != 1
+        if self.workers is not None and self.workers < 1:
+            raise JobError(f"--workers must be at least 1, not {self.workers}")
+        several = self.workers is not None and self.workers > 1
         text = self.executor or ("processes" if several else "local")
         component = registry.checked("executor", parse_spec(text))
         known = {parameter.name for parameter in registry.get("executor", component.name).parameters}
+        if self.workers is not None and "workers" in component.params:
+            raise JobError(f"the workers are given twice: as --workers {self.workers} and in --executor {text}")
         if self.workers is not None and "workers" in known:
             component = Component(component.name, {**component.params, "workers": self.workers})
         elif several:

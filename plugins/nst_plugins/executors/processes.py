@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -20,6 +22,8 @@ CPU_WORKERS = 2
 """Workers where no number is given: with one thread each on two cores, both are always at work."""
 GRACE = 30.0
 """Seconds that workers have to end the evaluation that they are at, and to save what they have."""
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""A terminal sends them to all processes; it is for the driver to decide what they mean."""
 EVERY = 0.2
 """Seconds between two messages of a worker on how far it is, at least."""
 
@@ -54,12 +58,13 @@ class Processes(Executor):
                     message = worker.message()
                     if isinstance(message, Progress):
                         progress(message)
+                    if isinstance(message, Progress | _Ready):
                         continue
                     attempt, worker.attempt = worker.attempt, None
                     if message is None and attempt is not None:  # it died
                         self._pool.remove(worker)
                         message = self._lost(worker, attempt, again)
-                    if isinstance(message, Finished):
+                    if message is not None:
                         yield message
         except BaseException:
             self._stop()
@@ -67,6 +72,7 @@ class Processes(Executor):
 
     def close(self) -> None:
         """End the processes."""
+        atexit.unregister(self.close)
         self._stop()
 
     def _feed(
@@ -83,13 +89,24 @@ class Processes(Executor):
                     return
                 attempt = _Attempt(task)
             if place >= len(self._pool):
+                if not self._pool:  # at exit, multiprocessing would wait for workers that wait for tasks
+                    atexit.register(self.close)
                 self._pool.append(_Worker.started(work))
             progress(Progress(attempt.task.key))
             self._pool[place].begin(attempt)
 
     def _lost(self, worker: _Worker, attempt: _Attempt, again: deque[_Attempt]) -> Finished | None:
-        """Return what became of the task of a worker that died; ``None`` if it is to be tried again."""
+        """Return what became of the task of a worker that died; ``None`` if it is to be tried again.
+
+        Raises:
+            ExecutorError: it died before it could begin with anything, as all others would.
+        """
         how = worker.end()
+        if not worker.ready:
+            raise ExecutorError(
+                f"a worker process ended {how} before it could begin. In a program of your own, put the call under "
+                "'if __name__ == \"__main__\":', since every worker imports the program"
+            )
         if attempt.number < self.retries:
             again.append(_Attempt(attempt.task, attempt.number + 1))
             return None
@@ -108,10 +125,15 @@ class Processes(Executor):
                 worker.ask_to_stop()
             until = time.monotonic() + GRACE
             for worker in pool:
-                worker.process.join(max(0.0, until - time.monotonic()))
+                worker.wait_for_end(until)
         finally:  # Ctrl-C once more ends the wait
             for worker in pool:
                 worker.kill()
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What a worker says first."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +151,7 @@ class _Worker:
     process: BaseProcess
     connection: Connection
     attempt: _Attempt | None = None
+    ready: bool = False
 
     @classmethod
     def started(cls, work: Work) -> _Worker:
@@ -136,7 +159,8 @@ class _Worker:
         here, there = context.Pipe()
         process = context.Process(target=_serve, args=(there, work), daemon=True, name="nst-worker")
         try:
-            process.start()
+            with _unheard_signals():
+                process.start()
         except OSError as error:
             raise ExecutorError(f"a worker process cannot be started: {error}; use fewer --workers") from error
         finally:
@@ -148,13 +172,20 @@ class _Worker:
         with suppress(OSError):  # it died: reading says so
             self.connection.send(attempt.task)
 
-    def message(self) -> Progress | Finished | None:
+    def message(self) -> Progress | Finished | _Ready | None:
         """Return what the worker says; ``None`` if it died."""
         try:
-            said: Progress | Finished = self.connection.recv()
+            said: Progress | Finished | _Ready = self.connection.recv()
         except (EOFError, OSError):
             return None
+        self.ready = True
         return said
+
+    def wait_for_end(self, until: float) -> None:
+        """Wait for the process, but not for ever, and read what it has to say, which it could not end without."""
+        while self.process.is_alive() and time.monotonic() < until:
+            if self.connection.poll(EVERY) and self.message() is None:
+                self.process.join(max(0.0, until - time.monotonic()))
 
     def ask_to_stop(self) -> None:
         with suppress(OSError):
@@ -177,12 +208,33 @@ class _Worker:
 
 def _serve(connection: Connection, work: Work) -> None:
     """Carry out what comes, until the driver says that it is enough, or is gone."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # a terminal sends them to all processes; the driver decides
-        if number := getattr(signal, name, None):
-            signal.signal(number, signal.SIG_IGN)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     with suppress(EOFError, OSError):
+        connection.send(_Ready())
         while (task := connection.recv()) is not None:
-            connection.send(work(task, _Reporter(connection, task.key)))
+            connection.send(_carried_out(task, work, _Reporter(connection, task.key)))
+
+
+def _carried_out(task: Task, work: Work, watch: _Reporter) -> Finished:
+    try:
+        return work(task, watch)
+    except Exception as error:  # work raises nothing; what does is a bug, and no reason to start anew
+        return Finished(task.key, error=f"{type(error).__name__}: {error}")
+
+
+@contextmanager
+def _unheard_signals() -> Iterator[None]:
+    """Start a process inside the block that hears no signals; they come to this one afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # whose start would let signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Reporter:
@@ -193,12 +245,12 @@ class _Reporter:
         self.last = time.monotonic()
 
     def __call__(self, number: int, steps: int) -> bool:
-        if self.connection.poll():  # to stop, or the driver is gone
-            return False
-        if time.monotonic() - self.last >= EVERY or number == steps:
-            self.last = time.monotonic()
-            try:
-                self.connection.send(Progress(self.key, number, steps))
-            except OSError:
+        try:
+            if self.connection.poll():  # to stop, or the driver is gone
                 return False
+            if time.monotonic() - self.last >= EVERY or number == steps:
+                self.last = time.monotonic()
+                self.connection.send(Progress(self.key, number, steps))
+        except OSError:
+            return False
         return True

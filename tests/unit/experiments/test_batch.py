@@ -33,13 +33,14 @@ from nst_core.experiments.batch import (
 from nst_core.experiments.driver import run_batch
 from nst_core.experiments.metrics import evaluate_image, total_variation
 from nst_core.objective.objective import Objective
+from nst_plugins.executors.local import Local
 from nst_plugins.losses.gram_style import GramStyle
 from nst_plugins.losses.total_variation import TotalVariation
 
 
 def carried_out(jobs, folder, registry, observer=None, session=None):
     session = session or Session(registry)
-    return run_batch(prepare(jobs, folder, session), folder, session, observer)
+    return run_batch(prepare(jobs, folder, session), folder, session, Local(), observer)
 
 
 def statuses(batch):

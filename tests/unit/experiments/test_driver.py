@@ -23,13 +23,14 @@ from nst_core import (
     save_image,
 )
 from nst_core.experiments.batch import BatchObserver, prepare
-from nst_core.experiments.driver import run_batch, share_of
+from nst_core.experiments.driver import machines, run_batch, share_of
+from nst_plugins.executors.local import Local
 from nst_plugins.executors.processes import Processes
 
 
 def carried_out(jobs, folder, registry, executor=None):
     session = Session(registry)
-    return run_batch(prepare(jobs, folder, session), folder, session, executor=executor)
+    return run_batch(prepare(jobs, folder, session), folder, session, executor or Local())
 
 
 def statuses(batch):
@@ -55,11 +56,11 @@ class _Given(Executor):
 def test_the_plan_is_the_drivers(job, registry, tmp_path):
     """What decides the pixels is in the task: precision, weights, images by content, optimizer and tiles."""
     session, executor = Session(registry), _Given()
-    run_batch(prepare([job], tmp_path, session), tmp_path, session, executor=executor)
+    run_batch(prepare([job], tmp_path, session), tmp_path, session, executor)
     (task,) = executor.tasks
     assert task.key == session.key(session.pin(job))
     assert task.job == session.pin(job)
-    assert (task.max_pixels, task.remark) == (None, "")
+    assert (task.optimizer, task.max_pixels, task.remark) == (task.job.optimizer, None, "")
     assert task.files == tuple((source.path, source.sha256) for source in (task.job.content, *task.job.styles))
     assert executor.work.extractors == ((task.job.extractor, task.job.weights_sha256),)
     assert executor.work.folder == tmp_path.absolute()
@@ -74,11 +75,19 @@ def test_a_job_for_which_there_is_no_memory_fails_before_it_is_sent(job, registr
         def ended(self, number, result) -> None:
             ended.append((number, result.status))
 
-    batch = run_batch(prepared, tmp_path, session, Ended(), executor=executor)
+    batch = run_batch(prepared, tmp_path, session, executor, Ended())
     assert batch.results[0].status == "failed"
     assert "may be used" in batch.results[0].error
     assert ended[0] == (0, "failed")
     assert [task.key for task in executor.tasks if task.key == batch.results[0].key] == []
+
+
+def test_several_workers_are_a_reason_for_little_memory(job, registry, tmp_path):
+    session = Session(registry)
+    executor = _Given(workers=3, limits=(1, 20_000_000))
+    prepared = prepare([replace(job, size=700, enlarge=True)], tmp_path, session)
+    batch = run_batch(prepared, tmp_path, session, executor)
+    assert batch.results[0].error.endswith("Fewer --workers have more memory each.")
 
 
 def test_workers_of_this_machine_share_it():
@@ -100,12 +109,26 @@ def test_results_that_come_back_as_files_are_put_into_the_folder(job, registry, 
                 yield work(task, read=contents.__getitem__)
 
     session = Session(registry)
-    (cell,) = run_batch(
-        prepare([job], tmp_path / "out", session), tmp_path / "out", session, executor=Elsewhere()
-    ).results
+    (cell,) = run_batch(prepare([job], tmp_path / "out", session), tmp_path / "out", session, Elsewhere()).results
     (here,) = carried_out([job], tmp_path / "here", registry).results
     assert (cell.status, cell.curves()["history"]) == ("done", here.curves()["history"])
     assert statuses(carried_out([job], tmp_path / "out", registry)) == ["cached"]
+
+
+def test_what_was_finished_while_the_workers_stopped_is_there(job, registry, tmp_path):
+    class Late(_Given):
+        def run(self, tasks, work, progress):
+            task = next(iter(tasks))
+            work(task)  # and Ctrl-C before it could say so
+            raise KeyboardInterrupt
+
+    batch = carried_out([job, replace(job, steps=2)], tmp_path, registry, Late())
+    assert (batch.interrupted, statuses(batch)) == (True, ["done", "missing"])
+    assert batch.results[0].record["evaluations"] == 3
+
+
+def test_machines_are_those_that_have_cores_of_their_own():
+    assert [machines(_Given(workers=4)), machines(_Given(workers=4, limits=(2, None)))] == [1, 4]
 
 
 @pytest.fixture
@@ -132,15 +155,14 @@ def test_a_picture_is_the_same_wherever_it_is_made(embedded, tmp_path):
                 multiprocessing.active_children()[0].kill()
 
     found = {}
-    for name, executor in (("local", None), ("processes", Processes(workers=2))):
+    for name, executor in (("local", Local()), ("processes", Processes(workers=2))):
         folder = tmp_path / name
         prepared = prepare(embedded, folder, session)
-        observer = Kills() if executor else None
-        batch = run_batch(prepared, folder, session, observer, executor=executor, threads=1 if executor is None else 2)
+        observer = Kills() if executor.workers > 1 else None
+        batch = run_batch(prepared, folder, session, executor, observer, threads=executor.workers)
         assert statuses(batch) == ["done"] * 3, batch.results
         found[name] = batch.results
-        if executor:
-            executor.close()
+        executor.close()
     assert (len(killed), len(begun)) == (1, 4)
     for here, there in zip(found["local"], found["processes"], strict=True):
         assert here.curves()["history"] == there.curves()["history"]

@@ -40,9 +40,7 @@ def pixels(path) -> torch.Tensor:
 
 
 def test_a_cell_has_what_was_decided_elsewhere(session, task, tmp_path):
-    decided = replace(
-        task, job=replace(task.job, optimizer=Component("lbfgs", {"history": 3})), max_pixels=52 * 52, remark="in tiles"
-    )
+    decided = replace(task, optimizer=Component("lbfgs", {"history": 3}), max_pixels=52 * 52, remark="in tiles")
     finished = CellWork(tmp_path / "out", session=session)(decided)
     assert finished.error == ""
     store = ResultStore(tmp_path / "out")
@@ -83,6 +81,36 @@ def test_it_waits_for_a_worker_that_is_about_to_end(session, task, tmp_path, mon
         assert "another nst is writing the checkpoint" in work(task).error
     monkeypatch.setattr(module, "PATIENCE", 60.0)
     assert work(task).error == ""
+
+
+def test_a_cell_that_is_there_is_not_made_again(session, task, tmp_path):
+    """The worker that made it died before it could say so."""
+    work, seen = CellWork(tmp_path / "out", session=session), []
+    first = work(task)
+    again = work(task, lambda *step: seen.append(step))
+    assert (dict(again.record), seen) == (dict(first.record), [])
+
+
+def test_nobody_else_writes_a_cell_that_is_being_measured(session, task, tmp_path, monkeypatch):
+    """Until its figures are there: another worker with the same task waits."""
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    work, refused, measure = CellWork(tmp_path / "out", session=session), [], module.evaluate_image
+
+    def measured(*given, **more):
+        refused.append(CellWork(tmp_path / "out", session=session)(task).error)
+        return measure(*given, **more)
+
+    monkeypatch.setattr(module, "evaluate_image", measured)
+    assert work(task).error == ""
+    assert ["another nst is writing the checkpoint" in error for error in refused] == [True]
+
+
+def test_a_run_goes_on_though_the_plan_has_less_memory_now(session, task, tmp_path):
+    work, seen = CellWork(tmp_path / "out", session=session), []
+    assert work(task, lambda number, _: number < 3).stopped
+    tight = replace(task, optimizer=Component("lbfgs", {**task.job.optimizer.params, "history": 5}))
+    assert work(tight, lambda number, _: seen.append(number)).error == ""
+    assert seen == [4, 5, 6]
 
 
 def test_files_travel_by_their_content(session, task, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tiny import LAYERS, plugin, tiny_registry
@@ -10,7 +12,7 @@ from nst_core import Component, FeatureLoss, Job, Optimizer, Region, Session, So
 from nst_core.objective import networks
 from nst_core.objective.tiling import Tiling
 from nst_core.planning import cost_model
-from nst_core.planning.cost_model import CostModel
+from nst_core.planning.cost_model import CostModel, measured_costs
 from nst_core.runtime.cache import Cache
 
 CPU = torch.device("cpu")
@@ -157,3 +159,21 @@ def test_whole_maps_of_a_style_count_as_targets():
     # Channels of the three layers, divided by the squares of their strides.
     expected = 4 * sum(tap.channels / tap.stride**2 for tap in LAYERS.values())
     assert maps.pixel_bytes(optimizer) - statistics.pixel_bytes(optimizer) == pytest.approx(expected, rel=0.01)
+
+
+def test_jobs_of_one_method_are_measured_once(monkeypatch):
+    made: list[Job] = []
+    init = CostModel.__init__
+
+    def counted(self, given, *rest):
+        made.append(given)
+        init(self, given, *rest)
+
+    monkeypatch.setattr(CostModel, "__init__", counted)
+    cache = Cache()
+    first = measured_costs(job(), REGISTRY, cache, CPU)
+    others = [job(size=300, seed=4, steps=7, levels="64,300"), replace(job(), content=Source("x.png"))]
+    assert all(measured_costs(other, REGISTRY, cache, CPU) is first for other in others)
+    assert len(made) == 1
+    assert measured_costs(job(plugins=["means"]), REGISTRY, cache, CPU) is not first
+    assert measured_costs(job([IMAGE, IMAGE], blend=[3, 1]), REGISTRY, cache, CPU) is not first

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import psutil
@@ -13,6 +15,7 @@ from nst_core.ops import ConvStack, conv_stack, native
 from nst_core.runtime import memory
 from nst_core.runtime.memory import (
     PeakMemory,
+    children_memory,
     format_memory,
     memory_available,
     memory_in_use,
@@ -110,3 +113,12 @@ def test_the_limit_of_a_container_counts(line, folder, files, tmp_path, monkeypa
     assert memory_available(CPU) == 3_000_000
     (place / next(iter(files))).write_text("max")
     assert memory_available(CPU) > 50e6
+
+
+def test_memory_of_children_is_that_of_processes_that_were_started():
+    command = [sys.executable, "-c", "x = bytearray(80_000_000); print(flush=True); input()"]
+    before = children_memory()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        assert children_memory() - before > 70_000_000
+        child.communicate(b"\n")

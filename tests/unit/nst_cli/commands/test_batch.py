@@ -251,7 +251,9 @@ def test_two_at_a_time_give_the_pictures_of_one_at_a_time(batch):
     [
         (("--executor", "procesess"), "unknown executor 'procesess'"),
         (("--executor", "processes:worker=2"), "worker"),
-        (("--workers", "0"), "workers must be at least 1, not 0"),
+        (("--workers", "0"), "--workers must be at least 1, not 0"),
+        (("--executor", "local", "--workers", "0"), "--workers must be at least 1, not 0"),
+        (("--executor", "processes:workers=3", "--workers", "2"), "the workers are given twice"),
         (("--executor", "local", "--workers", "2"), "the executor 'local' has one worker"),
     ],
 )
@@ -263,10 +265,12 @@ def test_an_executor_that_does_not_exist_is_refused_before_any_work(batch, optio
 
 
 def test_one_worker_is_this_process_whatever_it_is_called(batch, monkeypatch):
+    from nst_plugins.executors.processes import Processes
+
+    monkeypatch.delattr(Processes, "run")
     for number, options in enumerate((("--workers", "1"), ("--executor", "local", "--workers", "1"))):
         done = batch("photos/hill.png", "--styles", "paintings/night.png", "-o", f"out{number}", *options)
         assert done.code == 0
-        assert "worker" not in done.err
 
 
 class Arrivals:
@@ -299,7 +303,7 @@ def test_images_that_arrive_are_painted_until_ctrl_c(batch, arrivals):
     def lake() -> None:
         save_image(picture(9), "photos/lake.png")
 
-    left = arrivals(nothing, lake, nothing, nothing)
+    left = arrivals(nothing, nothing, lake, nothing, nothing)
     done = batch("photos", "--styles", "paintings/night.png", "-o", "out", "--watch")
     assert done.code == 130
     assert left.actions == []
@@ -319,11 +323,20 @@ def test_a_file_that_is_still_written_is_left_for_later(batch, arrivals):
 
         return write
 
-    arrivals(grown(0.3), grown(0.6), grown(1.0), nothing, nothing)
+    arrivals(nothing, grown(0.3), grown(0.6), grown(1.0), nothing, nothing)
     done = batch("photos", "--styles", "paintings/night.png", "-o", "out", "--watch")
     assert statuses("out")["lake-night.png"] == "done"
     assert seen == [False] * 3
     assert "lake-night.png:" not in done.err  # it did not fail meanwhile
+
+
+def test_what_is_copied_while_the_watch_begins_is_left_for_later_too(batch, arrivals):
+    whole = Path("paintings/waves.png").read_bytes()
+    Path("photos/lake.png").write_bytes(whole[:200])
+    arrivals(lambda: Path("photos/lake.png").write_bytes(whole), nothing)
+    done = batch("photos", "--styles", "paintings/night.png", "-o", "out", "--watch")
+    assert "FAILED" not in done.err
+    assert statuses("out")["lake-night.png"] == "done"
 
 
 def test_a_folder_may_be_empty_at_first_and_a_damaged_file_is_tried_once(batch, arrivals):
@@ -357,7 +370,7 @@ def test_a_list_of_jobs_is_read_again_and_may_be_half_written(batch, arrivals):
     def whole() -> None:
         Path("jobs.csv").write_text(f"{first}photos/hill.png,paintings/waves.png\n")
 
-    arrivals(half, whole, nothing)
+    arrivals(nothing, half, whole, nothing)
     done = batch("--jobs", "jobs.csv", "-o", "out", "--watch")
     assert done.code == 130
     assert statuses("out") == {"beach-night.png": "cached", "hill-waves.png": "done"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from executor_work import Dying, Endless, tasks
+from executor_work import Dying, Endless, Raising, tasks
 
 from nst_core import Progress
 from nst_plugins.executors.processes import Processes
@@ -46,7 +46,7 @@ def test_the_task_of_a_process_that_died_is_tried_again(two, tmp_path):
     assert sorted(result.key for result in found) == [task.key for task in tasks(4)]
     assert [result.error for result in found] == [""] * 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0-0", "1-0", "1-1", "2-0", "3-0"]
-    assert len({path.read_text() for path in tmp_path.iterdir()}) == 3  # two at a time, and one instead of the dead
+    assert (tmp_path / "1-0").read_text() != (tmp_path / "1-1").read_text()
     begun = [update.key for update in told if not update.number]
     assert sorted(begun) == sorted([task.key for task in tasks(4)] + [f"{1:064x}"])
 
@@ -95,23 +95,66 @@ def test_signals_of_the_terminal_are_the_drivers_alone(tmp_path):
     assert (tmp_path / "stopped-0").exists()
 
 
-def test_processes_whose_driver_was_killed_end(tmp_path):
-    program = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from executor_work import Endless, tasks\n"
-        "from nst_plugins.executors.processes import Processes\n"
-        "if __name__ == '__main__':\n"
-        "    next(Processes(workers=1).run(tasks(1), Endless(Path(sys.argv[1])), lambda _: None))\n"
-    )
-    script = tmp_path / "driver.py"
-    script.write_text(program)
+@pytest.fixture
+def driver(tmp_path):
+    """Starts a program of its own that drives one process."""
     environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-    with subprocess.Popen([sys.executable, script, tmp_path], env=environment) as driver:
+
+    def started(work: str, guard: str = "if __name__ == '__main__':") -> subprocess.Popen:
+        (tmp_path / "driver.py").write_text(
+            "import sys\n"
+            "from pathlib import Path\n"
+            "from executor_work import Dying, Endless, tasks\n"
+            "from nst_plugins.executors.processes import Processes\n"
+            f"{guard}\n"
+            "    executor = Processes(workers=1)\n"
+            f"    print(next(executor.run(tasks(3), {work}, lambda _: None)).error)\n"
+        )
+        command = [sys.executable, tmp_path / "driver.py", tmp_path]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=os.name != "nt"
+        )
+
+    return started
+
+
+def test_processes_whose_driver_was_killed_end(driver, tmp_path):
+    with driver("Endless(Path(sys.argv[1]))") as running:
         wait_for(lambda: (tmp_path / "begun-0").exists() and (tmp_path / "begun-0").read_text())
-        driver.kill()
+        running.kill()
     wait_for(lambda: (tmp_path / "stopped-0").exists())
     wait_for(lambda: gone(int((tmp_path / "begun-0").read_text())))
+
+
+def test_a_program_that_does_not_close_its_executor_ends(driver):
+    with driver("Dying(Path(sys.argv[1]), seed=9)") as running:
+        assert running.communicate(timeout=120) == ("\n", "")
+    assert running.returncode == 0
+
+
+def test_a_program_without_a_guard_is_told_so_once(driver, tmp_path):
+    with driver("Dying(Path(sys.argv[1]), seed=9)", guard="if True:") as running:
+        said = running.communicate(timeout=120)[1]
+    assert "ended with exit code 1 before it could begin" in said
+    assert "put the call under 'if __name__ == \"__main__\":'" in said
+    assert list(tmp_path.glob("0-*")) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_ctrl_c_while_processes_start_is_the_drivers_alone(driver):
+    with driver("Endless(Path(sys.argv[1]))") as running:
+        process = psutil.Process(running.pid)
+        wait_for(lambda: any("spawn_main" in " ".join(child.cmdline()) for child in process.children()))
+        os.killpg(running.pid, signal.SIGINT)
+        said = running.communicate(timeout=120)[1]
+    assert said.count("Traceback") == 1
+    assert said.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_work_that_raises_is_not_tried_again(two):
+    found = list(two.run(tasks(3), Raising(), lambda _: None))
+    assert [result.error for result in found] == ["AttributeError: no such thing"] * 3
 
 
 @pytest.mark.parametrize(
