@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from nst_core.planning.resources import Resources
     from nst_core.plugins.discovery import default_registry, load_registry
     from nst_core.plugins.hookspecs import Register, hookimpl
+    from nst_core.runtime.memory import parse_memory
     from nst_core.weights.calibration import dead_leaves, tap_rms
 
 __all__ = [
@@ -143,6 +144,7 @@ __all__ = [
     "load_registry",
     "make_job",
     "mix_scales",
+    "parse_memory",
     "plan",
     "preview",
     "read_recipe",
@@ -262,6 +264,7 @@ _MODULES = {
         "Register",
         "hookimpl",
     ),
+    "runtime.memory": ("parse_memory",),
     "weights.calibration": (
         "dead_leaves",
         "tap_rms",

@@ -113,9 +113,11 @@ def nst_register_executors(register: Register) -> None:
     """Register executors: this process, processes of this machine, and the machines of a Ray cluster."""
     from nst_plugins.executors.local import Local
     from nst_plugins.executors.processes import Processes
+    from nst_plugins.executors.ray import RayCluster
 
     register("local", Local)
     register("processes", Processes)
+    register("ray", RayCluster)
 
 
 @hookimpl
