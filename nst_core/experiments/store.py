@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,14 @@ class ResultStore:
         for name in sorted(files, key=lambda name: name == FIGURES):  # last, when the cell counts as finished
             with atomic_write(folder / name) as temporary:
                 temporary.write_bytes(files[name])
+
+    def forget(self, key: str) -> None:
+        """Remove a cell, and the folders that are empty then."""
+        folder = self.folder(key)
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # others are there
+            folder.parent.rmdir()
+            self.root.rmdir()
 
     def finish(self, key: str, record: Mapping[str, Any]) -> dict[str, Any]:
         """Write the figures, after which the cell counts as finished; return them as they will be read."""

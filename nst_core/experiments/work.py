@@ -224,9 +224,8 @@ class CellWork:
         )
         if found.stopped:
             return found
-        folder = store.folder(task.key)
         files = store.files(task.key)
-        shutil.rmtree(folder, ignore_errors=True)
+        store.forget(task.key)
         return replace(found, files=files)
 
 

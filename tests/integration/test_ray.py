@@ -19,8 +19,10 @@ import pytest
 import torch
 
 from nst_core import ExecutorError, Job, Session, Source, Task, load_image, make_job, save_image
-from nst_core.experiments.batch import Batch, BatchObserver, JobOutcome, prepare, run_batch
+from nst_core.experiments.batch import Batch, BatchObserver, JobOutcome, prepare
+from nst_core.experiments.driver import run_batch
 from nst_core.experiments.work import CellWork
+from nst_plugins.executors.local import Local
 from nst_plugins.executors.ray import RayCluster
 
 ray = pytest.importorskip("ray")
@@ -123,14 +125,14 @@ def tasks(folder: Path) -> list[Task]:
 
 def made(jobs: list[Job], folder: Path, executor=None, observer: BatchObserver | None = None) -> Batch:
     session = Session()
-    return run_batch(prepare(jobs, folder, session), folder, session, observer, executor=executor, threads=1)
+    return run_batch(prepare(jobs, folder, session), folder, session, executor or Local(), observer, threads=1)
 
 
 def assert_equal(batch: Batch, reference: Batch) -> None:
     """Every cell is there, names the driver's files, and is the reference's to the last bit."""
     assert [result.error for result in batch.results] == [""] * len(batch.results)
     for mine, other in zip(batch.results, reference.results, strict=False):
-        assert mine.record["history"] == other.record["history"]
+        assert mine.curves()["history"] == other.curves()["history"]
         assert torch.equal(load_image(mine.picture).pixels, load_image(other.picture).pixels)
         assert (recipe(mine).content, recipe(mine).styles) == (mine.job.content, mine.job.styles)
 
@@ -217,7 +219,7 @@ def test_files_are_brought_to_workers_that_do_not_see_them_and_back(executor, en
     session = Session()
     prepared = prepare(several, here / "out", session)
     (folder / "photos" / "03.png").unlink()
-    batch = run_batch(prepared, here / "out", session, noted, executor=executor(gather=True), threads=1)
+    batch = run_batch(prepared, here / "out", session, executor(gather=True), noted, threads=1)
     assert noted.done == Counter(range(4))
     assert "03.png" in batch.results[3].error
     batch = replace(batch, results=batch.results[:3])
