@@ -98,7 +98,7 @@ class CellWork:
             with processor_threads(self.threads):
                 if read is None:
                     self._enter()
-                    return self._computed(task, task.job, ResultStore(self.folder), session, watch)
+                    return self._computed(_Cell(task, task.job, ResultStore(self.folder), session, watch))
                 return self._gathered(task, session, watch, read)
         except KeyboardInterrupt:
             return Finished(task.key, stopped=True)
@@ -137,34 +137,20 @@ class CellWork:
             except OSError as error:
                 raise ExecutorError(f"a worker does not see the folder '{self.place}': {error}") from error
 
-    def _computed(
-        self,
-        task: Task,
-        job: Job,
-        store: ResultStore,
-        session: Session,
-        watch: Watch,
-        back: Callable[[Job], Job] = lambda job: job,
-    ) -> Finished:
-        """Make picture, recipe and figures in a store; ``back`` gives a job the paths that the driver knows."""
-        checkpoint = Checkpoint(store.checkpoint(task.key), disposable=True, patience=PATIENCE)
-        store.folder(task.key).mkdir(parents=True, exist_ok=True)
-        with checkpoint.claimed():  # until the cell is finished, so that nobody else writes it
-            known = store.read(task.key)
+    def _computed(self, cell: _Cell) -> Finished:
+        """Make a cell, unless it is there, and let nobody else write it meanwhile."""
+        key, store = cell.task.key, cell.store
+        checkpoint = Checkpoint(store.checkpoint(key), disposable=True, patience=PATIENCE)
+        store.folder(key).mkdir(parents=True, exist_ok=True)
+        with checkpoint.claimed():
+            known = store.read(key)
             if known is not None:  # a worker that died, or whose driver did, was done with it
-                return Finished(task.key, known)
-            return self._made(task, job, store, session, watch, checkpoint, back)
+                return Finished(key, known)
+            return self._made(cell, checkpoint)
 
-    def _made(
-        self,
-        task: Task,
-        job: Job,
-        store: ResultStore,
-        session: Session,
-        watch: Watch,
-        checkpoint: Checkpoint,
-        back: Callable[[Job], Job],
-    ) -> Finished:
+    def _made(self, cell: _Cell, checkpoint: Checkpoint) -> Finished:
+        """Make picture, recipe and figures."""
+        task, job, store, session = cell.task, cell.job, cell.store, cell.session
         began = time.perf_counter()
         curves = _Curves()
         layers = layers_for(job, session)
@@ -174,10 +160,10 @@ class CellWork:
             checkpoint=checkpoint,
             allocation=Allocation(task.optimizer or job.optimizer, task.max_pixels, task.remark),
         )
-        result = run.exhaust([curves, lambda step: watch(step.number, step.steps)])
+        result = run.exhaust([curves, lambda step: cell.watch(step.number, step.steps)])
         if result.stopped == "cancelled":
             return Finished(task.key, stopped=True)
-        result = replace(result, job=back(result.job))
+        result = replace(result, job=cell.back(result.job))
         store.begin(task.key)
         picture = store.write_picture(task.key, result)
         metrics = evaluate_image(
@@ -219,14 +205,34 @@ class CellWork:
         # Not in a folder that goes with the process: the checkpoint is for the process that comes after it.
         name = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
         store = ResultStore(user_cache_path("nst") / "workers" / name)
-        found = self._computed(
-            task, with_paths(task.job, here), store, session, watch, lambda job: with_paths(job, there)
-        )
+        job = with_paths(task.job, here)
+        found = self._computed(_Cell(task, job, store, session, watch, lambda job: with_paths(job, there)))
         if found.stopped:
             return found
         files = store.files(task.key)
         store.forget(task.key)
         return replace(found, files=files)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A cell to be made.
+
+    Attributes:
+        task: what to do.
+        job: the task's, with the paths that files have here.
+        store: where to.
+        session: of this process.
+        watch: told how far it is.
+        back: gives a job the paths that the driver knows.
+    """
+
+    task: Task
+    job: Job
+    store: ResultStore
+    session: Session
+    watch: Watch
+    back: Callable[[Job], Job] = lambda job: job
 
 
 def _placed(folder: Path, path: str, sha256: str, read: Read) -> str:
