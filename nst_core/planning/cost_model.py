@@ -116,7 +116,7 @@ def measured_costs(job: Job, registry: Registry, cache: Cache, device: torch.dev
 
     method = replace(
         job,
-        content=None,
+        content=unnamed(job.content) if job.content else None,
         styles=tuple(map(unnamed, job.styles)),
         regions=tuple(map(without_masks, job.regions)),
         keep=unnamed(job.keep) if job.keep else None,

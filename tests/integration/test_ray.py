@@ -22,6 +22,7 @@ from nst_core import ExecutorError, Job, Session, Source, Task, load_image, make
 from nst_core.experiments.batch import Batch, BatchObserver, JobOutcome, prepare
 from nst_core.experiments.driver import run_batch
 from nst_core.experiments.work import CellWork
+from nst_core.testing import conformance, run_checks
 from nst_plugins.executors.local import Local
 from nst_plugins.executors.ray import RayCluster
 
@@ -206,6 +207,12 @@ def test_whatever_dies_all_pictures_are_there_once_and_as_in_one_process(executo
     assert noted.done == Counter(range(24))
     assert noted.began[4] >= 2
     assert_equal(batch, reference)
+
+
+def test_it_conforms(cluster):
+    outcomes = list(run_checks(conformance(lambda: RayCluster(address=cluster.address))))
+    assert [f"{outcome.check}: {outcome.detail}" for outcome in outcomes if outcome.verdict == "failed"] == []
+    assert len(outcomes) == 4
 
 
 def test_files_are_brought_to_workers_that_do_not_see_them_and_back(executor, environment, folder, reference):

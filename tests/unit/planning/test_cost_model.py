@@ -175,5 +175,8 @@ def test_jobs_of_one_method_are_measured_once(monkeypatch):
     others = [job(size=300, seed=4, steps=7, levels="64,300"), replace(job(), content=Source("x.png"))]
     assert all(measured_costs(other, REGISTRY, cache, CPU) is first for other in others)
     assert len(made) == 1
+    kept = [replace(job(), keep=Source(f"{name}.png"), content=Source("x.png")) for name in "ab"]
+    assert measured_costs(kept[0], REGISTRY, cache, CPU) is measured_costs(kept[1], REGISTRY, cache, CPU)
+    assert len(made) == 2
     assert measured_costs(job(plugins=["means"]), REGISTRY, cache, CPU) is not first
     assert measured_costs(job([IMAGE, IMAGE], blend=[3, 1]), REGISTRY, cache, CPU) is not first

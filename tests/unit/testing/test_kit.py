@@ -36,7 +36,7 @@ from nst_plugins.parametrizations.pixels import Pixels
 BUILTINS = {
     f"{entry.kind}-{entry.name}": entry.cls
     for entry in tiny_registry().entries()
-    if entry.kind != "extractor" and entry.name != "image"
+    if entry.kind != "extractor" and entry.name not in ("image", "ray")  # which need a file, and a cluster
 }
 PRESETS = [cls for name, cls in BUILTINS.items() if name.startswith("preset-")]
 
