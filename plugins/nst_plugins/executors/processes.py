@@ -91,7 +91,8 @@ class Processes(Executor):
             if place >= len(self._pool):
                 if not self._pool:  # at exit, multiprocessing would wait for workers that wait for tasks
                     atexit.register(self.close)
-                self._pool.append(_Worker.started(work))
+                with _unheard_signals():  # Ctrl-C comes when the worker is known, and can be told
+                    self._pool.append(_Worker.started(work))
             progress(Progress(attempt.task.key))
             self._pool[place].begin(attempt)
 
@@ -159,8 +160,7 @@ class _Worker:
         here, there = context.Pipe()
         process = context.Process(target=_serve, args=(there, work), daemon=True, name="nst-worker")
         try:
-            with _unheard_signals():
-                process.start()
+            process.start()
         except OSError as error:
             raise ExecutorError(f"a worker process cannot be started: {error}; use fewer --workers") from error
         finally:
