@@ -32,6 +32,7 @@ ELSEWHERE = {
     "nst_core.options.option": ("one row of the table", "options/test_table.py"),
     "nst_core.plugins.hookspecs": ("declarations, which agree with the table of kinds", "components/test_kinds.py"),
     "nst_core.testing.*": ("laws, which built-ins keep and wrong components break", "testing/test_kit.py"),
+    "nst_plugins.executors.attempts": ("tries of processes that die", "nst_plugins/executors/test_processes.py"),
     "nst_plugins.extractors.torchvision.models": (
         "with the extractor",
         "nst_plugins/extractors/torchvision/test_extractor.py",

@@ -15,13 +15,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from nst_core import Executor, ExecutorError, Finished, Progress, Task, Work
+from nst_plugins.executors.attempts import GRACE, Attempt
 
 __all__ = ["Processes"]
 
 CPU_WORKERS = 2
 """Workers where no number is given: with one thread each on two cores, both are always at work."""
-GRACE = 30.0
-"""Seconds that workers have to end the evaluation that they are at, and to save what they have."""
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """A terminal sends them to all processes; it is for the driver to decide what they mean."""
 EVERY = 0.2
@@ -46,7 +45,7 @@ class Processes(Executor):
 
     def run(self, tasks: Iterable[Task], work: Work, progress: Callable[[Progress], object]) -> Iterator[Finished]:
         """Carry tasks out; see :meth:`nst_core.Executor.run`."""
-        waiting, again = iter(tasks), deque[_Attempt]()
+        waiting, again = iter(tasks), deque[Attempt]()
         try:
             while True:
                 self._feed(waiting, again, work, progress)
@@ -76,7 +75,7 @@ class Processes(Executor):
         self._stop()
 
     def _feed(
-        self, waiting: Iterator[Task], again: deque[_Attempt], work: Work, progress: Callable[[Progress], object]
+        self, waiting: Iterator[Task], again: deque[Attempt], work: Work, progress: Callable[[Progress], object]
     ) -> None:
         """Give every idle worker a task, and start workers as long as there are tasks for them."""
         for place in range(self.workers):
@@ -87,7 +86,7 @@ class Processes(Executor):
                 task = next(waiting, None)
                 if task is None:
                     return
-                attempt = _Attempt(task)
+                attempt = Attempt(task)
             if place >= len(self._pool):
                 if not self._pool:  # at exit, multiprocessing would wait for workers that wait for tasks
                     atexit.register(self.close)
@@ -96,7 +95,7 @@ class Processes(Executor):
             progress(Progress(attempt.task.key))
             self._pool[place].begin(attempt)
 
-    def _lost(self, worker: _Worker, attempt: _Attempt, again: deque[_Attempt]) -> Finished | None:
+    def _lost(self, worker: _Worker, attempt: Attempt, again: deque[Attempt]) -> Finished | None:
         """Return what became of the task of a worker that died; ``None`` if it is to be tried again.
 
         Raises:
@@ -109,13 +108,12 @@ class Processes(Executor):
                 "'if __name__ == \"__main__\":', since every worker imports the program"
             )
         if attempt.number < self.retries:
-            again.append(_Attempt(attempt.task, attempt.number + 1))
+            again.append(attempt.again())
             return None
-        times = f"{attempt.number + 1} times" if attempt.number else "once"
         return Finished(
             attempt.task.key,
-            error=f"the process that worked on it died {times}, the last time {how}; if memory was short, use fewer "
-            "--workers or a smaller --size",
+            error=f"the process that worked on it died {attempt.times}, the last time {how}; if memory was short, use "
+            "fewer --workers or a smaller --size",
         )
 
     def _stop(self) -> None:
@@ -137,21 +135,13 @@ class _Ready:
     """What a worker says first."""
 
 
-@dataclass(frozen=True)
-class _Attempt:
-    """A task, and how often it was tried before."""
-
-    task: Task
-    number: int = 0
-
-
 @dataclass
 class _Worker:
     """A process, and what it is at."""
 
     process: BaseProcess
     connection: Connection
-    attempt: _Attempt | None = None
+    attempt: Attempt | None = None
     ready: bool = False
 
     @classmethod
@@ -167,7 +157,7 @@ class _Worker:
             there.close()
         return cls(process, here)
 
-    def begin(self, attempt: _Attempt) -> None:
+    def begin(self, attempt: Attempt) -> None:
         self.attempt = attempt
         with suppress(OSError):  # it died: reading says so
             self.connection.send(attempt.task)

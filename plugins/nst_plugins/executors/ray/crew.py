@@ -7,25 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nst_core import ExecutorError, Finished, Progress, Task, Work
+from nst_core import ExecutorError, Finished, Progress, Work
+from nst_plugins.executors.attempts import GRACE, Attempt
 from nst_plugins.executors.ray.actor import RayWorker
 
-__all__ = ["Attempt", "Crew", "Lost"]
+__all__ = ["Crew", "Lost"]
 
-GRACE = 30.0
-"""Seconds that workers have to end the evaluation that they are at, and to save what they have."""
 EVERY = 0.3
 """Seconds between two questions to a worker how far it is, at least."""
 STILLBORN = 3
 """Workers in a row that may die before they can be asked anything, until no more are started."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A task, and how often it was tried before."""
-
-    task: Task
-    number: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from nst_core import Executor, ExecutorError, Finished, Progress, Task, Work, parse_memory
+from nst_plugins.executors.attempts import Attempt
 from nst_plugins.executors.ray.connection import Connection
 from nst_plugins.executors.ray.contents import Contents
-from nst_plugins.executors.ray.crew import Attempt, Crew, Lost
+from nst_plugins.executors.ray.crew import Crew, Lost
 
 __all__ = ["RayCluster"]
 
@@ -128,7 +129,7 @@ class RayCluster(Executor):
                     elif isinstance(message, Finished):
                         yield message
                     elif message.attempt.number < self.retries:
-                        again.append(Attempt(message.attempt.task, message.attempt.number + 1))
+                        again.append(message.attempt.again())
                     else:
                         yield _failed(message)
                 seen = time.monotonic() if crew.alive else seen
@@ -186,9 +187,8 @@ class RayCluster(Executor):
 
 
 def _failed(lost: Lost) -> Finished:
-    times = f"{lost.attempt.number + 1} times" if lost.attempt.number else "once"
     return Finished(
         lost.attempt.task.key,
-        error=f"the worker that had it died {times}, the last time {lost.how}; if memory was short, give workers more "
-        "with memory=… or cpus=…, or use a smaller --size",
+        error=f"the worker that had it died {lost.attempt.times}, the last time {lost.how}; if memory was "
+        "short, give workers more with memory=… or cpus=…, or use a smaller --size",
     )

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from nst_core import ExecutorError, Finished, Progress, Task
+from nst_plugins.executors.attempts import Attempt
 from nst_plugins.executors.ray import crew as module
-from nst_plugins.executors.ray.crew import Attempt, Crew, Lost
+from nst_plugins.executors.ray.crew import Crew, Lost
 
 
 class _RayError(Exception):
