@@ -18,6 +18,7 @@ from nst_core.engine.problem import Problem
 from nst_core.errors import BrokenContractError
 from nst_core.images import Picture
 from nst_core.images.read import Decoded
+from nst_core.images.resize import resample
 from nst_core.job.schedule import Level, job_at
 from nst_core.job.schema import Job, Source
 from nst_core.objective.binding import bind_terms
@@ -67,7 +68,8 @@ class PreparedJob:
             number: of the level, from 0, the smallest; the last one by default.
             start: variable to begin with: the best one of the level before, which is enlarged, or one of this level's
                 own size; the initializer's image by default.
-            image: instead of ``start``, the image to begin with, ``(1, 3, H, W)`` of this level's size, in [0, 1].
+            image: instead of ``start``, the image to begin with, ``(1, 3, H, W)`` in [0, 1]; one of another size is
+                resized.
         """
         level = self.levels[number]
         job = job_at(self.job, level, max(self.size))
@@ -82,8 +84,11 @@ class PreparedJob:
         changed = parametrization_of(job, self.registry)
         parametrization: Parametrization = self.registry.create("parametrization", changed)
         if start is None:
-            first = self._initial(job, (height, width), seen, transformed) if image is None else image
-            variable = parametrization.encode(first.float().to(self.device))
+            if image is None:
+                first = self._initial(job, (height, width), seen, transformed)
+            else:
+                first = resample(image.float(), (height, width))
+            variable = parametrization.encode(first.to(self.device))
         elif parametrization.decode(start).shape[-2:] == (height, width):
             variable = start
         else:
@@ -142,6 +147,11 @@ class PreparedJob:
         if self.job.color is not None:
             _checked("transform", self.job.color.name, problem.finished(image), (1, 3, height, width))
         return problem
+
+    def from_size(self, longest: int) -> PreparedJob:
+        """Return the job without the resolution levels whose longest side in pixels is less; the last one remains."""
+        left = [level for level in self.levels if level.size >= longest]
+        return replace(self, levels=tuple(left or self.levels[-1:]))
 
     def alpha_at(self, shape: tuple[int, int]) -> Tensor | None:
         """Return the content image's alpha channel at a height and width, see :class:`Picture`."""

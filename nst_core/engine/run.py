@@ -26,6 +26,7 @@ from nst_core.runtime.threads import processor_threads
 __all__ = ["Observer", "Run"]
 
 CHANGED = "the job was changed during the run; the recipe has only the last options"
+STARTED = "the run began with another picture; repeating the recipe gives a similar one, not the same"
 
 Observer = Callable[[Step], object]
 """Called with every step; returning ``False`` cancels the run."""
@@ -49,6 +50,7 @@ class Run(Iterator[Step]):
         checkpoint: Checkpoint | None = None,
         claim: ExitStack | None = None,
         saved: Saved | None = None,
+        start: Tensor | None = None,
         threads: int | None = None,
     ) -> None:
         """Make a run; see :meth:`Session.run`."""
@@ -62,7 +64,8 @@ class Run(Iterator[Step]):
         self._saved = saved
         self._loop: Loop | None = None  # of the current level
         self._previous: Loop | None = None  # of the level before, until the current one has an image
-        self._remarks: list[str] = []
+        self._start = start  # of the first level
+        self._remarks: list[str] = [] if start is None else [STARTED]
         self._unsaved = False  # whether the last checkpoint could not be written
         self._note = ""  # for the next step
         self._terms: dict[str, Term] = dict(zip(prepared.job.labels, prepared.job.terms, strict=True))
@@ -248,7 +251,8 @@ class Run(Iterator[Step]):
         start = before.best.variable if before and before.best else None
         if saved is not None:
             start = saved.state["level"]["start"].to(self.prepared.device)
-        problem = self.prepared.problem(len(self._levels), start)
+        image, self._start = self._start, None
+        problem = self.prepared.problem(len(self._levels), start, image)
         loop = Loop(problem, self._make_optimizer)
         if before is not None:
             loop.continue_from(before)

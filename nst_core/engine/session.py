@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
+from torch import Tensor
+
 from nst_core.components.registry import Registry
 from nst_core.engine import pinning
 from nst_core.engine.checkpoint import Checkpoint, Saved
@@ -14,6 +16,7 @@ from nst_core.engine.pinning import Inputs
 from nst_core.engine.prepare import PreparedJob
 from nst_core.engine.regions import without_paths
 from nst_core.engine.run import Run
+from nst_core.errors import JobError
 from nst_core.images import ImageInput
 from nst_core.images.store import ImageStore
 from nst_core.job.schedule import Level, job_at
@@ -85,6 +88,7 @@ class Session:
         resources: Resources | None = None,
         checkpoint: Checkpoint | None = None,
         allocation: Allocation | None = None,
+        start: Tensor | None = None,
     ) -> Run:
         """Begin a run, or continue the one in a checkpoint. The run is an iterator of :class:`Step`.
 
@@ -95,19 +99,26 @@ class Session:
             resources: memory, tiles and threads that the run may use.
             checkpoint: file that the run is saved to and continued from; call its ``finished`` after saving the result.
             allocation: tiles and optimizer as :meth:`allocate` decided them, maybe elsewhere; decided now by default.
+            start: picture to go on from instead of the initializer's, ``(1, 3, H, W)`` in [0, 1], of another run for
+                example. Resolution levels that are smaller than it are left out. The result's job does not hold it, so
+                repeating that gives a similar picture, not the same.
 
         Raises:
+            JobError: ``start`` has another shape, or is given beside a checkpoint.
             CheckpointError: the checkpoint belongs to another job or version, is damaged, or another run is using it.
             NstError: see :meth:`prepare`.
         """
         resources = resources or Resources()
+        if start is not None:
+            _check_start(start, checkpoint)
         with naming_plugins(self.registry), processor_threads(resources.threads), ExitStack() as claim:
             if checkpoint:
                 claim.enter_context(checkpoint.claimed())
             saved = checkpoint.read() if checkpoint else None
             prepared, resumed = self._prepare(job, Inputs(content, styles), resources, checkpoint, saved, allocation)
             return Run(
-                prepared,
+                prepared if start is None else prepared.from_size(max(start.shape)),
+                start=start,
                 checkpoint=checkpoint,
                 claim=claim.pop_all(),
                 saved=saved if resumed else None,
@@ -243,3 +254,11 @@ class Session:
             files=pinning.initial_files(job.initializer, registry, self.images),
         )
         return prepared, resumed
+
+
+def _check_start(start: Tensor, checkpoint: Checkpoint | None) -> None:
+    """Refuse what no run can begin with."""
+    if checkpoint is not None:
+        raise JobError("a run with a checkpoint begins with the job's own initial image; omit the start, or the file")
+    if start.dim() != 4 or start.shape[:2] != (1, 3) or not start.is_floating_point():
+        raise JobError(f"the start must be a picture of the shape (1, 3, H, W) in [0, 1], not {tuple(start.shape)}")

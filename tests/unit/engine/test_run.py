@@ -14,6 +14,7 @@ from runs import CONTENT, STYLE, carry_out, job
 from tiny import plugin, tiny_registry
 
 from nst_core import (
+    Checkpoint,
     FeatureLoss,
     ImageLoss,
     Initializer,
@@ -369,3 +370,44 @@ def test_the_solution_of_an_optimizer_is_evaluated_last(registry):
     assert torch.equal(seen[-1].image, CONTENT)
     assert torch.equal(result.image, CONTENT)
     assert result.total == 0
+
+
+def started(registry, start, **options):
+    session = Session(registry)
+    wanted = job(registry, levels="16,24,32", steps=8, **options)
+    return session.run(wanted, content=CONTENT, styles=[STYLE], start=start)
+
+
+@pytest.mark.parametrize(("size", "sizes"), [(12, [16, 24, 32]), (24, [24, 32]), (25, [32]), (64, [32])])
+def test_a_run_goes_on_from_a_picture_at_the_levels_that_are_not_below_it(registry, size, sizes):
+    start = torch.rand(1, 3, size * 3 // 4, size, generator=torch.Generator().manual_seed(3))
+    run = started(registry, start)
+    first = next(run)
+    assert list(dict.fromkeys([max(first.image.shape)] + [max(step.image.shape) for step in run])) == sizes
+    if size == 24:
+        assert torch.equal(first.image, start)
+    result = run.result()
+    assert [level.size for level in result.levels] == sizes
+    assert result.job == started(registry, CONTENT).prepared.job
+    assert "the run began with another picture" in result.remarks[-1]
+
+
+def test_the_picture_that_a_run_starts_from_is_finished_in_the_colour_mode(registry):
+    run = started(registry, torch.full((1, 3, 24, 32), 0.5), color="luminance")
+    step = next(run)
+    assert step.image.std(dim=(-2, -1)).max() > 0.01, "its chroma is the photograph's"
+
+
+@pytest.mark.parametrize(
+    "start", [torch.zeros(3, 24, 32), torch.zeros(1, 4, 24, 32), torch.zeros(1, 3, 24, 32, dtype=torch.uint8)]
+)
+def test_a_start_that_is_no_picture_is_refused(registry, start):
+    with pytest.raises(JobError, match="the start must be a picture of the shape"):
+        started(registry, start)
+
+
+def test_a_run_with_a_checkpoint_has_no_other_start(registry, tmp_path):
+    with pytest.raises(JobError, match="omit the start, or the file"):
+        Session(registry).run(
+            job(registry), content=CONTENT, styles=[STYLE], start=CONTENT, checkpoint=Checkpoint(tmp_path / "a.ckpt")
+        )
