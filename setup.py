@@ -97,6 +97,7 @@ setup(
         "nst_core.images.samples": ["*.jpg"],
         "nst_plugins": ["py.typed", "data/*"],
         "nst_cli.report": ["templates/*"],
+        "nst_cli.studio": ["static/*"],
     },
     **native(),
 )

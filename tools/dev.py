@@ -43,6 +43,8 @@ KERNEL_TESTS = (
     "tests/unit/test_mixing.py",
     "tests/unit/testing",
 )
+# In a browser, which needs a core of its own: not beside other tests.
+BROWSER_TESTS = "tests/integration/test_studio.py"
 # For damaged images and recipes; for a day of them see tests/fuzz/run.py.
 FUZZ_SECONDS = 24
 # What the tests of the C++ library include, and the Debian packages that have it.
@@ -156,13 +158,15 @@ def main() -> None:
         python("-m", "ruff", "format", "--check", ".")
         python("-m", "mypy")
         cpp_format()
-        if system("chromium", "chromium", "the test that opens a report in a browser is SKIPPED without it"):
+        if system("chromium", "chromium", "the tests that open a browser are SKIPPED without it"):
             os.environ["NST_TEST_CHROMIUM"] = "1"  # from here on a skip would be a defect
         if platform.machine() == "x86_64":
             system("qemu-x86_64", "qemu-user", "the tests on emulated older processors are SKIPPED without it")
         several = [] if rest else processes()
-        python("-m", "pytest", *several, *rest)
-        if not rest:  # whoever chooses tests of Python does not want those of C++
+        alone = [] if rest else [f"--ignore={BROWSER_TESTS}"]
+        python("-m", "pytest", *several, *alone, *rest)
+        if not rest:
+            python("-m", "pytest", BROWSER_TESTS)
             cpp_tests()
             python(ROOT / "tests" / "fuzz" / "run.py", "all", "--seconds", str(FUZZ_SECONDS))
         print("once more on the Python references of the kernels", flush=True)

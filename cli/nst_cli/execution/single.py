@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from nst_core import Observer, Result, Run, Session
 
-__all__ = ["Delivery", "Measurement", "carry_out", "check_no_input", "free_name"]
+__all__ = ["Delivery", "Measurement", "carry_out", "check_no_input", "claimed", "free_name"]
 
 Measurement = Callable[[Path], Mapping[str, float]]
 """Makes figures by name of a picture that was written."""
@@ -124,7 +124,7 @@ def carry_out(
         frames = FrameWriter(delivery.frames, delivery.frames_every, run, say) if delivery.frames else None
         result = _exhausted(run, [frames] if frames else [], report)
         if numbered:
-            target = _claimed(target, job, delivery.suffix)
+            target = claimed(target, job, delivery.suffix)
         _save(result, target, delivery, claimed=numbered)
         if frames:
             frames.finish(result)
@@ -177,7 +177,7 @@ def free_name(job: Job, suffix: str, folder: Path = Path()) -> Path:
     return target
 
 
-def _claimed(target: Path, job: Job, suffix: str) -> Path:
+def claimed(target: Path, job: Job, suffix: str) -> Path:
     """Make an empty file, which the picture takes the place of; under the next free name where another was quicker."""
     while True:
         try:
