@@ -27,7 +27,6 @@ RUN = ("run",)
 MOST_PROCESSES = 4
 # What computes with the kernels, or asks for them: runs once more on their Python references.
 KERNEL_TESTS = (
-    "tests/integration/test_paper_styles.py",
     "tests/integration/test_real.py",
     "tests/integration/test_regions.py",
     "tests/unit/engine",

@@ -26,7 +26,7 @@ from nst_core.plugins import hookspecs
 from nst_core.provenance import Origin
 from nst_core.testing import conformance, run_checks
 from nst_core.weights import import_file
-from nst_plugins.presets import ContentPreset, NoisePreset
+from nst_plugins.presets import ContentPreset, NoisePreset, PainterlyPreset, PatchesPreset
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -196,7 +196,7 @@ PROGRAMS = [
 @pytest.fixture
 def quick(monkeypatch):
     """The presets take the quick network."""
-    for preset in (ContentPreset, NoisePreset):
+    for preset in (PainterlyPreset, PatchesPreset, ContentPreset, NoisePreset):
         monkeypatch.setattr(preset, "extractor", "vgg19-lite")
 
 
