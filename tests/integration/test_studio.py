@@ -305,9 +305,10 @@ def test_bad_files_are_answered_with_a_sentence_and_others_are_taken(visit, file
         assert answer in told, (name, told)
         assert "/" not in told.replace(" / ", ""), "no path of the server"
         one.page.wait_for_selector("#photo input[type=file]", state="attached")
-    for name in ("half.png", "animated.gif"):
+    for name, answer in [("half.png", "is transparent in part"), ("animated.gif", "has 3 frames")]:
         one.upload("photo", files / name)
         one.page.wait_for_selector("#photo img")
+        assert answer in one.toast()
         one.page.click("#photo [aria-label='Remove Image'], #photo [title='Remove Image'], #photo [aria-label='Clear']")
     one.page.click("#paint")
     assert "Add a photograph first" in one.toast()

@@ -182,20 +182,23 @@ class Finals:
                 if self._closed:
                     return
                 final = self._current = next(final for final in self._finals if final.active)
+            failure = ""
             try:
                 self._make(final)
             except Exception as error:
                 if not isinstance(error, NstError):
                     _log.exception("a large picture failed")
-                final.state, final.left, final.message = "failed", None, str(error)
-                if final.result is None:  # else it was the saving that failed, and a restart can try that again
-                    shutil.rmtree(final.folder, ignore_errors=True)
+                failure = str(error)
             with self._lock:
                 self._current = None
                 if final.path is not None:
                     self._drop(final, "finished")
                 elif not final.wanted:
                     self._drop(final, "cancelled")
+                elif failure:
+                    final.state, final.left, final.message = "failed", None, failure
+                    if final.result is None:  # else it was the saving that failed, and a restart can try that again
+                        shutil.rmtree(final.folder, ignore_errors=True)
 
     def _make(self, final: Final) -> None:
         """Paint a picture and save it, as far as it is wanted and nobody closes the studio."""

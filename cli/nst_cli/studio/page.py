@@ -255,11 +255,14 @@ class _Events:
         """Return what takes an image in: the photograph, number 0, or a painting."""
 
         def taken(path: str | None, request: gr.Request) -> Any:
-            visitor, found = self.visitor(request), ""
+            visitor, found, remark = self.visitor(request), "", ""
             try:
-                found = visitor.take(path, "painting" if number else "photograph") if path else ""
+                if path:
+                    found, remark = visitor.take(path, "painting" if number else "photograph")
             except NstError as error:
                 gr.Warning(html.escape(sentence(error)), duration=10)
+            if remark:
+                gr.Info(remark, duration=6)
             shown = gr.skip() if found or not path else None
             visitor.drawing = {}  # it is taken again when somebody paints
             if number:

@@ -81,8 +81,8 @@ async def _made(studio: Studio, photo: Any, paintings: list[Any], options: dict[
     name = secrets.token_urlsafe(24)
     guest = await asyncio.to_thread(studio.enter, name)
     try:
-        images = [await asyncio.to_thread(guest.take, _path(photo), "photograph")]
-        images += [await asyncio.to_thread(guest.take, _path(painting), "painting") for painting in paintings]
+        named = [(photo, "photograph"), *((painting, "painting") for painting in paintings)]
+        images = [(await asyncio.to_thread(guest.take, _path(file), role))[0] for file, role in named]
         guest.painting.paint(Wish(images[0], tuple(images[1:]), options, quick))
         while guest.painting.view.active:
             await asyncio.sleep(POLL_SECONDS)

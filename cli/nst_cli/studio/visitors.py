@@ -8,9 +8,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from nst_cli.options.groups import SAMPLES
 from nst_cli.studio.desk import Desk
@@ -19,7 +22,7 @@ from nst_cli.studio.painting import Painting
 from nst_cli.studio.results import Results
 from nst_cli.studio.wish import Wish
 from nst_core import ImageError, Job, JobError, NstError, Resources, Result, Session, load_job
-from nst_core.images.read import decode
+from nst_core.images.read import Decoded, decode
 from nst_core.job.named_files import named_files
 
 __all__ = ["MOST_PAINTINGS", "Limits", "Studio", "Visitor", "check_uploaded"]
@@ -80,6 +83,20 @@ def check_uploaded(source: str, cache: Path, role: str) -> Path:
     return path
 
 
+def _remark(path: Path, decoded: Decoded, role: str) -> str:
+    """Say what of an image is not what its owner may expect."""
+    frames = 1
+    with suppress(Exception), Image.open(path) as image:  # formats that Pillow does not read have one picture
+        frames = getattr(image, "n_frames", 1)
+    remarks = []
+    if frames > 1:
+        remarks.append(f"The {role} has {frames} frames or pages; the first one is used.")
+    if decoded.alpha is not None:
+        kept = "the picture is transparent there, too" if role == "photograph" else "it is taken for white there"
+        remarks.append(f"The {role} is transparent in part; {kept}.")
+    return " ".join(remarks)
+
+
 class Visitor:
     """One open page: its images, its picture, its results. Files of a visitor are gone when the page is closed."""
 
@@ -110,7 +127,7 @@ class Visitor:
         """Paths of the paintings that there are."""
         return [path for path in self.paintings if path]
 
-    def take(self, source: str, role: str) -> str:
+    def take(self, source: str, role: str) -> tuple[str, str]:
         """Check an image and copy it into the visitor's folder, under its own name.
 
         Args:
@@ -118,7 +135,7 @@ class Visitor:
             role: what messages call it.
 
         Returns:
-            The path of the copy.
+            The path of the copy, and what the visitor should know of the image, or "".
 
         Raises:
             ImageError: it is no image that can be used.
@@ -136,14 +153,14 @@ class Visitor:
         try:
             place.mkdir(parents=True)
             copy = Path(shutil.copyfile(original, place / name))
-            decode(copy, role)
+            decoded = decode(copy, role)
         except OSError as error:
             raise ImageError(f"the {role} could not be stored: {error.strerror}") from error
         except NstError as error:
             shutil.rmtree(place)
             raise type(error)(str(error).replace(str(place / name), original.name)) from None
         self._names.add(name)
-        return str(copy)
+        return str(copy), _remark(copy, decoded, role)
 
     def take_recipe(self, source: str, session: Session) -> Job:
         """Take up the recipe in an earlier picture, or in a file; images and masks are not part of it.

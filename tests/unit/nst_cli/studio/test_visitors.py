@@ -68,7 +68,7 @@ def uploaded(studio, path):
 
 def test_leaving_stops_the_picture_and_deletes_the_files(studio, wish, images):
     one = studio.enter("one")
-    copy = Path(one.take(uploaded(studio, images / "photo.png"), "photograph"))
+    copy = Path(one.take(uploaded(studio, images / "photo.png"), "photograph")[0])
     assert copy.name == "photo.png"
     assert copy.read_bytes() == (images / "photo.png").read_bytes()
     one.painting.paint(wish(quick=True, steps=1000, plugins=["waits"]))
@@ -126,9 +126,26 @@ def test_so_much_may_be_uploaded(studio, images, monkeypatch):
         one.take(uploaded(studio, images / "photo.png"), "photograph")
 
 
+def test_what_an_image_is_not_taken_for_is_said(studio, images, tmp_path):
+    one = studio.enter("one")
+    frames = [Image.new("RGB", (40, 30), (60 * number, 90, 120)) for number in range(3)]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    half = Image.new("RGBA", (40, 30), (200, 90, 20, 255))
+    half.paste((0, 0, 0, 0), (0, 0, 15, 30))
+    half.save(tmp_path / "half.png")
+
+    def remark(path, role):
+        return one.take(uploaded(studio, path), role)[1]
+
+    assert remark(tmp_path / "moving.gif", "painting") == "The painting has 3 frames or pages; the first one is used."
+    assert remark(tmp_path / "half.png", "photograph").endswith("the picture is transparent there, too.")
+    assert remark(tmp_path / "half.png", "painting").endswith("it is taken for white there.")
+    assert remark(images / "one.png", "painting") == ""
+
+
 def test_images_of_one_name_get_names_of_their_own(studio, images):
     one = studio.enter("one")
-    taken = [Path(one.take(uploaded(studio, images / "one.png"), "painting")).name for _ in range(3)]
+    taken = [Path(one.take(uploaded(studio, images / "one.png"), "painting")[0]).name for _ in range(3)]
     assert taken == ["one.png", "one-2.png", "one-3.png"]
 
 
