@@ -16,7 +16,17 @@ from nst_core.components.parameters import Parameter, format_spec
 from nst_core.components.registry import Entry
 from nst_core.options.losses import usual_weight
 
-__all__ = ["SMOOTH", "Chooser", "choosers", "help_of", "options_of", "parameter_key", "parameters_shown", "values_of"]
+__all__ = [
+    "SMOOTH",
+    "Chooser",
+    "choosers",
+    "default_look",
+    "help_of",
+    "options_of",
+    "parameter_key",
+    "parameters_shown",
+    "values_of",
+]
 
 SMOOTH = "tv"
 """Regularizer with a slider of its own, in units of its usual weight."""
@@ -93,7 +103,7 @@ def options_of(
         base: recipe that the options are laid over: what the page has a control for is theirs to say, the rest is not.
     """
     found: dict[str, Any] = {"size": int(values["size"])}
-    if not base and values["preset"] != _default_preset(registry):
+    if not base and values["preset"] != default_look(registry):
         found["preset"] = values["preset"]
     if base or values["strength"] != Job.strength:
         found["strength"] = float(values["strength"])
@@ -140,7 +150,8 @@ def values_of(job: Job, registry: Registry) -> dict[str, Any]:
     }
 
 
-def _default_preset(registry: Registry) -> str:
+def default_look(registry: Registry) -> str:
+    """Return the name of the preset that a job has where none is named."""
     return next(name for name, preset in registry.presets().items() if preset is registry.preset())
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from nst_cli.studio.desk import Desk
 from nst_cli.studio.painting import seconds_left
-from nst_cli.studio.results import saved
+from nst_cli.studio.results import other_name, saved
 from nst_cli.studio.wish import Wish
 from nst_core import Checkpoint, Job, JobError, NstError, Resources, Result, Session
 from nst_core.files import atomic_write
@@ -233,10 +233,7 @@ def _copied(file: NamedFile, place: Path, taken: set[str]) -> str:
     """Copy a file of a job into a folder; return its name there."""
     if not file.is_path:
         return file.path
-    source = Path(file.path)
-    name, number = source.name, 2
-    while name in taken:
-        name, number = f"{source.stem}-{number}{source.suffix}", number + 1
+    name = other_name(Path(file.path).name, taken)
     taken.add(name)
-    shutil.copyfile(source, place / name)
+    shutil.copyfile(file.path, place / name)
     return name

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component as Control
 
-from nst_cli.studio.controls import SMOOTH, Chooser, choosers, help_of, parameter_key, parameters_shown
+from nst_cli.studio.controls import SMOOTH, Chooser, choosers, default_look, help_of, parameter_key, parameters_shown
 from nst_cli.studio.masks import COLORS, KEEP
 from nst_cli.studio.showing import LEAST_SIZE
 from nst_cli.studio.visitors import MOST_PAINTINGS, Limits, check_uploaded
@@ -122,7 +122,7 @@ def _images(parts: Parts, registry: Registry) -> None:
             for number in range(1, MOST_PAINTINGS + 1):
                 label, name = f"Share of painting {number}", f"share-{number}"
                 parts.settings[f"share_{number}"] = gr.Slider(0, 1, 0.5, step=0.05, label=label, elem_id=name)
-    plain = {"strength": Job.strength, "color": "style", "preset": _default_look(registry)}
+    plain = {"strength": Job.strength, "color": "style", "preset": default_look(registry)}
     looks: list[tuple[str, dict[str, Any]]] = [
         ("Sample images", {}),
         ("Stronger", {"strength": 0.8}),
@@ -225,7 +225,7 @@ def _large(parts: Parts, limits: Limits) -> None:
 
 
 def _settings(parts: Parts, registry: Registry, limits: Limits) -> None:
-    settings, default = parts.settings, _default_look(registry)
+    settings, default = parts.settings, default_look(registry)
     lists = {chooser.key: chooser for chooser in choosers(registry)}
     settings["strength"] = gr.Slider(
         0,
@@ -311,10 +311,6 @@ def _field(parameter: Parameter) -> Control:
     if parameter.type in (int, float):
         return gr.Number(float(parameter.default), label=label, precision=0 if parameter.type is int else None)
     return gr.Textbox(str(parameter.default), label=label)
-
-
-def _default_look(registry: Registry) -> str:
-    return next(name for name, preset in registry.presets().items() if preset is registry.preset())
 
 
 def _help(registry: Registry, kind: str, name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageColor, ImageFilter
 
 from nst_core import Region, Source
 
@@ -49,7 +49,7 @@ def drawn(
     content = drawing.tobytes() + repr((drawing.size, slots, softness)).encode()
     place = folder / hashlib.sha256(content).hexdigest()[:16]
     place.mkdir(parents=True, exist_ok=True)
-    brushes = np.array([_rgb(color) for color in (*COLORS, KEEP)], dtype=np.float32)
+    brushes = np.array([ImageColor.getrgb(color) for color in (*COLORS, KEEP)], dtype=np.float32)
     distances = ((pixels[..., None, :3] - brushes) ** 2).sum(axis=-1)
     nearest = distances.argmin(axis=-1)
     keep = len(COLORS)
@@ -72,7 +72,3 @@ def drawn(
     if regions:
         found["regions"] = tuple(regions)
     return found, "A stroke was too small to count; draw a larger one." if small else ""
-
-
-def _rgb(color: str) -> tuple[int, int, int]:
-    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import html
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
@@ -63,10 +64,8 @@ class _Events:
 
     def visitor(self, request: gr.Request) -> Visitor:
         """Return who asks."""
-        try:
+        with _friendly():
             return self.studio.visitor(str(request.session_hash))
-        except NstError as error:
-            raise _friendly(error) from None
 
     def wish(self, visitor: Visitor, given: Mapping[Any, Any]) -> Wish:
         """Return what the page asks for."""
@@ -74,7 +73,7 @@ class _Events:
             missing = "a photograph" if not visitor.photo else "a painting"
             raise gr.Error(f"Add {missing} first, or take the samples.", print_exception=False, duration=6)
         values = {key: given[control] for key, control in self.parts.settings.items()}
-        shares = [values[f"share_{slot}"] for slot, path in enumerate(visitor.paintings, 1) if path]
+        shares = [values[f"share_{slot + 1}"] for slot in visitor.slots]
         options = options_of(values, shares, self.studio.session.registry, visitor.base)
         options["size"] = min(options["size"], self.studio.limits.live_size)
         return Wish(
@@ -90,11 +89,8 @@ class _Events:
     def restored(self, values: Mapping[str, Any]) -> dict[Any, Any]:
         """Return what sets controls to values, as far as they can hold them."""
         settings = self.parts.settings
-        return {
-            settings[key]: gr.update(value=_held(settings[key], value))
-            for key, value in values.items()
-            if key in settings and _held(settings[key], value) is not None
-        }
+        held = {settings[key]: _held(settings[key], value) for key, value in values.items() if key in settings}
+        return {control: gr.update(value=value) for control, value in held.items() if value is not None}
 
     def taken_up(self, visitor: Visitor, wish: Wish) -> dict[Any, Any]:
         """Let a visitor have a wish again: its settings, paintings, recipe and drawing."""
@@ -116,10 +112,8 @@ class _Events:
 
     def arrived(self, request: gr.Request) -> list[Any]:
         """Show somebody in."""
-        try:
+        with _friendly():
             visitor = self.studio.enter(str(request.session_hash))
-        except NstError as error:
-            raise _friendly(error) from None
         view = visitor.painting.view
         return [news(view, visitor, photo=True), *_buttons(view, visitor)]
 
@@ -145,7 +139,8 @@ class _Events:
 
     async def follow(self, request: gr.Request) -> AsyncIterator[list[Any]]:
         """Show a picture while it changes. Who follows it a second time is answered the second time alone."""
-        visitor, painting = self.visitor(request), self.visitor(request).painting
+        visitor = self.visitor(request)
+        painting = visitor.painting
         visitor.following += 1
         mine, seen, able = visitor.following, (-1, 0), ("", False)
         while mine == visitor.following:
@@ -172,10 +167,8 @@ class _Events:
             if note:
                 gr.Info(note)
             wish = self.wish(visitor, given)
-            try:
+            with _friendly():
                 getattr(visitor.painting, verb)(wish)
-            except NstError as error:
-                raise _friendly(error) from None
             return wish.command()
 
         return act
@@ -215,11 +208,9 @@ class _Events:
         if not visitor.photo or not visitor.chosen:
             return gr.skip()
         wish = self.wish(visitor, given)
-        try:
-            wish.job(self.studio.session)
-            visitor.painting.change(wish)
-        except NstError as error:
-            raise _friendly(error) from None
+        with _friendly():
+            if not visitor.painting.change(wish):
+                wish.job(self.studio.session)  # says at once what makes no sense
         return wish.command()
 
     def took_up(self, path: str | None, request: gr.Request) -> dict[Any, Any]:
@@ -332,10 +323,8 @@ class _Events:
         if not LEAST_SIZE <= size <= most:
             raise gr.Error(f"The longest side must be from {LEAST_SIZE} to {most} pixels.", print_exception=False)
         wish = self.wish(visitor, given)
-        try:
+        with _friendly():
             self.studio.finals.add(wish, size, visitor.name)
-        except NstError as error:
-            raise _friendly(error) from None
         told = progress_of_finals(self.studio, visitor)
         return [gr.update(active=True), gr.update(interactive=True), told, wish.larger(size).command()]
 
@@ -379,5 +368,10 @@ def _buttons(view: View, visitor: Visitor) -> list[Any]:
     ]
 
 
-def _friendly(error: NstError) -> gr.Error:
-    return gr.Error(html.escape(sentence(error), quote=False), duration=10, print_exception=False)
+@contextmanager
+def _friendly() -> Iterator[None]:
+    """Let the page say what is wrong."""
+    try:
+        yield
+    except NstError as error:
+        raise gr.Error(html.escape(sentence(error), quote=False), duration=10, print_exception=False) from None

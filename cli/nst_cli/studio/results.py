@@ -7,7 +7,7 @@ import io
 import secrets
 import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from nst_core import Result
 from nst_core.images import downscale, to_pil
 from nst_core.job.named_files import with_file_names
 
-__all__ = ["Kept", "Results", "data_url", "saved"]
+__all__ = ["Kept", "Results", "data_url", "other_name", "saved"]
 
 THUMB_SIZE = 320
 """Longest side in pixels of the small picture in the list."""
@@ -124,6 +124,14 @@ def saved(result: Result, folder: Path) -> Path:
         path.unlink(missing_ok=True)
         raise
     return path
+
+
+def other_name(name: str, taken: Container[str]) -> str:
+    """Return the name of a file, with a number if another file has it."""
+    path, found, number = Path(name), name, 2
+    while found in taken:
+        found, number = f"{path.stem}-{number}{path.suffix}", number + 1
+    return found
 
 
 def data_url(image: Tensor, longest: int = 0, quality: int = 88) -> str:

@@ -19,7 +19,7 @@ from nst_cli.options.groups import SAMPLES
 from nst_cli.studio.desk import Desk
 from nst_cli.studio.finals import Final, Finals
 from nst_cli.studio.painting import Painting
-from nst_cli.studio.results import Results
+from nst_cli.studio.results import Results, other_name
 from nst_cli.studio.wish import Wish
 from nst_core import ImageError, Job, JobError, NstError, Resources, Result, Session, load_job
 from nst_core.images.read import Decoded, decode
@@ -101,9 +101,9 @@ class Visitor:
     """One open page: its images, its picture, its results. Files of a visitor are gone when the page is closed."""
 
     def __init__(self, studio: Studio, name: str, folder: Path) -> None:
-        """Let somebody in; see :meth:`Studio.visitor`."""
+        """Let somebody in; see :meth:`Studio.enter`."""
         self.name, self.folder = name, folder
-        self.came = self.seen = time.time()
+        self.seen = time.time()
         self.photo = ""
         self.paintings: list[str] = [""] * MOST_PAINTINGS
         self.base: Job | None = None
@@ -146,9 +146,7 @@ class Visitor:
         if self._bytes > MOST_BYTES:
             raise JobError(f"more than {MOST_BYTES // 10**6} MB were uploaded from this page; reload it to go on")
         self.cached.add(original)
-        name, number = original.name, 2
-        while name in self._names:  # in the equivalent command, every image has a name of its own
-            name, number = f"{original.stem}-{number}{original.suffix}", number + 1
+        name = other_name(original.name, self._names)  # in the equivalent command, every image has its own
         place = self.folder / "images" / str(len(self._names))
         try:
             place.mkdir(parents=True)

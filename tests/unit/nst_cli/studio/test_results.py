@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from nst_cli.studio.results import Results, data_url, saved
+from nst_cli.studio.results import Results, data_url, other_name, saved
 from nst_core import ImageError, Job, load_image, read_recipe
 
 
@@ -61,6 +61,11 @@ def test_what_cannot_be_written_leaves_nothing(result, tmp_path, monkeypatch):
     with pytest.raises(ImageError):
         saved(result, tmp_path / "pictures")
     assert [*(tmp_path / "pictures").iterdir()] == []
+
+
+def test_a_name_that_is_taken_gets_a_number():
+    assert other_name("a.png", ()) == "a.png"
+    assert other_name("a.png", {"a.png", "a-2.png"}) == "a-3.png"
 
 
 def test_a_picture_in_an_address_is_small(result):
