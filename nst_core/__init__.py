@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from nst_core.components.registry import Registry
     from nst_core.engine.checkpoint import Checkpoint
     from nst_core.engine.destination import Destination
+    from nst_core.engine.pinning import EarlierFrame
     from nst_core.engine.prepare import PreparedJob
     from nst_core.engine.problem import Problem
     from nst_core.engine.result import LevelResult, Result, Step
@@ -79,6 +80,7 @@ __all__ = [
     "Component",
     "Destination",
     "DeviceError",
+    "EarlierFrame",
     "Evaluation",
     "Executor",
     "ExecutorError",
@@ -197,6 +199,7 @@ _MODULES = {
     "components.registry": ("Registry",),
     "engine.checkpoint": ("Checkpoint",),
     "engine.destination": ("Destination",),
+    "engine.pinning": ("EarlierFrame",),
     "engine.prepare": ("PreparedJob",),
     "engine.problem": ("Problem",),
     "engine.result": (

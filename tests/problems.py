@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
-from nst_core import Evaluation, Job, Problem, Registry, Resources, Session
+from nst_core import EarlierFrame, Evaluation, Job, Problem, Registry, Resources, Session
 
 __all__ = ["at", "problem_of"]
 
 
 def problem_of(
-    job: Job, registry: Registry, content: Tensor | None = None, style: Tensor | None = None, tile: int | None = None
+    job: Job,
+    registry: Registry,
+    content: Tensor | None = None,
+    style: Tensor | None = None,
+    tile: int | None = None,
+    earlier: Sequence[EarlierFrame] = (),
 ) -> Problem:
     """Return the problem of a job at its last level."""
     resources = Resources(tile="off" if tile is None else tile)
     styles = () if style is None else [style]
-    return Session(registry).prepare(job, content=content, styles=styles, resources=resources).problem()
+    session = Session(registry)
+    return session.prepare(job, content=content, styles=styles, resources=resources, earlier=earlier).problem()
 
 
 def at(problem: Problem, image: Tensor) -> Evaluation:

@@ -25,6 +25,7 @@ class Preset:
         levels: resolution levels, as the option ``levels`` has them: ``auto`` or ``off``.
         steps: evaluations of the smallest level.
         quick_extractor: registered name of the network that ``fast`` chooses, "" for none.
+        temporal: registered names of the losses that hold the frames of a clip together, each with its weight.
         normalized: weight by role where gradients are normalised, see ``normalize_gradients``.
         default: whether a job has this preset where none is named; the first registered one that says so.
         studied: whether ``nst study`` compares it with the others that say so.
@@ -40,6 +41,7 @@ class Preset:
     levels: ClassVar[str] = "auto"
     steps: ClassVar[int] = 300
     quick_extractor: ClassVar[str] = ""
-    normalized: ClassVar[Mapping[str, float]] = {"content": 1.0, "style": 10.0, "regularizer": 1.0}
+    temporal: ClassVar[Mapping[str, float]] = {}
+    normalized: ClassVar[Mapping[str, float]] = {"content": 1.0, "style": 10.0, "temporal": 10.0, "regularizer": 1.0}
     default: ClassVar[bool] = False
     studied: ClassVar[bool] = False

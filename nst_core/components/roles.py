@@ -14,13 +14,13 @@ class Role:
 
     Attributes:
         name: as a loss class says it.
-        source: which images give the target; "" for none.
+        source: which images give the target, "earlier" for those of earlier frames of a clip; "" for none.
         title: how listings call a loss of this role.
         exclusive: whether naming a loss of this role takes the place of those that the job had.
     """
 
     name: str
-    source: Literal["content", "style", ""]
+    source: Literal["content", "style", "earlier", ""]
     title: str
     exclusive: bool = True
 
@@ -30,6 +30,7 @@ ROLES: dict[str, Role] = {
     for role in (
         Role("content", "content", "content loss"),
         Role("style", "style", "style loss"),
+        Role("temporal", "earlier", "temporal loss"),
         Role("regularizer", "", "regularizer", exclusive=False),
     )
 }

@@ -20,7 +20,9 @@ CHANGEABLE = ("terms", "styles", "color", "strength", "normalize_gradients")
 """Fields of a job that a run can go on with others of; of styles, all but the images."""
 
 
-def changed_job(job: Job, options: Mapping[str, Any], registry: Registry, cache: Cache) -> Job:
+def changed_job(
+    job: Job, options: Mapping[str, Any], registry: Registry, cache: Cache, *, earlier: bool = False
+) -> Job:
     """Lay options over a job that is being carried out.
 
     Args:
@@ -28,6 +30,7 @@ def changed_job(job: Job, options: Mapping[str, Any], registry: Registry, cache:
         options: by name, as :func:`nst_core.make_job` takes them.
         registry: where names of components are looked up.
         cache: of the session.
+        earlier: whether there are earlier frames.
 
     Raises:
         JobError: a value is invalid, or the option decides something that a run cannot change, such as the size.
@@ -39,7 +42,7 @@ def changed_job(job: Job, options: Mapping[str, Any], registry: Registry, cache:
         other.append("styles")
     if other:
         raise JobError(f"a run cannot change {' and '.join(other)}; end it, and begin another one from its image")
-    check_terms(changed, registry, cache)
+    check_terms(changed, registry, cache, earlier=earlier)
     check_transforms(changed, registry)
     return changed
 

@@ -318,8 +318,12 @@ class Loop:
 
     def image(self) -> Tensor:
         """Return the best image, finished, in [0, 1], on the device."""
+        return self.problem.finished(self.unfinished())
+
+    def unfinished(self) -> Tensor:
+        """Return the best image as the network sees it, before the last stage of a colour mode."""
         assert self.best is not None  # noqa: S101 - for the type checker: the first evaluation gave one, or raised
-        return self.problem.finished(self.problem.image(self.best.variable))
+        return self.problem.image(self.best.variable)
 
 
 def losses_by_term(objective: Objective, losses: Tensor) -> Losses:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
+from torch import Tensor
 
 from nst_core.components import ROLES, Extractor, Initializer, PretrainedExtractor
 from nst_core.components.registry import Registry
@@ -27,6 +28,7 @@ from nst_core.runtime.device import choose_device, choose_dtype
 from nst_core.weights import locate
 
 __all__ = [
+    "EarlierFrame",
     "Images",
     "Inputs",
     "check_terms",
@@ -42,16 +44,42 @@ __all__ = [
 
 
 @dataclass(frozen=True)
+class EarlierFrame:
+    """An earlier frame of a clip, as it looks from the current one: what temporal losses compare with.
+
+    Attributes:
+        pixels: the painted frame with everything where it is now, ``(1, 3, H, W)`` in [0, 1].
+        weight: how much every pixel counts, ``(1, 1, H, W)`` in [0, 1]: 0 where the earlier frame does not show what
+            is there now.
+    """
+
+    pixels: Tensor = field(repr=False)
+    weight: Tensor = field(repr=False)
+
+    def __post_init__(self) -> None:
+        size = self.pixels.shape[-2:]
+        if self.pixels.shape != (1, 3, *size) or self.weight.shape != (1, 1, *size):
+            raise JobError(
+                "an earlier frame has pixels of the shape (1, 3, H, W) and weights (1, 1, H, W), not "
+                f"{tuple(self.pixels.shape)} and {tuple(self.weight.shape)}"
+            )
+        if not (self.weight.min() >= 0 and self.weight.max() <= 1):
+            raise JobError("the weights of an earlier frame must be in [0, 1]")
+
+
+@dataclass(frozen=True)
 class Inputs:
     """Images that a job has no path for, because they are only in memory.
 
     Attributes:
         content: content image, or ``None``.
         styles: style images, in the order of the job's; ``None`` for those that have a path.
+        earlier: earlier frames of the clip that the job paints a frame of.
     """
 
     content: ImageInput | None = None
     styles: Sequence[ImageInput | None] = ()
+    earlier: Sequence[EarlierFrame] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +89,7 @@ class Images:
     content: Decoded | None = field(repr=False)
     styles: tuple[Decoded, ...] = field(repr=False)
     masks: Masks = field(default=Masks(), repr=False)
+    earlier: tuple[EarlierFrame, ...] = field(default=(), repr=False)
 
     def style_sizes(self, job: Job, longest: int) -> list[int]:
         """Longest side in pixels at which a job whose pastiche has a longest side uses every style image."""
@@ -94,6 +123,7 @@ def open_images(job: Job, inputs: Inputs, store: ImageStore) -> Images:
         content=_opened(job.content, inputs.content, "content", store) if job.content else None,
         styles=tuple(_opened(s, image, "style", store) for s, image in zip(job.styles, given, strict=True)),
         masks=open_masks(job),
+        earlier=tuple(inputs.earlier),
     )
 
 
@@ -224,8 +254,14 @@ def initial_files(component: Component, registry: Registry, store: ImageStore) -
     return {name: store.open(path, "initial image") for name, path in paths.items() if path}
 
 
-def check_terms(job: Job, registry: Registry, cache: Cache) -> None:
+def check_terms(job: Job, registry: Registry, cache: Cache, *, earlier: bool = False) -> None:
     """Check that losses and layers exist, and that there is an image for every loss that compares with one.
+
+    Args:
+        job: the job.
+        registry: where names are looked up.
+        cache: of the session.
+        earlier: whether there are earlier frames.
 
     Raises:
         JobError: one is missing, or a loss on style images cannot be kept to the job's regions.
@@ -234,9 +270,14 @@ def check_terms(job: Job, registry: Registry, cache: Cache) -> None:
     for bound in bind_terms(job, registry, cache.extractor(registry, job.extractor)):
         if job.regions and bound.source == "style":
             bound.check_takes_regions()
-    there = {"content": job.content is not None, "style": bool(job.styles), "": True}
+    there = {"content": job.content is not None, "style": bool(job.styles), "earlier": earlier, "": True}
     for term in job.terms:
         source = ROLES[registry.get("loss", term.loss).role].source
+        if not there[source] and source == "earlier":
+            raise JobError(
+                f"'{term.loss}' compares with earlier frames of a clip, and a single picture has none; omit it, or "
+                "paint a clip with 'nst video'"
+            )
         if not there[source]:
             raise JobError(f"'{term.loss}' needs a {source} image, but none is given")
 

@@ -13,7 +13,7 @@ from nst_core.components import ImageTransform, Initializer, InitialSources, Par
 from nst_core.components.registry import Registry
 from nst_core.engine.colour import color_mode, parametrization_of
 from nst_core.engine.kept import Kept
-from nst_core.engine.pinning import Images, pastiche_size
+from nst_core.engine.pinning import EarlierFrame, Images, pastiche_size
 from nst_core.engine.problem import Problem
 from nst_core.errors import BrokenContractError
 from nst_core.images import Picture
@@ -103,6 +103,9 @@ class PreparedJob:
         guides = self._content_guides(terms, (height, width))
         if regions:
             guides["style"] = [region for region, _ in regions]
+        earlier = [_resized(frame, (height, width), self.device) for frame in self.images.earlier]
+        if earlier:
+            guides["earlier"] = [Guides(weight.sqrt(), share) for _, weight, share in earlier]
         objective = network.objective(terms, guides)
         tiling = replace(objective.geometry, max_pixels=self.max_pixels)
         whole = [
@@ -118,6 +121,7 @@ class PreparedJob:
                     for image in (whole if style is None else [replace(whole[style], share=1.0)])
                 ]
                 or whole,
+                "earlier": [TargetImage(pixels, region=number) for number, (pixels, _, _) in enumerate(earlier)],
             },
             start=kept.over(image) if kept else image,
             tiling=tiling,
@@ -234,6 +238,16 @@ def _checked(kind: str, name: str, pixels: Any, shape: tuple[int, ...]) -> Tenso
     raise BrokenContractError(
         kind, name, f"must give finite pixels of shape {tuple(shape)} in [0, 1], but gave {given}"
     )
+
+
+def _resized(frame: EarlierFrame, size: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor, float]:
+    """Return pixels and weights of an earlier frame at the size of a level, and the factor on its loss.
+
+    The sum over positions is divided by their total weight; times the mean weight, every position counts as much as its
+    weight says, whatever the others have.
+    """
+    weight = resample(frame.weight.float(), size).clamp(0.0, 1.0).to(device)
+    return resample(frame.pixels.float(), size).to(device), weight, shares_of([weight], [1.0])[0]
 
 
 def _reference_noise(height: int, width: int) -> Tensor:

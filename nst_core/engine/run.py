@@ -132,7 +132,9 @@ class Run(Iterator[Step]):
                 for label, term in self._terms.items()
             }
             current = self._changed or replace(self._job(), terms=tuple(terms.values()))
-            self._changed = changed_job(current, options, self.prepared.registry, self.prepared.cache)
+            registry, cache = self.prepared.registry, self.prepared.cache
+            earlier = bool(self.prepared.images.earlier)
+            self._changed = changed_job(current, options, registry, cache, earlier=earlier)
 
     def exhaust(self, observers: Iterable[Observer] = ()) -> Result:
         """Make all remaining steps and return the result.
@@ -166,6 +168,15 @@ class Run(Iterator[Step]):
         """The best image so far, ``(1, 3, H, W)`` on the device, in [0, 1]; ``None`` before the first evaluation."""
         loop = self._latest()
         return loop.image() if loop is not None else None
+
+    @property
+    def unfinished(self) -> Tensor | None:
+        """The best image before the last stage of its colour mode, like :attr:`best`: what another run can go on from.
+
+        It is :attr:`best` itself where the colour mode has none.
+        """
+        loop = self._latest()
+        return loop.unfinished() if loop is not None else None
 
     def result(self) -> Result:
         """Return the result as it is now, whether the run has ended or not.

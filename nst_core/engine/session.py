@@ -12,7 +12,7 @@ from nst_core.components.registry import Registry
 from nst_core.engine import pinning
 from nst_core.engine.checkpoint import Checkpoint, Saved
 from nst_core.engine.colour import check_transforms
-from nst_core.engine.pinning import Inputs
+from nst_core.engine.pinning import EarlierFrame, Inputs
 from nst_core.engine.prepare import PreparedJob
 from nst_core.engine.regions import without_paths
 from nst_core.engine.run import Run
@@ -63,6 +63,7 @@ class Session:
         content: ImageInput | None = None,
         styles: Sequence[ImageInput | None] = (),
         resources: Resources | None = None,
+        earlier: Sequence[EarlierFrame] = (),
     ) -> PreparedJob:
         """Fix everything that a job leaves open, and decide how it is computed. Nothing is optimized yet.
 
@@ -71,13 +72,14 @@ class Session:
             content: the content image, if the job has no path for it.
             styles: the style images, if the job has no paths for them.
             resources: memory, tiles and threads that the run may use.
+            earlier: frames before this one, see :meth:`run`.
 
         Raises:
             NstError: an image, component or weight set is missing or unusable, or the job does not fit into memory.
         """
         resources = resources or Resources()
         with naming_plugins(self.registry), processor_threads(resources.threads):
-            return self._prepare(job, Inputs(content, styles), resources)[0]
+            return self._prepare(job, Inputs(content, styles, earlier), resources)[0]
 
     def run(
         self,
@@ -89,6 +91,7 @@ class Session:
         checkpoint: Checkpoint | None = None,
         allocation: Allocation | None = None,
         start: Tensor | None = None,
+        earlier: Sequence[EarlierFrame] = (),
     ) -> Run:
         """Begin a run, or continue the one in a checkpoint. The run is an iterator of :class:`Step`.
 
@@ -102,6 +105,8 @@ class Session:
             start: picture to go on from instead of the initializer's, ``(1, 3, H, W)`` in [0, 1], of another run for
                 example. Resolution levels that are smaller than it are left out. The result's job does not hold it, so
                 repeating that gives a similar picture, not the same.
+            earlier: frames before this one, for temporal losses; weights add up to at most one where each position is
+                to count once.
 
         Raises:
             JobError: ``start`` has another shape, or is given beside a checkpoint.
@@ -115,7 +120,8 @@ class Session:
             if checkpoint:
                 claim.enter_context(checkpoint.claimed())
             saved = checkpoint.read() if checkpoint else None
-            prepared, resumed = self._prepare(job, Inputs(content, styles), resources, checkpoint, saved, allocation)
+            inputs = Inputs(content, styles, earlier)
+            prepared, resumed = self._prepare(job, inputs, resources, checkpoint, saved, allocation)
             return Run(
                 prepared if start is None else prepared.from_size(max(start.shape)),
                 start=start,
@@ -222,7 +228,7 @@ class Session:
             registry.create(kind, getattr(job, kind))
         check_transforms(job, registry)
         job = pinning.with_recorded_weights(job, registry, cache)
-        pinning.check_terms(job, registry, cache)
+        pinning.check_terms(job, registry, cache, earlier=bool(inputs.earlier))
         images = pinning.open_images(job, inputs, self.images)
         levels, size = self._schedule(job, images)
         found = pinning.pinned(job, registry, cache, self.images, images)

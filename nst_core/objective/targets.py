@@ -40,7 +40,7 @@ class TargetImage:
 
 
 TargetImages = Mapping[str, Sequence[TargetImage]]
-"""Images by source, "content" or "style"; see :class:`nst_core.components.Role`."""
+"""Images by source; see :class:`nst_core.components.Role`."""
 
 
 class TargetCache(Protocol):

@@ -80,14 +80,14 @@ class CostModel:
         network = self._network
         regions = _regions(self._job, height, width, device)
         self._guides = [guides for guides, _ in regions]
-        objective = network.objective(
-            bind_terms(self._job, self._registry, network.extractor), {"style": self._guides} if regions else {}
-        )
+        terms = bind_terms(self._job, self._registry, network.extractor)
+        objective = network.objective(terms, {"style": self._guides} if regions else {})
         content = [TargetImage(self._image(height, width, device))]
         styles = [TargetImage(self._image(height, width, device), share) for share in self._job.blend or (1.0,)]
         start = self._image(height, width, device)
         parts = [replace(styles[0], share=1.0, region=n, guides=guides) for n, (_, guides) in enumerate(regions)]
-        return objective, objective.targets({"content": content, "style": parts or styles}, start=start)
+        images = {"content": content, "style": parts or styles, "earlier": content}
+        return objective, objective.targets(images, start=start)
 
     def pixel_bytes(self, optimizer: Component) -> float:
         """Return what a pixel of the pastiche needs whatever the tiles."""

@@ -16,7 +16,7 @@ def takes_several_layers(loss: FeatureLoss) -> None:
     """Layers of different sizes and widths together give one scalar, and each has a gradient."""
     shallow = feature_map(12, 16, 0).requires_grad_()
     deep = torch.cat([feature_map(6, 8, 1), feature_map(6, 8, 2)], dim=1).requires_grad_()
-    like = loss.role == ON_POSITIONS
+    like = loss.role in ON_POSITIONS
     targets = FeatureMaps(
         {
             "shallow": feature_map(12, 16, 3) if like else feature_map(10, 8, 3),
@@ -40,7 +40,7 @@ def has_level_targets_of_their_maps(loss: FeatureLoss) -> None:
     if not loss.has_level_targets:
         raise NotApplicable("its targets do not depend on where a level starts")
     start, content = feature_map(8, 6, 0), feature_map(8, 6, 1)
-    target = feature_map(8, 6, 2) if loss.role == ON_POSITIONS else feature_map(5, 9, 2)
+    target = feature_map(8, 6, 2) if loss.role in ON_POSITIONS else feature_map(5, 9, 2)
     given = target, start, content
     copies = [one.clone() for one in given]
     wanted, first = FeatureMaps({"layer": target}), FeatureMaps({"layer": start})
@@ -59,7 +59,7 @@ def heeds_weights(loss: FeatureLoss) -> None:
     """What lies where the weights of pastiche and target are zero changes neither the loss nor its gradient."""
     if not loss.takes_weights:
         raise NotApplicable("it takes no weights, and so no regions")
-    like = loss.role == ON_POSITIONS
+    like = loss.role in ON_POSITIONS
     inside = torch.zeros(1, 1, 8, 6)
     inside[..., :4, :] = 1.0
     offered = inside if like else torch.zeros(1, 1, 6, 10)
@@ -88,7 +88,7 @@ def takes_weights_of_one_for_none(loss: FeatureLoss) -> None:
     """Where all weights are one, loss and gradient are those without weights."""
     if not loss.takes_weights:
         raise NotApplicable("it takes no weights, and so no regions")
-    target = feature_map(8, 6, 1) if loss.role == ON_POSITIONS else feature_map(6, 10, 1)
+    target = feature_map(8, 6, 1) if loss.role in ON_POSITIONS else feature_map(6, 10, 1)
     found = []
     for weighted in (False, True):
         feature = feature_map(8, 6, 0).requires_grad_()

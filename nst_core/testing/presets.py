@@ -14,7 +14,7 @@ __all__ = ["LAWS"]
 def has_weights_that_make_sense(preset: Preset) -> None:
     """Every loss has a positive, finite weight, and every role one where gradients are normalised."""
     require(preset.losses, "it has no losses")
-    for name, weight in (*preset.losses.items(), *preset.normalized.items()):
+    for name, weight in (*preset.losses.items(), *preset.temporal.items(), *preset.normalized.items()):
         require(math.isfinite(weight) and weight > 0, f"the weight of '{name}' is {weight}")
     missing = ROLES.keys() - preset.normalized.keys()
     require(not missing, f"'normalized' has no weight for {' and '.join(missing)}")

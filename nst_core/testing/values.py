@@ -14,8 +14,8 @@ from nst_core.testing.samples import CHANNELS, SIZES, feature_map
 
 __all__ = ["COMMON", "gradient_of", "target_of", "value_of"]
 
-ON_POSITIONS = "content"
-"""The role whose targets have the positions of the pastiche."""
+ON_POSITIONS = ("content", "temporal")
+"""The roles whose targets have the positions of the pastiche."""
 
 
 def target_of(loss: StatisticLoss, feature: Tensor) -> Any:
@@ -51,7 +51,7 @@ def _target(
     loss: Any, height: int = 4, width: int = 5, *, batch: int = 1, dtype: torch.dtype = torch.float64
 ) -> Tensor:
     """Return a target that differs from the map, of another size where the role allows it."""
-    if loss.role == ON_POSITIONS:
+    if loss.role in ON_POSITIONS:
         return feature_map(height, width, 1, batch=batch, dtype=dtype)
     return feature_map(6, 3, 1, dtype=dtype)
 
@@ -98,7 +98,7 @@ def takes_every_size(loss: Any) -> None:
     for height, width in SIZES:
         feature = feature_map(height, width, dtype=torch.float32)
         targets = [feature_map(height, width, 1, dtype=torch.float32)]
-        if loss.role != ON_POSITIONS:
+        if loss.role not in ON_POSITIONS:
             targets += [feature_map(h, w, 1, dtype=torch.float32) for h, w in SIZES]
         for target in targets:
             against = f"{height}×{width} against {target.shape[-2]}×{target.shape[-1]}"

@@ -39,6 +39,7 @@ def nst_register_losses(register: Register) -> None:
     from nst_plugins.losses.laplacian import Laplacian
     from nst_plugins.losses.mean_std_style import MeanStdStyle
     from nst_plugins.losses.mse_content import MseContent
+    from nst_plugins.losses.mse_temporal import MseTemporal
     from nst_plugins.losses.nn_style import NnStyle
     from nst_plugins.losses.range_penalty import RangePenalty
     from nst_plugins.losses.self_similarity_content import SelfSimilarityContent
@@ -52,6 +53,7 @@ def nst_register_losses(register: Register) -> None:
     register("laplacian", Laplacian)
     register("mean-std-style", MeanStdStyle)
     register("mse-content", MseContent)
+    register("mse-temporal", MseTemporal)
     register("nn-style", NnStyle)
     register("range", RangePenalty)
     register("self-similarity-content", SelfSimilarityContent)

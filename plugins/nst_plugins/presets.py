@@ -14,6 +14,7 @@ class _Builtin(Preset):
     extractor = "auto"
     quick_extractor = "vgg19-lite"
     parametrization = "pixels"
+    temporal = {"mse-temporal": 500.0}  # noqa: RUF012 - a ClassVar of the base
 
 
 class PainterlyPreset(_Builtin):

@@ -32,6 +32,9 @@ ELSEWHERE = {
     "nst_core.options.option": ("one row of the table", "options/test_table.py"),
     "nst_core.plugins.hookspecs": ("declarations, which agree with the table of kinds", "components/test_kinds.py"),
     "nst_core.testing.*": ("laws, which built-ins keep and wrong components break", "testing/test_kit.py"),
+    "nst_core.video.container": ("files with video, through what reads them", "video/test_reading.py"),
+    "nst_core.video.pictures": ("pictures as clips, through what reads them", "video/test_reading.py"),
+    "nst_core.video.sound": ("goes into a file with the pictures", "video/test_writing.py"),
     "nst_plugins.executors.attempts": ("tries of processes that die", "nst_plugins/executors/test_processes.py"),
     "nst_plugins.extractors.torchvision.models": (
         "with the extractor",
@@ -103,6 +106,7 @@ def test_packages_without_modules_of_their_own_only_pass_names_on():
 def test_test_files_of_modules_that_are_gone_are_gone():
     """A file under a package's folder is about a module, or listed above, or about several of its modules."""
     several = {
+        "engine/test_earlier.py",
         "engine/test_interrupted_between_levels.py",
         "engine/test_iteration.py",
         "engine/test_reweighting.py",

@@ -13,6 +13,7 @@ from problems import problem_of
 from tiny import LAYERS, plugin, tiny_registry
 
 from nst_core import (
+    EarlierFrame,
     FeatureLoss,
     ImageLoss,
     JobError,
@@ -88,9 +89,12 @@ def tiled_and_whole(plugins: list[str], height: int, width: int, side: int, seed
         content, style, session=Session(BUILTIN), plugins=plugins, **{**OPTIONS, "precision": precision}, size=256
     )
     point = image(height, width, seed + 2)
+    earlier = [
+        EarlierFrame(image(height, width, seed + 3 + n), image(height, width, seed + 5 + n)[:, :1] / 2) for n in (0, 1)
+    ]
     found = []
     for tile in (None, side):
-        problem = problem_of(job, BUILTIN, content, style, tile)
+        problem = problem_of(job, BUILTIN, content, style, tile, earlier)
         assert (len(problem.tiling.tiles(height, width)) > 1) == (tile is not None)
         found.append(problem.evaluate(point)[0])
     return found
