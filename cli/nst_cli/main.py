@@ -54,6 +54,7 @@ COMMANDS = {
     "sweep": ("sweep:sweep", "Make every combination of the values given, and a report that compares them."),
     "grid": ("grid:grid", "Paint every content in the manner of every style, and compare them in a report."),
     "batch": ("batch:batch", "Paint every photograph of a folder or list, with results named after their images."),
+    "video": ("video:video", "Paint a clip in the manner of STYLE, without flicker."),
     "ui": ("ui:ui", "Open the studio, a page in the browser where one paints."),
     "study": ("study:study", "Reconstructions, textures, ablations and grids in one report."),
     "eval": ("evaluate:evaluate", "Measure a picture against its content and style image."),

@@ -93,11 +93,11 @@ class CellWork:
 
     def __call__(self, task: Task, watch: Watch = unwatched, read: Read | None = None) -> Finished:
         """Carry a task out; see :class:`nst_core.Work`."""
-        session = self.session or _own_session()
+        session = self.own_session()
         try:
             with processor_threads(self.threads):
                 if read is None:
-                    self._enter()
+                    self.enter()
                     return self._computed(_Cell(task, task.job, ResultStore(self.folder), session, watch))
                 return self._gathered(task, session, watch, read)
         except KeyboardInterrupt:
@@ -115,7 +115,7 @@ class CellWork:
         ]
         if other:
             return f"it has {', '.join(other)}; install the versions that this machine has"
-        session = self.session or _own_session()
+        session = self.own_session()
         for component, sha256 in self.extractors:
             try:
                 extractor: Extractor = session.cache.extractor(session.registry, component)
@@ -129,7 +129,11 @@ class CellWork:
                 )
         return ""
 
-    def _enter(self) -> None:
+    def own_session(self) -> Session:
+        """Return the session that this process works in."""
+        return self.session or _own_session()
+
+    def enter(self) -> None:
         """Let relative paths lead where they lead for the driver."""
         if self.session is None:
             try:

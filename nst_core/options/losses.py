@@ -21,6 +21,7 @@ __all__ = [
     "usual_weight",
     "with_layers",
     "with_losses",
+    "with_temporal",
     "with_weight",
     "without_losses",
 ]
@@ -151,6 +152,22 @@ def _preset_layers(
     if names and {PIXELS, *registry.create("extractor", extractor).taps()}.issuperset(names):
         return names, factors
     return usual_layers(registry, loss, extractor), ()
+
+
+def with_temporal(job: Job, registry: Registry, preset: str = "") -> Job:
+    """Give a job the temporal losses of a preset, unless it has some: what holds the frames of a clip together."""
+    if any(registry.get("loss", term.loss).role == "temporal" for term in job.terms):
+        return job
+    names = registry.preset(preset).temporal or registry.preset().temporal
+    terms = [
+        Term(
+            loss,
+            usual_weight(registry, loss, normalized=True, preset=preset) if job.normalize_gradients else weight,
+            usual_layers(registry, loss, job.extractor),
+        )
+        for loss, weight in names.items()
+    ]
+    return replace(job, terms=(*job.terms, *terms))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ LEVELS = (
     {"engine"},
     {"api"},
     {"diagnostics", "experiments", "mixing"},  # above api: they make and run jobs as any other user of the API does
+    {"video"},
 )
 """Packages and modules of nst_core from bottom to top. Each may import those of lower levels, and none beside it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from nst_cli.options.groups import OUTPUT, CheckpointEvery, CheckpointOptions, ReportOptions, ResourceOptions
 from nst_core.errors import CheckpointError, NstError
+from nst_core.files import is_folder
 from nst_core.job.named_files import with_file_names
 from nst_core.job.schema import Job
 
@@ -18,7 +20,10 @@ __all__ = ["resume"]
 
 def resume(
     checkpoint: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Checkpoint written by nst run --checkpoint FILE.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Checkpoint of nst run --checkpoint FILE, or folder of frames of nst video."
+        ),
     ],
     resources: ResourceOptions,
     report: ReportOptions,
@@ -44,10 +49,15 @@ def resume(
 ) -> None:
     """Continue a run that was interrupted; the picture is the same as without the interruption.
 
-    Example:
+    Examples:
 
     nst resume photo.ckpt
+
+    nst resume walk-painting.frames
     """
+    if is_folder(checkpoint):
+        _resume_clip(checkpoint, resources, report, output)
+        return
     from nst_cli.execution.single import Delivery, carry_out
     from nst_cli.options.recipes import check_recipe_target
     from nst_core import Checkpoint, Session
@@ -77,6 +87,20 @@ def resume(
     # The job names files as the user did, from the folder where the run began.
     with chdir(folder if folder.is_dir() else Path()):
         carry_out(job, Session(), delivery, report, resources, keep)
+
+
+def _resume_clip(folder: Path, resources: ResourceOptions, report: ReportOptions, output: Path | None) -> None:
+    """Continue a clip whose frames are in a folder."""
+    from nst_cli.execution.clips import carry_out_clip
+    from nst_core import Session
+    from nst_core.video.store import FrameStore
+
+    store = FrameStore(folder.absolute())
+    order, place = store.begun()
+    if output:
+        order = replace(order, output=str(output.absolute()))
+    with chdir(place if place.is_dir() else Path()):
+        carry_out_clip(order, Session(), report, resources, store)
 
 
 def _is_result(picture: Path | None, job: Job) -> bool:

@@ -1,0 +1,371 @@
+"""Painting clips for a command: which, progress, what is printed, exit code."""
+
+from __future__ import annotations
+
+import glob
+import json
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nst_cli import console, interruption
+from nst_cli.execution.batch_progress import minutes
+from nst_cli.options.clips import ClipOptions, ClipResourceOptions, EncodingOptions
+from nst_cli.options.expansion import JobOptions
+from nst_cli.options.groups import RecipeOptions, ReportOptions, ResourceOptions
+from nst_core.errors import CancelledError, JobError
+from nst_core.files import fitting, is_folder
+from nst_core.job.named_files import named_files
+
+if TYPE_CHECKING:
+    from nst_core import Job, Session
+    from nst_core.components import Progress
+    from nst_core.video.order import ClipOrder
+    from nst_core.video.production import ClipResult, Watch
+    from nst_core.video.store import FrameRecord, FrameStore
+
+__all__ = ["ClipChoice", "carry_out_clip", "carry_out_clips", "chosen_orders", "show_clip_plan"]
+
+PREVIEW_RATE = 5
+"""Frames a second of a preview, about."""
+
+FOLDER = "nst-video"
+"""Where several clips go, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class ClipChoice:
+    """What was named on the command line.
+
+    Attributes:
+        clip: a clip, a folder of pictures, or a folder or pattern of clips.
+        styles: style images.
+        output: file or folder.
+        from_image: picture whose recipe is started from.
+        preview: whether a few small frames are enough.
+    """
+
+    clip: str
+    styles: Sequence[str]
+    output: Path | None
+    from_image: Path | None
+    preview: bool = False
+
+
+def chosen_orders(
+    choice: ClipChoice,
+    options: JobOptions,
+    recipe: RecipeOptions,
+    clips: ClipOptions,
+    encoding: EncodingOptions,
+    session: Session,
+) -> tuple[list[ClipOrder], bool]:
+    """Return what is to be made, and whether it is several clips, whose results go into a folder.
+
+    Raises:
+        NstError: something that was named does not exist or is invalid.
+    """
+    from nst_core.video.order import ClipOrder
+    from nst_core.video.painting import STEPS
+    from nst_core.video.writing import Encoding
+
+    job = _job(choice, options, recipe, session)
+    paths, several = _clips(choice.clip)
+    targets = _targets(paths, job, choice.output, several)
+    orders = []
+    for path, target in zip(paths, targets, strict=True):
+        order = ClipOrder(
+            path,
+            job,
+            str(target),
+            start=clips.start,
+            end=clips.end,
+            fps=clips.fps,
+            consistency=clips.consistency,
+            steps=STEPS if clips.frame_steps is None else clips.frame_steps,
+            encoding=Encoding(encoding.codec, encoding.crf, encoding.lossless),
+            sound=not encoding.no_sound,
+            keep_frames=encoding.keep_frames,
+        )
+        _check_no_input(order, session)
+        orders.append(_as_preview(order, session) if choice.preview else order)
+    return orders, several
+
+
+def _job(choice: ClipChoice, options: JobOptions, recipe: RecipeOptions, session: Session) -> Job:
+    from nst_cli.options.images import check_no_folder
+    from nst_cli.options.recipes import base_job
+    from nst_core.video.order import clip_job
+
+    check_no_folder(styles=choice.styles)
+    replaced = {"content", *options.given, *(("styles",) if choice.styles else ())}
+    base = base_job(recipe.recipe, session.registry, from_image=choice.from_image, replaced=replaced)
+    if not choice.styles and base is None:
+        raise JobError(f"name a painting, too: nst video {shlex.quote(choice.clip)} STYLE")
+    return clip_job(choice.styles or None, base=base, session=session, **options.given)
+
+
+def _clips(text: str) -> tuple[list[str], bool]:
+    """Return the clips that a text names, and whether it is a folder or a pattern of them."""
+    from nst_core.video.reading import is_clip
+
+    if is_folder(text):
+        inside = sorted(str(path) for path in Path(text).iterdir() if path.is_file() and is_clip(path))
+        return (inside, True) if inside else ([text], False)
+    if not Path(text).exists() and glob.has_magic(text):
+        found = sorted(path for path in glob.glob(text, recursive=True) if is_clip(path))  # noqa: PTH207 - absolute, too
+        if not found:
+            raise JobError(f"no clip matches '{text}'")
+        return found, True
+    return [text], False
+
+
+def _targets(paths: Sequence[str], job: Job, output: Path | None, several: bool) -> list[Path]:
+    """Return where the results go."""
+    style = "+".join(Path(source.path.replace(":", "-")).stem for source in job.styles) or "painted"
+    if not several:
+        return [output or _free(Path(), f"{Path(paths[0]).stem}-{style}")]
+    folder = output or Path(FOLDER)
+    if folder.exists() and not folder.is_dir():
+        raise JobError(f"'{folder}' is a file; several clips need a folder: -o FOLDER")
+    folder.mkdir(parents=True, exist_ok=True)
+    stems = [Path(path).stem for path in paths]
+    names = [
+        f"{stem}-{stems[:number].count(stem) + 1}" if stems.count(stem) > 1 else stem
+        for number, stem in enumerate(stems)
+    ]
+    return [fitting(folder, f"{name}-{style}", ".mp4") for name in names]
+
+
+def _free(folder: Path, stem: str) -> Path:
+    """Return a name that no finished clip has; one whose frames were begun is continued."""
+    target, number = fitting(folder, stem, ".mp4"), 2
+    while target.exists():
+        target, number = fitting(folder, stem, f"-{number}.mp4"), number + 1
+    return target
+
+
+def _check_no_input(order: ClipOrder, session: Session) -> None:
+    """Refuse to write over a file that is read."""
+    from nst_cli.execution.single import check_no_input
+    from nst_core.job.named_files import NamedFile
+
+    clip = NamedFile("clip", order.clip, "", ("clip",))
+    check_no_input([("result", Path(order.output))], [clip, *named_files(order.job, session.registry.file_parameters)])
+
+
+def _as_preview(order: ClipOrder, session: Session) -> ClipOrder:
+    """Return an order of few and small frames."""
+    from nst_core.engine.pinning import Inputs
+    from nst_core.video.painting import as_tensor
+
+    source = order.source(size=order.size_of(order.source()))
+    first = next(source.frames(), None)
+    if first is None:
+        raise JobError(f"'{order.clip}' has no frame in the time that is asked for")
+    small = session.preview(order.job, Inputs(content=as_tensor(first.pixels)))
+    every = max(1, round(source.info.rate / PREVIEW_RATE))
+    return replace(order, job=replace(small, content=order.job.content), every=every)
+
+
+def show_clip_plan(
+    orders: Sequence[ClipOrder], session: Session, report: ReportOptions, work: ClipResourceOptions
+) -> None:
+    """Print what would be painted, with how much memory and time."""
+    found = [_planned(order, session, work) for order in orders]
+    if report.as_json:
+        console.out(json.dumps(found if len(found) > 1 else found[0], indent=2))
+        return
+    from nst_core.runtime.memory import format_memory
+
+    for plan in found:
+        console.out(
+            f"{plan['output']}  {plan['frames'] or '?'} frames of {plan['width']}×{plan['height']}  "
+            f"first {minutes(plan['first_seconds'])}, then {plan['frame_seconds']:.1f} s each  "
+            f"about {minutes(plan['seconds'])}  {format_memory(plan['bytes'])}"
+        )
+
+
+def _planned(order: ClipOrder, session: Session, work: ClipResourceOptions) -> dict[str, Any]:
+    from nst_core.video.painting import as_tensor, first_job, following_job
+    from nst_core.video.production import check_order
+
+    source = check_order(order, session)
+    frame = as_tensor(next(source.frames()).pixels)
+    first = session.plan(first_job(order.job, session.registry), content=frame, resources=work.resources())
+    later_job = following_job(order.job, session.registry, steps=order.steps)
+    later = session.plan(later_job, content=frame, resources=work.resources())
+    each = first.seconds if order.consistency == 0 else later.seconds
+    height, width = source.info.size
+    frames = source.info.frames
+    return {
+        "output": order.output,
+        "frames": frames,
+        "width": width,
+        "height": height,
+        "first_seconds": first.seconds,
+        "frame_seconds": each,
+        "seconds": first.seconds + max(0, frames - 1) * each,
+        "bytes": max(first.bytes, later.bytes),
+    }
+
+
+def carry_out_clip(
+    order: ClipOrder,
+    session: Session,
+    report: ReportOptions,
+    work: ResourceOptions,
+    store: FrameStore | None = None,
+) -> None:
+    """Paint a clip, whose frames may be somewhere already, and print the path of the result, or everything as JSON.
+
+    Raises:
+        NstError: something is wrong; what is finished is kept.
+        typer.Exit: 128 and the number of the signal that interrupted it.
+    """
+    from nst_core.video.production import paint_clip
+    from nst_core.video.store import FrameStore
+
+    store = store or FrameStore.of(order)
+    try:
+        with _progress(report.quiet) as watch:
+            result = paint_clip(order, session, resources=work.resources(), store=store, watch=watch)
+    except (CancelledError, KeyboardInterrupt):
+        done = len(store.records()) if store.exists else 0
+        if not done:
+            raise KeyboardInterrupt from None
+        report.say(f"interrupted; {done} frames are finished")
+        report.say(f"to continue: nst resume {shlex.quote(str(store.folder))}")
+        raise typer.Exit(interruption.exit_code()) from None
+    for remark in result.remarks:
+        report.say(f"note: {remark}")
+    console.out(json.dumps(_figures(result), indent=2) if report.as_json else str(result.output))
+
+
+def _figures(result: ClipResult) -> dict[str, Any]:
+    records = result.records
+    following = [record.evaluations for record in records if record.kind == "next"]
+    return {
+        "output": str(result.output),
+        "frames": len(records),
+        "width": result.size[1],
+        "height": result.size[0],
+        "cuts": [record.number for record in records if record.kind == "cut"],
+        "repeated": result.count("same"),
+        "seconds": result.seconds,
+        "evaluations": sum(record.evaluations for record in records),
+        "evaluations_a_frame": max(following, default=0),
+        "remarks": list(result.remarks),
+    }
+
+
+def carry_out_clips(
+    orders: Sequence[ClipOrder], session: Session, report: ReportOptions, work: ClipResourceOptions
+) -> None:
+    """Paint clips, none stopped by another, and print the paths of the results, or everything as JSON.
+
+    Raises:
+        NstError: there is nobody to do the work.
+        typer.Exit: 1 if one failed; 128 and the number of the signal that interrupted it.
+    """
+    from nst_core.video.batch import paint_clips
+
+    failed = stopped = False
+    found: list[dict[str, Any]] = []
+    missing = []
+    for order in orders:
+        if Path(order.output).is_file():
+            report.say(f"{order.output} is there already")
+        else:
+            missing.append(order)
+    try:
+        with work.opened(session.registry) as executor, _clip_progress(missing, report.quiet) as progress:
+            for number, finished in paint_clips(
+                missing, session, executor, resources=work.resources(), progress=progress
+            ):
+                order = missing[number]
+                failed, stopped = failed or bool(finished.error), stopped or finished.stopped
+                found.append({"clip": order.clip, "output": order.output, "error": finished.error, **finished.record})
+                if finished.error:
+                    console.say(f"{order.clip} FAILED: {finished.error}")
+                elif not finished.stopped and not report.as_json:
+                    console.out(order.output)
+    except KeyboardInterrupt:
+        stopped = True
+    if report.as_json:
+        console.out(json.dumps(found, indent=2))
+    if stopped or interruption.received():
+        report.say("interrupted; finished frames are kept, and the same command continues")
+        raise typer.Exit(interruption.exit_code())
+    if failed:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Watch]:
+    """Show frames, frames a minute and the time left: a bar on a terminal, a line now and then elsewhere."""
+    from rich.console import Console
+
+    terminal = Console(stderr=True)
+    clock = _Clock()
+    if quiet:
+        yield lambda record, frames: None  # noqa: ARG005
+    elif not terminal.is_terminal:
+        yield clock.line
+    else:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("frames  {task.fields[text]}", markup=False))
+        with Progress(*columns, console=terminal, transient=True) as bar:
+            task = bar.add_task("", total=None, text="the first frame takes longest")
+
+            def watch(record: FrameRecord, frames: int) -> None:
+                bar.update(task, total=frames or None, completed=record.number, text=clock.text(record, frames))
+
+            yield watch
+
+
+class _Clock:
+    """Speed and time left from the frames painted so far; the first one, which takes longest, does not count."""
+
+    def __init__(self) -> None:
+        self._first = 0
+        self._began = self._said = time.monotonic()
+
+    def text(self, record: FrameRecord, frames: int) -> str:
+        now = time.monotonic()
+        if not self._first:
+            self._first, self._began = record.number, now
+            return ""
+        each = (now - self._began) / (record.number - self._first)
+        speed = f"{60 / max(each, 1e-6):.3g} frames a minute"
+        left = f", about {minutes(each * (frames - record.number))} left" if frames > record.number else ""
+        return f"{speed}{left}"
+
+    def line(self, record: FrameRecord, frames: int) -> None:
+        text = self.text(record, frames)
+        now = time.monotonic()
+        if record.number in (1, frames) or now - self._said >= 10:
+            self._said = now
+            console.say(f"frame {record.number}{f'/{frames}' if frames else ''}  {record.kind}  {text}".rstrip())
+
+
+@contextmanager
+def _clip_progress(orders: Sequence[ClipOrder], quiet: bool) -> Iterator[Any]:
+    """Say how far every clip is, at most every ten seconds."""
+    said = [0.0] * len(orders)
+
+    def watch(number: int, update: Progress) -> None:
+        now = time.monotonic()
+        if not quiet and now - said[number] >= 10:
+            said[number] = now
+            total = f"/{update.steps}" if update.steps else ""
+            console.say(f"{orders[number].clip}  frame {update.number}{total}")
+
+    yield watch
