@@ -71,7 +71,7 @@ class VideoFile:
 
     def read(self, start: Fraction) -> Iterator[tuple[Fraction, _Decoded]]:
         """Give times and frames; those before ``start`` are left out where the file can be entered there."""
-        self.trouble, count, last = "", 0, Fraction(0)
+        self.trouble, count, last, ends = "", 0, Fraction(0), Fraction(0)
         av = pyav()
         with opened(self.path) as container:
             stream = _video(container, self.path)
@@ -87,10 +87,11 @@ class VideoFile:
                     if count and time <= last:  # some files say no time, or the same one twice
                         time = last + 1 / self.rate
                     count, last = count + 1, time
+                    ends = time + max(Fraction(0), (frame.duration or 0) * Fraction(frame.time_base or 0))
                     yield time, _Decoded(frame, self._turn)
             except av.FFmpegError as error:
                 self.trouble = self._broken(last, str(error))
-        if not self.trouble and last + _MISSING / self.rate < self.duration:
+        if not self.trouble and max(last + _MISSING / self.rate, ends) < self.duration:
             self.trouble = self._broken(last, "")
 
     def _broken(self, last: Fraction, reason: str) -> str:

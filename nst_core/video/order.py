@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from nst_core.api import StyleInput, make_job
+from nst_core.engine.regions import hashed_masks
 from nst_core.engine.session import Session
 from nst_core.errors import ImageError, JobError
 from nst_core.files import is_folder, sha256_of
@@ -65,19 +66,16 @@ class ClipOrder:
         """Whether the frames are the result, in a folder."""
         return is_folder(self.output) or not Path(self.output).suffix
 
-    def source(self, path: str = "", size: tuple[int, int] | None = None) -> ClipSource:
-        """Open the clip, or another one that runs beside it.
+    def source(self, size: tuple[int, int] | None = None) -> ClipSource:
+        """Open the clip.
 
         Args:
-            path: of the other one.
             size: height and width of the frames; by default their own.
 
         Raises:
             NstError: it is no clip, or has nothing in the time that is asked for.
         """
-        return ClipSource(
-            path or self.clip, start=self.start or None, end=self.end, fps=self.fps, every=self.every, size=size
-        )
+        return ClipSource(self.clip, start=self.start or None, end=self.end, fps=self.fps, every=self.every, size=size)
 
     def size_of(self, source: ClipSource) -> tuple[int, int]:
         """Return height and width of the painted frames: the job's size, but no more than the clip has."""
@@ -148,10 +146,15 @@ def pinned_order(order: ClipOrder, session: Session) -> ClipOrder:
     Raises:
         NstError: a style image, the weights or a clip are missing or unusable.
     """
-    job = session.pin(replace(order.job, content=None, keep=None, regions=()))
-    job = replace(job, content=Source(), keep=order.job.keep, regions=order.job.regions)
-    clips = dict.fromkeys([order.clip, *(path for path in masks_of(job) if is_clip(path))])
-    return replace(order, job=job, sha256=tuple((path, identity(path)) for path in clips))
+    still = without_moving_masks(order.job)
+    job = session.pin(replace(still, content=None, keep=None, regions=()))
+    masked = hashed_masks(still, session.images)
+    hashed = {region.name: region for region in masked.regions}
+    regions = tuple(hashed.get(region.name, region) for region in order.job.regions)
+    job = replace(job, content=Source(), keep=masked.keep or order.job.keep, regions=regions)
+    beside = [r.style_mask.path for r in regions if r.name not in hashed and r.style_mask]
+    read = dict.fromkeys([order.clip, *(path for path in masks_of(job) if is_clip(path)), *beside])
+    return replace(order, job=job, sha256=tuple((path, identity(path)) for path in read))
 
 
 def masks_of(job: Job) -> list[str]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from nst_core.components import ROLES
 from nst_core.components.registry import Registry
 from nst_core.engine.pinning import EarlierFrame
+from nst_core.engine.regions import open_masks
 from nst_core.engine.result import Result
 from nst_core.engine.run import Observer
 from nst_core.engine.session import Session
@@ -48,6 +49,7 @@ STEPS = 20
 """Evaluations of a frame that follows another, unless told otherwise."""
 
 _RIDGE = 1e-3
+_FOLLOWED = 1 / 3  # part of the way that a painted mean colour follows the clip's (docs/notes/video.md)
 _LEAST_KNOWN = 0.05  # share of a frame that earlier ones must show for its mean colour to be compared
 
 DECADES = 1.5
@@ -103,7 +105,7 @@ class Painted:
         seconds: of the evaluations and optimizer steps.
         total: its total loss, NaN where none was computed.
         colors: of a frame that begins a scene, the affine map (4, 3) from the colours of the clip to the painted ones,
-            by rows; empty for the others.
+            by rows, and the mean painted colour; empty for the others.
         remarks: for the user.
     """
 
@@ -135,6 +137,8 @@ class _Past:
 
     source: Frame = field(repr=False)
     painted: Painted = field(repr=False)
+    job: Job = field(repr=False)
+    kept: Tensor | None = field(repr=False)
 
 
 class ClipPainter:
@@ -175,18 +179,20 @@ class ClipPainter:
         self._past: deque[_Past] = deque(maxlen=REMEMBERED)
         self.colors: tuple[float, ...] = ()
 
-    def remember(self, source: Frame, painted: Painted) -> None:
+    def remember(self, source: Frame, painted: Painted, job: Job | None = None) -> None:
         """Take a frame that was painted before, of which only the last four matter; in their order.
 
         Args:
             source: the frame of the clip.
             painted: what was made of it.
+            job: that it was made by, with the masks of that frame; the clip's by default.
         """
         if painted.kind in ("first", "cut"):
             self._past.clear()
         if painted.colors:
             self.colors = painted.colors
-        self._past.append(_Past(source, painted))
+        job = job or self._job
+        self._past.append(_Past(source, painted, job, _kept(job, source)))
 
     def paint(self, source: Frame, job: Job | None = None, observers: Sequence[Observer] = ()) -> Painted:
         """Paint the next frame.
@@ -200,8 +206,9 @@ class ClipPainter:
             NstError: the job cannot be done.
             CancelledError: Ctrl-C, or an observer; the frame is lost, and what is remembered is as before.
         """
-        painted = self._painted(source, job or self._job, observers)
-        self.remember(source, painted)
+        job = job or self._job
+        painted = self._painted(source, job, observers)
+        self.remember(source, painted, job)
         return painted
 
     def _painted(self, source: Frame, job: Job, observers: Sequence[Observer]) -> Painted:
@@ -210,7 +217,7 @@ class ClipPainter:
         last = self._past[-1]
         if last.source.shape != source.shape:
             raise JobError(f"the frames of a clip have one size, but {last.source.shape} is followed by {source.shape}")
-        if np.array_equal(last.source, source):
+        if last.job == job and np.array_equal(last.source, source):
             return replace(last.painted, kind="same", evaluations=0, seconds=0.0, colors=(), remarks=())
         if self._consistency == 0:
             return self._alone(source, job, "next", observers)
@@ -229,8 +236,12 @@ class ClipPainter:
         """
         found, taken = [], torch.zeros_like(motions[1].weight)
         for distance, motion in sorted(motions.items()):
-            pixels = moved(as_tensor(self._past[-distance].painted.unfinished), motion.flow)
-            weight = (motion.weight - taken).clamp_min(0.0)
+            past = self._past[-distance]
+            pixels = moved(as_tensor(past.painted.unfinished), motion.flow)
+            usable = motion.weight
+            if past.kept is not None:  # what was kept is not painted
+                usable = usable * (1.0 - moved(past.kept, motion.flow))
+            weight = (usable - taken).clamp_min(0.0)
             taken = taken + weight
             found.append(EarlierFrame(pixels, weight))
         return self._steadied(source, found)
@@ -239,13 +250,16 @@ class ClipPainter:
         """Shift the colours of earlier frames so that their mean is what the scene's first frame says it is.
 
         Neither the style nor the motion holds the mean colour: what leaves the frame, and what the optimizer leaves
-        undone, would add up from frame to frame.
+        undone, would add up from frame to frame. By itself, a painted frame has a mean that follows the clip's part of
+        the way only, since the style holds the palette.
         """
         weight = torch.stack([frame.weight for frame in earlier]).sum(0)
         total = weight.sum()
         if not self.colors or total < _LEAST_KNOWN * weight.numel():
             return earlier
-        expected = (_mapped(source, _matrix(self.colors)) * weight).sum((-2, -1), keepdim=True) / total
+        colors = torch.tensor(self.colors, dtype=torch.float64).reshape(5, 3)
+        mapped = (_mapped(source, colors[:4]) * weight).sum((-2, -1), keepdim=True) / total
+        expected = torch.lerp(colors[4].reshape(1, 3, 1, 1).float(), mapped, _FOLLOWED)
         seen = (
             torch.stack([(frame.weight * frame.pixels).sum((-2, -1), keepdim=True) for frame in earlier]).sum(0) / total
         )
@@ -256,7 +270,9 @@ class ClipPainter:
             first_job(job, self._session.registry), content=as_tensor(source), resources=self._resources
         )
         painted = _as_painted(run.exhaust(observers), run.unfinished, kind)
-        return replace(painted, colors=_scene_colors(source, painted.unfinished)) if kind != "next" else painted
+        if kind == "next":
+            return painted
+        return replace(painted, colors=_scene_colors(source, painted.unfinished, _kept(job, source)))
 
     def _following(
         self, source: Frame, job: Job, earlier: list[EarlierFrame], observers: Sequence[Observer]
@@ -310,16 +326,23 @@ def _mapped(image: Tensor, colors: Tensor) -> Tensor:
     return (colors.T @ known).reshape(image.shape).to(image.dtype)
 
 
-def _matrix(colors: tuple[float, ...]) -> Tensor:
-    return torch.tensor(colors, dtype=torch.float64).reshape(4, 3)
+def _scene_colors(source: Frame, painted: Frame, kept: Tensor | None) -> tuple[float, ...]:
+    """Return the map from the colours of a scene's first frame to its painted ones, and the mean of these."""
+    before, after = (as_tensor(frame).flatten(2)[0].double() for frame in (source, painted))
+    weights = torch.ones(before.shape[1], dtype=torch.float64) if kept is None else 1.0 - kept.flatten().double()
+    if not weights.sum() > 0:
+        return ()
+    found = _color_map(before, after, weights)
+    found[3] = ((after - found[:3].T @ before) * weights).sum(1) / weights.sum()
+    mean = (after * weights).sum(1) / weights.sum()
+    return tuple(torch.cat([found.flatten(), mean]).tolist())
 
 
-def _scene_colors(source: Frame, painted: Frame) -> tuple[float, ...]:
-    """Return the map from the colours of a scene's first frame to its painted ones; its mean is met exactly."""
-    before, after = as_tensor(source).flatten(2)[0], as_tensor(painted).flatten(2)[0]
-    found = _color_map(before, after, torch.ones(before.shape[1]))
-    found[3] += after.double().mean(1) - (found[:3].T @ before.double()).mean(1) - found[3]
-    return tuple(found.flatten().tolist())
+def _kept(job: Job, source: Frame) -> Tensor | None:
+    """Return how much every pixel of a frame is the clip's own, ``(1, 1, H, W)``, ``None`` for nothing."""
+    if job.keep is None and not (job.regions and job.outside == "keep"):
+        return None
+    return open_masks(job).kept(job, (source.shape[0], source.shape[1]))
 
 
 def as_tensor(frame: Frame) -> Tensor:

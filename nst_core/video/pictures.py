@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -22,13 +23,22 @@ __all__ = ["PICTURE_RATE", "Animation", "PictureFolder", "is_animation", "number
 PICTURE_RATE = Fraction(25)
 """Frames a second of a folder of pictures, unless told otherwise."""
 
+_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 
 
 def numbered_pictures(folder: Path) -> list[Path]:
-    """Return the pictures of a folder with a number in their name, by the last number in it."""
+    """Return the pictures of a folder with a number in their name, by the last number in it.
+
+    Raises:
+        ImageError: the folder cannot be read.
+    """
     found = []
-    for path in folder.iterdir():
+    try:
+        inside = list(folder.iterdir())
+    except OSError as error:
+        raise ImageError(f"the folder '{folder}' cannot be read: {error}") from error
+    for path in inside:
         numbers = re.findall(r"\d+", path.stem)
         if numbers and path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file():
             found.append((int(numbers[-1]), path.name, path))
@@ -41,7 +51,21 @@ class _File:
 
     def pixels(self, size: tuple[int, int]) -> Frame:
         """Return the picture, upright, at a height and width."""
-        return resized(np.asarray(decode(self.path, "frame").image), size)
+        try:
+            return resized(np.asarray(decode(self.path, "frame").image), size)
+        except ImageError:
+            if not _is_nothing(self.path):
+                raise
+            return np.full((*size, 3), 255, np.uint8)
+
+
+def _is_nothing(path: Path) -> bool:
+    """Say whether a picture is transparent everywhere."""
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGBA").getchannel("A").getextrema() == (0, 0)
+    except _UNREADABLE:
+        return False
 
 
 class PictureFolder:
@@ -85,7 +109,7 @@ def is_animation(path: str | os.PathLike[str]) -> bool:
     try:
         with Image.open(path) as image:
             return bool(getattr(image, "is_animated", False))
-    except (OSError, ValueError, SyntaxError):
+    except _UNREADABLE:
         return False
 
 
@@ -111,10 +135,13 @@ class Animation:
         self._path, self.trouble, self.has_sound, self.tick = path, "", False, Fraction(0)
         with self._opened() as image:
             self.size = (image.size[1], image.size[0])
-            count = int(getattr(image, "n_frames", 1))
-            transparent = image.convert("RGBA").getchannel("A").getextrema() != (255, 255)
-        self.duration = sum((time for time, _ in self._durations()), Fraction(0))
-        self.rate = count / self.duration
+        lengths = list(itertools.islice(self._durations(), 1))
+        if not lengths:
+            raise ImageError(f"the clip '{os.fspath(path)}' has no frame that can be read; is it complete?")
+        transparent = lengths[0][1].getchannel("A").getextrema() != (255, 255)
+        times = [time for time, _ in self._durations()]
+        self.duration, self.trouble = sum(times, Fraction(0)), ""
+        self.rate = len(times) / self.duration
         said = f"the clip '{os.fspath(path)}' has transparency, which is seen over white; the painted one has none"
         self.remarks: tuple[str, ...] = (said,) if transparent else ()
 
@@ -128,15 +155,19 @@ class Animation:
     def _durations(self) -> Iterator[tuple[Fraction, Image.Image]]:
         with self._opened() as image:
             for number in range(int(getattr(image, "n_frames", 1))):
-                image.seek(number)
-                frame = image.convert("RGBA")
+                try:
+                    image.seek(number)
+                    frame = image.convert("RGBA")
+                except _UNREADABLE as error:
+                    self.trouble = f"the clip '{os.fspath(self._path)}' breaks off after {number} frames ({error})"
+                    return
                 length = Fraction(str(image.info.get("duration", 0))) / 1000
                 yield length or 1 / PICTURE_RATE, frame
 
     def _opened(self) -> Image.Image:
         try:
             return Image.open(self._path)
-        except (OSError, ValueError, SyntaxError) as error:
+        except _UNREADABLE as error:
             raise ImageError(f"the clip '{os.fspath(self._path)}' cannot be read: {error}") from error
 
 
@@ -146,6 +177,6 @@ def _size(path: Path) -> tuple[int, int]:
         with Image.open(path) as image:
             turned = image.getexif().get(0x0112, 1) >= 5  # orientation
             width, height = image.size
-    except (OSError, ValueError, SyntaxError) as error:
+    except _UNREADABLE as error:
         raise ImageError(f"the frame '{path}' cannot be read: {error}; save it again, or move it away") from error
     return (width, height) if turned else (height, width)

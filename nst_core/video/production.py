@@ -64,13 +64,15 @@ def check_order(order: ClipOrder, session: Session) -> ClipSource:
     """
     opencv()
     source = order.source()
+    size = order.size_of(source)
     if not order.is_folder:
-        check_clip_output(Path(order.output), order.encoding)
-    sized = order.source(size=order.size_of(source))
+        check_clip_output(Path(order.output), order.encoding, rate=source.info.rate, size=size)
+    sized = order.source(size)
     check_painting(order.consistency, order.steps)
     first = next(sized.frames(), None)
     if first is None:
         raise ImageError(f"'{order.clip}' has no frame in the time that is asked for")
+    MovingMasks(order, size, Path())
     session.schedule(without_moving_masks(order.job), Inputs(content=as_tensor(first.pixels)))
     return sized
 
@@ -111,7 +113,7 @@ def paint_clip(
     store.check()
     source = check_order(order, session)
     order = pinned_order(order, session)
-    store.folder.mkdir(exist_ok=True)
+    store.make()
     with store.claimed():
         store.begin(order)
         remarks = dict.fromkeys(source.info.remarks)
@@ -120,10 +122,11 @@ def paint_clip(
             raise ImageError(f"'{order.clip}' has no frame in the time that is asked for")
         if not order.is_folder:
             remarks |= dict.fromkeys(_written(order, source, store, records))
-    size = source.info.size
-    if not order.is_folder and not order.keep_frames:
+    if order.is_folder or order.keep_frames:
+        store.tidy()
+    else:
         store.remove()
-    return ClipResult(Path(order.output), order, size, tuple(records), tuple(filter(None, remarks)))
+    return ClipResult(Path(order.output), order, source.info.size, tuple(records), tuple(filter(None, remarks)))
 
 
 def _painted(
@@ -141,12 +144,13 @@ def _painted(
     records = store.records()
     known = len(records)
     painter.colors = next((record.colors for record in reversed(records) if record.colors), ())
-    masks = MovingMasks(order, store.folder)
+    masks = MovingMasks(order, source.info.size, store.folder)
     for frame in source.frames(skip=max(0, known - REMEMBERED)):
+        job = masks.job_at(order.job, frame.moment)
         if frame.number < known:
-            painter.remember(frame.pixels, store.load(records[frame.number]))
+            painter.remember(frame.pixels, store.load(records[frame.number]), job)
             continue
-        painted = painter.paint(frame.pixels, masks.job_at(order.job, frame.time), observers)
+        painted = painter.paint(frame.pixels, job, observers)
         record = _record(frame, painted)
         store.save(record, painted, len(records))
         records.append(record)
@@ -161,7 +165,14 @@ def _painted(
 def _record(frame: ClipFrame, painted: Painted) -> FrameRecord:
     total = None if math.isnan(painted.total) else painted.total
     return FrameRecord(
-        frame.number + 1, frame.time, painted.kind, painted.evaluations, painted.seconds, total, painted.colors
+        number=frame.number + 1,
+        time=frame.time,
+        kind=painted.kind,
+        evaluations=painted.evaluations,
+        seconds=painted.seconds,
+        total=total,
+        colors=painted.colors,
+        moment=frame.moment,
     )
 
 
@@ -181,6 +192,6 @@ def _written(
         rate=source.info.rate,
         encoding=order.encoding,
         sound=sound,
-        start=order.start,
+        start=records[0].moment,
         end=order.end,
     )

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from nst_core.errors import ImageError, JobError
-from nst_core.files import is_folder
+from nst_core.files import exists, is_folder
 from nst_core.video.flow import Frame
 
 __all__ = ["CLIP_SUFFIXES", "ClipFrame", "ClipInfo", "ClipSource", "Reader", "is_clip"]
@@ -53,11 +53,13 @@ class ClipFrame:
         number: from 0, of those that are given.
         time: seconds since the first one.
         pixels: ``(H, W, 3)`` uint8, RGB.
+        moment: seconds since the beginning of the clip.
     """
 
     number: int
     time: Fraction
     pixels: Frame = field(repr=False)
+    moment: Fraction = Fraction(0)
 
 
 class Reader(Protocol):
@@ -173,7 +175,7 @@ class ClipSource:
         for number, (time, still) in enumerate(self._chosen()):
             first = time if first is None else first
             if number >= skip:
-                yield ClipFrame(number, time - first, still.pixels(self.info.size))
+                yield ClipFrame(number, time - first, still.pixels(self.info.size), time)
 
     def _chosen(self) -> Iterator[tuple[Fraction, Still]]:
         for number, found in enumerate(self._evenly() if self._fps else self._own()):
@@ -215,8 +217,8 @@ def _check_times(start: float, end: float | None, fps: float | None, every: int)
         raise JobError(f"a clip begins at 0 seconds, not at {start:g}")
     if end is not None and not start < end < math.inf:
         raise JobError(f"the end, {end:g} seconds, must be after the start, {start:g}")
-    if fps is not None and not 0 < fps <= 1000:
-        raise JobError(f"the frames a second must be more than 0, and at most 1000, not {fps:g}")
+    if fps is not None and not 0.001 <= fps <= 1000:
+        raise JobError(f"the frames a second must be from 0.001 to 1000, not {fps:g}")
     if every < 1:
         raise JobError(f"every how many frames one is taken must be at least 1, not {every}")
 
@@ -229,7 +231,7 @@ def _opened(path: str, fps: float | None) -> tuple[Reader, Fraction | None]:
     rate = None if fps is None else Fraction(fps).limit_denominator(100_000)
     if is_folder(path):
         return PictureFolder(path, rate or PICTURE_RATE), None
-    if not Path(path).exists():
+    if not exists(path):
         raise ImageError(f"the clip '{path}' does not exist")
     return (Animation if is_animation(path) else VideoFile)(path), rate
 

@@ -27,13 +27,15 @@ class Sound:
         remark: for the user, where there is no sound in the new file; "" where there is, or never was any.
     """
 
-    def __init__(self, path: str | os.PathLike[str], output: Any, *, start: float, end: float | None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], output: Any, *, start: float | Fraction, end: float | None
+    ) -> None:
         """Open the sound and add a stream for it to a container whose header is not written yet.
 
         Args:
             path: of the file with the sound.
             output: the container.
-            start: seconds from the beginning of the clip. What is heard with the first frame from there on comes first.
+            start: seconds from the beginning of the clip, which become 0.
             end: seconds from the beginning of the clip, where the sound ends.
 
         Raises:
@@ -52,7 +54,8 @@ class Sound:
             if not source.streams.audio:
                 return
             heard = source.streams.audio[0]
-            origin, first = _first_frame(text, Fraction(str(start)))
+            origin = _origin(text)
+            first = origin + (start if isinstance(start, Fraction) else Fraction(str(start)))
             stop = None if end is None else origin + Fraction(str(end)) - first
             if first > 1:
                 source.seek(max(0, int((first - 1) * av.time_base)))
@@ -79,7 +82,11 @@ class Sound:
     def until(self, time: Fraction | None) -> Iterator[Any]:
         """Give the packets that are heard up to a time of the new file, in seconds; all that are left with ``None``."""
         while True:
-            self._next = self._next or next(self._packets, None)
+            try:
+                self._next = self._next or next(self._packets, None)
+            except pyav().FFmpegError as error:
+                self.remark = f"the sound breaks off: {getattr(error, 'strerror', '') or error}"
+                return
             if self._next is None or (time is not None and self._next[0] > time):
                 return
             packet, self._next = self._next[1], None
@@ -90,14 +97,12 @@ class Sound:
         self._files.close()
 
 
-def _first_frame(path: str, start: Fraction) -> tuple[Fraction, Fraction]:
-    """Return when the clip begins and when its first frame from ``start`` on is shown, as the file counts seconds."""
+def _origin(path: str) -> Fraction:
+    """Return what the file calls the time of its first frame, in seconds."""
     try:
-        clip = VideoFile(path)
+        return VideoFile(path).origin
     except ImageError:  # sound alone
-        return Fraction(0), start
-    times = (time for time, _ in clip.read(start) if time >= start)
-    return clip.origin, clip.origin + next(times, start)
+        return Fraction(0)
 
 
 def _copied(

@@ -7,6 +7,7 @@ the first one. A frame counts once its line is there, which is written last.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from nst_core.errors import CheckpointError, ImageError, NstError
 from nst_core.files import Lock, atomic_write, check_writable, fitting
 from nst_core.images.read import decode
 from nst_core.images.write import save_image
+from nst_core.video.extras import opencv, pyav
 from nst_core.video.flow import Frame
 from nst_core.video.order import ClipOrder
 from nst_core.video.painting import REMEMBERED, Painted, as_tensor
@@ -28,7 +30,7 @@ from nst_core.video.painting import REMEMBERED, Painted, as_tensor
 __all__ = ["FrameRecord", "FrameStore"]
 
 _ORDER, _LOG = "clip.json", "frames.jsonl"
-_DECIDING = ("nst", "torch")
+_DECIDING = ("nst", "torch", "opencv", "av")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class FrameRecord:
         seconds: of the evaluations and optimizer steps.
         total: its total loss, ``None`` where none was computed.
         colors: of a frame that begins a scene, see :class:`nst_core.video.painting.Painted`.
+        moment: seconds since the beginning of the clip.
     """
 
     number: int
@@ -52,6 +55,7 @@ class FrameRecord:
     seconds: float
     total: float | None
     colors: tuple[float, ...] = ()
+    moment: Fraction = Fraction(0)
 
 
 class FrameStore:
@@ -102,6 +106,17 @@ class FrameStore:
         if not self.exists and any(not path.name.startswith(".") for path in self.folder.iterdir()):
             raise ImageError(f"the folder '{self.folder}' has other files in it; choose a new one for the frames")
 
+    def make(self) -> None:
+        """Make the folder, if it is not there.
+
+        Raises:
+            ImageError: it cannot be made.
+        """
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ImageError(f"the folder '{self.folder}' cannot be made: {error}") from error
+
     def order(self) -> ClipOrder:
         """Return what is being made here.
 
@@ -127,7 +142,7 @@ class FrameStore:
             ) from None
         except (OSError, ValueError, KeyError, TypeError, NstError) as error:
             raise CheckpointError(f"'{path}' cannot be read: {error}; remove the folder to start over") from error
-        now = versions()
+        now = _versions()
         changed = [f"{n} was {made.get(n)} and is {now[n]}" for n in _DECIDING if made.get(n) != now[n]]
         if changed:
             raise CheckpointError(
@@ -149,7 +164,7 @@ class FrameStore:
                     f"'{self.folder}' has frames of another clip, or made with other options: {'; '.join(changed)}. "
                     f"Continue that one with 'nst resume {self.folder}', remove the folder, or choose another output"
                 )
-        document = {"order": json.loads(order.to_json()), "place": str(Path.cwd()), "versions": versions()}
+        document = {"order": json.loads(order.to_json()), "place": str(Path.cwd()), "versions": _versions()}
         text = json.dumps(document, indent=1)
         try:
             self.folder.mkdir(exist_ok=True)
@@ -170,10 +185,11 @@ class FrameStore:
         for line in lines[:-1]:  # what follows the last line's end was being written when the process died
             try:
                 plain = json.loads(line)
-                record = FrameRecord(**{**plain, "time": Fraction(plain["time"]), "colors": tuple(plain["colors"])})
+                times = {name: Fraction(plain[name]) for name in ("time", "moment")}
+                record = FrameRecord(**{**plain, **times, "colors": tuple(plain["colors"])})
             except (ValueError, TypeError, KeyError):
                 break
-            if record.number != len(found) + 1 or not self.path(record.number).is_file():
+            if record.number != len(found) + 1 or not _has_content(self.path(record.number)):
                 break
             found.append(record)
         return found
@@ -199,12 +215,16 @@ class FrameStore:
         save_image(as_tensor(painted.frame), self.path(record.number))
         if not np.array_equal(painted.unfinished, painted.frame):
             save_image(as_tensor(painted.unfinished), self._unfinished(record.number))
-        line = json.dumps({**asdict(record), "time": str(record.time)}) + "\n"
+        times = {"time": str(record.time), "moment": str(record.moment)}
+        line = json.dumps({**asdict(record), **times}) + "\n"
         try:
+            _written_through(self.path(record.number))  # before the line that says so
             if record.number == finished + 1 and finished != self._lines:
                 self._trim(finished)
             with (self.folder / _LOG).open("a", encoding="utf-8") as log:
                 log.write(line)
+                log.flush()
+                os.fsync(log.fileno())
             self._lines = record.number
             self._unfinished(record.number - REMEMBERED).unlink(missing_ok=True)
         except OSError as error:
@@ -235,6 +255,30 @@ class FrameStore:
         found: Frame = np.asarray(decode(path, "painted frame").image)
         return found
 
+    def tidy(self) -> None:
+        """Remove what is not needed once all frames are there."""
+        for pattern in (".frame-*.unfinished.png", ".mask-*.png"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
+
     def remove(self) -> None:
         """Remove the folder, once it is not needed any more."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what decides the frames and their encoding."""
+    return {**versions(), "opencv": str(opencv().__version__), "av": str(pyav().__version__)}
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _written_through(path: Path) -> None:
+    """Have the system write a file to the disk now."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

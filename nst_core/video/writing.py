@@ -16,12 +16,14 @@ from nst_core.errors import ImageError, JobError, unknown_name
 from nst_core.files import atomic_write, check_writable
 from nst_core.video.extras import pyav
 from nst_core.video.flow import Frame
+from nst_core.video.gif import GifWriter
 from nst_core.video.reading import ClipFrame
 from nst_core.video.sound import Sound
 
-__all__ = ["Encoding", "check_clip_output", "write_clip"]
+__all__ = ["CLIP_OUTPUTS", "Encoding", "check_clip_output", "write_clip"]
 
-_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".gif": "gif"}
+CLIP_OUTPUTS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".gif": "gif"}
+"""Suffixes of files that can be written, and FFmpeg's names of their containers."""
 _CODECS = {"webm": "libvpx-vp9", "gif": "gif"}
 _LOSSLESS = {"matroska": "ffv1", "mp4": "libx264rgb", "mov": "libx264rgb"}
 # The default of crf, and the largest one; where two encoders make the same codec, they count alike.
@@ -47,7 +49,6 @@ _OPTIONS = {
 }
 _TICKS = 90_000
 """Least number of moments a second that a frame may be shown at, where the container allows it."""
-_GIF_TICKS = 100
 _MOST_TICKS = {"mpeg4": 65_535}
 """What an encoder can count, if less than it is asked for."""
 _KEYS_OF_MP4 = frozenset({"title", "artist", "album", "comment", "copyright", "date", "description", "genre"})
@@ -74,8 +75,16 @@ class Encoding:
     lossless: bool = False
 
 
-def check_clip_output(target: Path, encoding: Encoding) -> None:
+def check_clip_output(
+    target: Path, encoding: Encoding, *, rate: Fraction = Fraction(25), size: tuple[int, int] = _TRIAL
+) -> None:
     """Check that a clip could be written, before any work; a frame is encoded in memory.
+
+    Args:
+        target: the file.
+        encoding: how.
+        rate: frames a second.
+        size: height and width of the frames.
 
     Raises:
         JobError: the suffix is unknown, there is no such encoder, it does not fit, or the quality is out of range; or
@@ -86,11 +95,11 @@ def check_clip_output(target: Path, encoding: Encoding) -> None:
     codec = _codec(target, encoding)
     check_writable(target, ImageError)
     av = pyav()
-    frame = np.zeros((*_TRIAL, 3), np.uint8)
+    frame = np.zeros((*size, 3), np.uint8)
     try:
         with av.open(io.BytesIO(), "w", format=form) as container:
-            writer = _writer(container, codec, encoding, Fraction(25), _TRIAL)
-            for packet in (*writer.encoded(frame, Fraction(0), Fraction(1, 25)), *writer.rest()):
+            writer = _writer(container, codec, encoding, rate, size)
+            for packet in (*writer.encoded(frame, Fraction(0), 1 / rate), *writer.rest()):
                 container.mux(packet)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise JobError(
@@ -106,7 +115,7 @@ def write_clip(
     rate: Fraction,
     encoding: Encoding | None = None,
     sound: str | Path | None = None,
-    start: float = 0.0,
+    start: float | Fraction = 0.0,
     end: float | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
@@ -166,7 +175,7 @@ def write_clip(
 
 
 def _mux(
-    output: Any, writer: _Writer | _GifWriter, frames: Iterator[tuple[ClipFrame, Fraction]], sound: Sound | None
+    output: Any, writer: _Writer | GifWriter, frames: Iterator[tuple[ClipFrame, Fraction]], sound: Sound | None
 ) -> None:
     """Encode the frames and put what is heard beside what is seen, so that little has to wait in memory."""
     for frame, duration in frames:
@@ -197,9 +206,9 @@ def _with_durations(
 
 
 def _form(target: Path) -> str:
-    form = _FORMATS.get(target.suffix.lower())
+    form = CLIP_OUTPUTS.get(target.suffix.lower())
     if form is None:
-        raise JobError(f"cannot tell the format of the clip '{target}' from its suffix; use {', '.join(_FORMATS)}")
+        raise JobError(f"cannot tell the format of the clip '{target}' from its suffix; use {', '.join(CLIP_OUTPUTS)}")
     return form
 
 
@@ -247,8 +256,8 @@ def _container_options(form: str, metadata: Mapping[str, str]) -> dict[str, str]
     return options
 
 
-def _writer(output: Any, codec: str, encoding: Encoding, rate: Fraction, size: tuple[int, int]) -> _Writer | _GifWriter:
-    return (_GifWriter if codec == "gif" else _Writer)(output, codec, encoding, rate, size)
+def _writer(output: Any, codec: str, encoding: Encoding, rate: Fraction, size: tuple[int, int]) -> _Writer | GifWriter:
+    return (GifWriter if codec == "gif" else _Writer)(output, codec, encoding, rate, size)
 
 
 class _Writer:
@@ -352,61 +361,6 @@ def _tick(rate: Fraction, most: int) -> Fraction:
     if rate.numerator > most:
         return Fraction(1, min(_TICKS, most))
     return Fraction(1, rate.numerator * min(math.ceil(Fraction(_TICKS, rate.numerator)), most // rate.numerator))
-
-
-class _GifWriter:
-    """FFmpeg's encoder for GIF, with the best 256 colours of each frame, so that no frame has to wait for the last."""
-
-    def __init__(self, output: Any, codec: str, encoding: Encoding, rate: Fraction, size: tuple[int, int]) -> None:  # noqa: ARG002 - as for others
-        self.tick = Fraction(1, _GIF_TICKS)
-        self._stream = output.add_stream(codec, rate=rate)
-        context = self._stream.codec_context
-        context.height, context.width = size
-        context.pix_fmt, context.time_base = "pal8", self.tick
-        self._size, self._last = size, -1
-        self._graph = self._palettes()
-
-    def _palettes(self) -> Any:
-        graph = pyav().filter.Graph()
-        height, width = self._size
-        form = pyav().VideoFormat("bgra")
-        source = graph.add_buffer(width=width, height=height, format=form, time_base=self.tick)
-        split, make = graph.add("split"), graph.add("palettegen", "stats_mode=single:reserve_transparent=0")
-        use, sink = graph.add("paletteuse", "new=1:dither=sierra2_4a"), graph.add("buffersink")
-        source.link_to(split)
-        split.link_to(make, 0, 0)
-        split.link_to(use, 1, 0)
-        make.link_to(use, 0, 1)
-        use.link_to(sink)
-        graph.configure()
-        return graph
-
-    def encoded(self, pixels: Frame, time: Fraction, duration: Fraction) -> Iterator[Any]:  # noqa: ARG002
-        """Encode a frame; give the packets that are ready. One that would be shown for no time is left out."""
-        place = round(time / self.tick)
-        if place <= self._last:
-            return
-        self._last = place
-        av = pyav()
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24").reformat(format="bgra")
-        frame.pts, frame.time_base = place, self.tick
-        self._graph.vpush(frame)
-        yield from self._pulled()
-
-    def rest(self) -> Iterator[Any]:
-        """Give the last packets."""
-        self._graph.vpush(None)
-        yield from self._pulled()
-        yield from self._stream.encode(None)
-
-    def _pulled(self) -> Iterator[Any]:
-        av = pyav()
-        while True:
-            try:
-                frame = self._graph.vpull()
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return
-            yield from self._stream.encode(frame)
 
 
 def _said(error: Exception) -> str:

@@ -33,6 +33,7 @@ ELSEWHERE = {
     "nst_core.plugins.hookspecs": ("declarations, which agree with the table of kinds", "components/test_kinds.py"),
     "nst_core.testing.*": ("laws, which built-ins keep and wrong components break", "testing/test_kit.py"),
     "nst_core.video.container": ("files with video, through what reads them", "video/test_reading.py"),
+    "nst_core.video.gif": ("one of the formats that are written", "video/test_writing.py"),
     "nst_core.video.pictures": ("pictures as clips, through what reads them", "video/test_reading.py"),
     "nst_core.video.sound": ("goes into a file with the pictures", "video/test_writing.py"),
     "nst_plugins.executors.attempts": ("tries of processes that die", "nst_plugins/executors/test_processes.py"),

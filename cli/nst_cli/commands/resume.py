@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from nst_cli.options.groups import OUTPUT, CheckpointEvery, CheckpointOptions, ReportOptions, ResourceOptions
-from nst_core.errors import CheckpointError, NstError
+from nst_core.errors import CheckpointError, JobError, NstError
 from nst_core.files import is_folder
 from nst_core.job.named_files import with_file_names
 from nst_core.job.schema import Job
@@ -91,16 +91,25 @@ def resume(
 
 def _resume_clip(folder: Path, resources: ResourceOptions, report: ReportOptions, output: Path | None) -> None:
     """Continue a clip whose frames are in a folder."""
-    from nst_cli.execution.clips import carry_out_clip
+    from nst_cli.execution.clips import carry_out_clip, check_no_clip_input
     from nst_core import Session
     from nst_core.video.store import FrameStore
 
+    session = Session()
     store = FrameStore(folder.absolute())
     order, place = store.begun()
+    frames_alone = order.is_folder
     if output:
         order = replace(order, output=str(output.absolute()))
+        if order.is_folder and not frames_alone:
+            raise JobError(f"'{output}' is no file of a clip; name one, such as -o {output.name}.mp4, or omit -o")
+    elif frames_alone:
+        order = replace(order, output=str(store.folder))  # wherever it is by now
+    if frames_alone:  # they are the result, too
+        order = replace(order, keep_frames=True)
     with chdir(place if place.is_dir() else Path()):
-        carry_out_clip(order, Session(), report, resources, store)
+        check_no_clip_input(order, session)
+        carry_out_clip(order, session, report, resources, store)
 
 
 def _is_result(picture: Path | None, job: Job) -> bool:

@@ -37,8 +37,8 @@ def video(
         typer.Option(
             "-o",
             "--output",
-            help="File to write, .mp4, .mov, .mkv or .webm, or a folder for the frames as PNG; for several clips, a "
-            "folder for the files.",
+            help="File to write, .mp4, .m4v, .mov, .mkv, .webm or .gif, or a folder for the frames as PNG; for several "
+            "clips, a folder for the files.",
             show_default="named after clip and painting, numbered if it exists",
             rich_help_panel=OUTPUT,
         ),
@@ -78,10 +78,10 @@ def video(
 
     session = Session()
     choice = ClipChoice(clip, styles or [], output, from_image, preview=preview)
-    orders, several = chosen_orders(choice, options, recipe, clips, encoding, session)
+    chosen = chosen_orders(choice, options, recipe, clips, encoding, session)
     if dry_run:
-        show_clip_plan(orders, session, report, work)
-    elif several:
-        carry_out_clips(orders, session, report, work)
+        show_clip_plan(chosen, session, report, work)
+    elif chosen.several:
+        carry_out_clips(chosen, session, report, work)
     else:
-        carry_out_clip(orders[0], session, report, work)
+        carry_out_clip(chosen.orders[0], session, report, work)

@@ -6,7 +6,7 @@ import glob
 import json
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,8 +19,8 @@ from nst_cli.execution.batch_progress import minutes
 from nst_cli.options.clips import ClipOptions, ClipResourceOptions, EncodingOptions
 from nst_cli.options.expansion import JobOptions
 from nst_cli.options.groups import RecipeOptions, ReportOptions, ResourceOptions
-from nst_core.errors import CancelledError, JobError
-from nst_core.files import fitting, is_folder
+from nst_core.errors import CancelledError, JobError, NstError
+from nst_core.files import exists, fitting, is_folder
 from nst_core.job.named_files import named_files
 
 if TYPE_CHECKING:
@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     from nst_core.video.production import ClipResult, Watch
     from nst_core.video.store import FrameRecord, FrameStore
 
-__all__ = ["ClipChoice", "carry_out_clip", "carry_out_clips", "chosen_orders", "show_clip_plan"]
+__all__ = [
+    "ChosenOrders",
+    "ClipChoice",
+    "carry_out_clip",
+    "carry_out_clips",
+    "check_no_clip_input",
+    "chosen_orders",
+    "show_clip_plan",
+]
 
 PREVIEW_RATE = 5
 """Frames a second of a preview, about."""
@@ -58,6 +66,21 @@ class ClipChoice:
     preview: bool = False
 
 
+@dataclass(frozen=True)
+class ChosenOrders:
+    """What is to be made.
+
+    Attributes:
+        orders: one for each clip that can be read.
+        several: whether they are several clips, whose results go into a folder.
+        failed: what is wrong with the others, by clip.
+    """
+
+    orders: list[ClipOrder]
+    several: bool
+    failed: dict[str, str]
+
+
 def chosen_orders(
     choice: ClipChoice,
     options: JobOptions,
@@ -65,8 +88,8 @@ def chosen_orders(
     clips: ClipOptions,
     encoding: EncodingOptions,
     session: Session,
-) -> tuple[list[ClipOrder], bool]:
-    """Return what is to be made, and whether it is several clips, whose results go into a folder.
+) -> ChosenOrders:
+    """Return what is to be made.
 
     Raises:
         NstError: something that was named does not exist or is invalid.
@@ -77,8 +100,8 @@ def chosen_orders(
 
     job = _job(choice, options, recipe, session)
     paths, several = _clips(choice.clip)
-    targets = _targets(paths, job, choice.output, several)
-    orders = []
+    targets = _targets(paths, job, choice, several)
+    chosen = ChosenOrders([], several, {})
     for path, target in zip(paths, targets, strict=True):
         order = ClipOrder(
             path,
@@ -93,9 +116,14 @@ def chosen_orders(
             sound=not encoding.no_sound,
             keep_frames=encoding.keep_frames,
         )
-        _check_no_input(order, session)
-        orders.append(_as_preview(order, session) if choice.preview else order)
-    return orders, several
+        check_no_clip_input(order, session)
+        try:
+            chosen.orders.append(_as_preview(order, session) if choice.preview else order)
+        except NstError as error:
+            if not several:
+                raise
+            chosen.failed[path] = str(error)
+    return chosen
 
 
 def _job(choice: ClipChoice, options: JobOptions, recipe: RecipeOptions, session: Session) -> Job:
@@ -116,31 +144,45 @@ def _clips(text: str) -> tuple[list[str], bool]:
     from nst_core.video.reading import is_clip
 
     if is_folder(text):
-        inside = sorted(str(path) for path in Path(text).iterdir() if path.is_file() and is_clip(path))
+        try:
+            inside = sorted(str(path) for path in Path(text).iterdir() if path.is_file() and is_clip(path))
+        except OSError as error:
+            raise JobError(f"the folder '{text}' cannot be read: {error}") from error
         return (inside, True) if inside else ([text], False)
-    if not Path(text).exists() and glob.has_magic(text):
+    if not exists(text) and glob.has_magic(text):
         found = sorted(path for path in glob.glob(text, recursive=True) if is_clip(path))  # noqa: PTH207 - absolute, too
         if not found:
-            raise JobError(f"no clip matches '{text}'")
+            raise JobError(f"no clip matches '{text}'; for numbered pictures, name their folder")
         return found, True
     return [text], False
 
 
-def _targets(paths: Sequence[str], job: Job, output: Path | None, several: bool) -> list[Path]:
+def _targets(paths: Sequence[str], job: Job, choice: ClipChoice, several: bool) -> list[Path]:
     """Return where the results go."""
+    from nst_core.video.writing import CLIP_OUTPUTS
+
     style = "+".join(Path(source.path.replace(":", "-")).stem for source in job.styles) or "painted"
+    ending = f"-{style}{'-preview' if choice.preview else ''}"
     if not several:
-        return [output or _free(Path(), f"{Path(paths[0]).stem}-{style}")]
-    folder = output or Path(FOLDER)
-    if folder.exists() and not folder.is_dir():
-        raise JobError(f"'{folder}' is a file; several clips need a folder: -o FOLDER")
-    folder.mkdir(parents=True, exist_ok=True)
-    stems = [Path(path).stem for path in paths]
-    names = [
-        f"{stem}-{stems[:number].count(stem) + 1}" if stems.count(stem) > 1 else stem
-        for number, stem in enumerate(stems)
+        return [choice.output or _free(Path(), f"{Path(paths[0]).stem}{ending}")]
+    folder = choice.output or Path(FOLDER)
+    if (folder.exists() and not folder.is_dir()) or folder.suffix.lower() in CLIP_OUTPUTS:
+        raise JobError(f"'{folder}' is the name of a file; several clips need a folder: -o FOLDER")
+    targets = [fitting(folder, f"{name}{ending}", ".mp4") for name in _different([Path(path) for path in paths])]
+    twice = next((target for target in targets if targets.count(target) > 1), None)
+    if twice is not None:
+        raise JobError(f"two clips would become '{twice}'; rename one of them, or paint them by commands of their own")
+    return targets
+
+
+def _different(paths: Sequence[Path]) -> list[str]:
+    """Return the stems of files, with the names of folders before those that several have: new files change no name."""
+    stems = [path.stem for path in paths]
+    longer = [f"{path.parent.name}-{path.stem}" if stems.count(path.stem) > 1 else path.stem for path in paths]
+    return [
+        f"{name}-{path.suffix.removeprefix('.')}" if longer.count(name) > 1 else name
+        for name, path in zip(longer, paths, strict=True)
     ]
-    return [fitting(folder, f"{name}-{style}", ".mp4") for name in names]
 
 
 def _free(folder: Path, stem: str) -> Path:
@@ -151,7 +193,7 @@ def _free(folder: Path, stem: str) -> Path:
     return target
 
 
-def _check_no_input(order: ClipOrder, session: Session) -> None:
+def check_no_clip_input(order: ClipOrder, session: Session) -> None:
     """Refuse to write over a file that is read."""
     from nst_cli.execution.single import check_no_input
     from nst_core.job.named_files import NamedFile
@@ -163,43 +205,63 @@ def _check_no_input(order: ClipOrder, session: Session) -> None:
 def _as_preview(order: ClipOrder, session: Session) -> ClipOrder:
     """Return an order of few and small frames."""
     from nst_core.engine.pinning import Inputs
+    from nst_core.video.order import without_moving_masks
     from nst_core.video.painting import as_tensor
 
-    source = order.source(size=order.size_of(order.source()))
+    source = order.source(order.size_of(order.source()))
     first = next(source.frames(), None)
     if first is None:
         raise JobError(f"'{order.clip}' has no frame in the time that is asked for")
-    small = session.preview(order.job, Inputs(content=as_tensor(first.pixels)))
-    every = max(1, round(source.info.rate / PREVIEW_RATE))
-    return replace(order, job=replace(small, content=order.job.content), every=every)
+    small = session.preview(without_moving_masks(order.job), Inputs(content=as_tensor(first.pixels)))
+    whole = replace(small, content=order.job.content, keep=order.job.keep, regions=order.job.regions)
+    return replace(order, job=whole, every=max(1, round(source.info.rate / PREVIEW_RATE)))
 
 
-def show_clip_plan(
-    orders: Sequence[ClipOrder], session: Session, report: ReportOptions, work: ClipResourceOptions
-) -> None:
-    """Print what would be painted, with how much memory and time."""
-    found = [_planned(order, session, work) for order in orders]
-    if report.as_json:
-        console.out(json.dumps(found if len(found) > 1 else found[0], indent=2))
-        return
+def show_clip_plan(chosen: ChosenOrders, session: Session, report: ReportOptions, work: ClipResourceOptions) -> None:
+    """Print what would be painted, with how much memory and time; exit with code 1 if a clip cannot be painted."""
     from nst_core.runtime.memory import format_memory
 
-    for plan in found:
-        console.out(
-            f"{plan['output']}  {plan['frames'] or '?'} frames of {plan['width']}×{plan['height']}  "
-            f"first {minutes(plan['first_seconds'])}, then {plan['frame_seconds']:.1f} s each  "
-            f"about {minutes(plan['seconds'])}  {format_memory(plan['bytes'])}"
-        )
+    found: list[dict[str, Any]] = []
+    failed = dict(chosen.failed)
+    for order in chosen.orders:
+        try:
+            there = Path(order.output).parent.is_dir()
+            plan = _planned(order if there else replace(order, output=Path(order.output).name), session, work)
+            found.append({**plan, "output": order.output})
+        except NstError as error:
+            if not chosen.several:
+                raise
+            failed[order.clip] = str(error)
+    if report.as_json:
+        errors = [{"clip": clip, "error": error} for clip, error in failed.items()]
+        console.out(json.dumps([*found, *errors] if chosen.several else found[0], indent=2))
+    else:
+        for plan in found:
+            console.out(
+                f"{plan['output']}  {plan['frames'] or '?'} frames of {plan['width']}×{plan['height']}  "
+                f"first {minutes(plan['first_seconds'])}, then {plan['frame_seconds']:.1f} s each  "
+                f"about {minutes(plan['seconds'])}  {format_memory(plan['bytes'])}"
+            )
+        _say_failed(failed)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _say_failed(failed: Mapping[str, str]) -> None:
+    for clip, error in failed.items():
+        console.say(f"{clip} FAILED: {error}")
 
 
 def _planned(order: ClipOrder, session: Session, work: ClipResourceOptions) -> dict[str, Any]:
+    from nst_core.video.order import without_moving_masks
     from nst_core.video.painting import as_tensor, first_job, following_job
     from nst_core.video.production import check_order
 
     source = check_order(order, session)
     frame = as_tensor(next(source.frames()).pixels)
-    first = session.plan(first_job(order.job, session.registry), content=frame, resources=work.resources())
-    later_job = following_job(order.job, session.registry, steps=order.steps)
+    job = without_moving_masks(order.job)
+    first = session.plan(first_job(job, session.registry), content=frame, resources=work.resources())
+    later_job = following_job(job, session.registry, steps=order.steps)
     later = session.plan(later_job, content=frame, resources=work.resources())
     each = first.seconds if order.consistency == 0 else later.seconds
     height, width = source.info.size
@@ -265,9 +327,7 @@ def _figures(result: ClipResult) -> dict[str, Any]:
     }
 
 
-def carry_out_clips(
-    orders: Sequence[ClipOrder], session: Session, report: ReportOptions, work: ClipResourceOptions
-) -> None:
+def carry_out_clips(chosen: ChosenOrders, session: Session, report: ReportOptions, work: ClipResourceOptions) -> None:
     """Paint clips, none stopped by another, and print the paths of the results, or everything as JSON.
 
     Raises:
@@ -276,14 +336,17 @@ def carry_out_clips(
     """
     from nst_core.video.batch import paint_clips
 
-    failed = stopped = False
-    found: list[dict[str, Any]] = []
+    failed, stopped = bool(chosen.failed), False
+    found: list[dict[str, Any]] = [{"clip": clip, "error": error} for clip, error in chosen.failed.items()]
+    _say_failed(chosen.failed)
     missing = []
-    for order in orders:
+    for order in chosen.orders:
         if Path(order.output).is_file():
             report.say(f"{order.output} is there already")
+            found.append({"clip": order.clip, "output": order.output, "error": ""})
         else:
             missing.append(order)
+    _make_folders(missing)
     try:
         with work.opened(session.registry) as executor, _clip_progress(missing, report.quiet) as progress:
             for number, finished in paint_clips(
@@ -292,8 +355,10 @@ def carry_out_clips(
                 order = missing[number]
                 failed, stopped = failed or bool(finished.error), stopped or finished.stopped
                 found.append({"clip": order.clip, "output": order.output, "error": finished.error, **finished.record})
+                for remark in finished.record.get("remarks", ()):
+                    report.say(f"note: {order.clip}: {remark}")
                 if finished.error:
-                    console.say(f"{order.clip} FAILED: {finished.error}")
+                    _say_failed({order.clip: finished.error})
                 elif not finished.stopped and not report.as_json:
                     console.out(order.output)
     except KeyboardInterrupt:
@@ -305,6 +370,14 @@ def carry_out_clips(
         raise typer.Exit(interruption.exit_code())
     if failed:
         raise typer.Exit(1)
+
+
+def _make_folders(orders: Sequence[ClipOrder]) -> None:
+    for folder in dict.fromkeys(Path(order.output).parent for order in orders):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise JobError(f"the folder '{folder}' cannot be made: {error}; choose another one with -o") from error
 
 
 @contextmanager

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 from clip_orders import moving_clip, order_of
 
-from nst_core import JobError, Session
+from nst_core import JobError, Session, save_image
 from nst_core.video.order import ClipOrder, identity, pinned_order
 from nst_core.video.writing import Encoding
 
@@ -58,3 +59,14 @@ def test_frames_are_no_larger_than_the_clip_unless_enlarged(registry, tmp_path):
         for options in ({"size": 24}, {"size": 96}, {"size": 96, "enlarge": True})
     )
     assert [order.size_of(order.source()) for order in (small, large, enlarged)] == [(16, 24), (32, 48), (64, 96)]
+
+
+def test_masks_that_stand_still_count_too(registry, tmp_path):
+    clip, mask = moving_clip(tmp_path / "a.mkv", 1), tmp_path / "mask.png"
+    save_image(torch.ones(3, 32, 48), mask)
+    order = order_of(registry, clip, tmp_path / "o.mp4", keep=str(mask), regions=[f"all={mask}"])
+    before = pinned_order(order, Session(registry))
+    assert before.job.keep.sha256
+    assert before.job.regions[0].mask.sha256
+    save_image(torch.ones(3, 64, 96), mask)
+    assert pinned_order(order, Session(registry)).differences(before) == ["the recipe is another one"]

@@ -159,3 +159,44 @@ def test_a_folder_without_a_clip_cannot_be_resumed(nst):
     done = nst("resume", "empty")
     assert done.code == 2
     assert "holds no clip that was begun" in done.err
+
+
+def test_a_preview_and_a_plan_take_moving_masks(nst, clip):
+    moving_clip(Path("mask.mkv"), 4)
+    for option in ("--preview", "--dry-run"):
+        assert nst("video", "walk.mkv", "painting.png", *QUICK, "--keep", "mask.mkv", option).code == 0
+
+
+def test_previews_do_not_take_the_place_of_the_clip(nst, clip):
+    assert nst("video", "walk.mkv", "painting.png", *QUICK, "--preview").out == "walk-painting-preview.mp4\n"
+    assert nst("video", "walk.mkv", "painting.png", *QUICK).out == "walk-painting.mp4\n"
+
+
+def test_clips_of_one_name_keep_apart(nst):
+    for folder in ("x", "y"):
+        Path("clips", folder).mkdir(parents=True)
+        moving_clip(Path("clips", folder, "a.mkv"), 1)
+    done = nst("video", "clips/**/*.mkv", "painting.png", *QUICK, "-o", "out")
+    assert done.out.split() == ["out/x-a-painting.mp4", "out/y-a-painting.mp4"]
+
+
+def test_a_clip_is_resumed_into_what_it_was_meant_for(nst, clip):
+    assert nst("video", "walk.mkv", "painting.png", *QUICK, "-o", "frames").code == 0
+    assert nst("resume", "frames", "-o", "o.mp4").code == 0
+    assert Path("o.mp4").exists()
+    assert len(list(Path("frames").glob("frame-*.png"))) == 4
+    done = nst("resume", "frames", "-o", "walk.mkv")
+    assert done.code == 2
+    assert "overwrite the clip" in done.err
+    assert nst("video", "walk.mkv", "painting.png", *QUICK, "-o", "p.mp4", "--keep-frames").code == 0
+    assert nst("resume", "p.frames", "-o", "folder").code == 2
+
+
+def test_several_clips_need_a_folder(nst):
+    Path("clips").mkdir()
+    moving_clip(Path("clips/a.mkv"), 1)
+    done = nst("video", "clips", "painting.png", *QUICK, "-o", "out.mp4")
+    assert done.code == 2
+    assert "several clips need a folder" in done.err
+    assert nst("video", "clips", "painting.png", *QUICK, "-o", "out", "--dry-run").code == 0
+    assert not Path("out").exists()
