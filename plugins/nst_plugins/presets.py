@@ -32,6 +32,7 @@ class PatchesPreset(_Builtin):
     initializer = "content"
     losses = {"mse-content": 10.0, "nn-style": 100.0, "w2-style": 50.0}  # noqa: RUF012 - a ClassVar of the base
     layers = {"w2-style": ("conv1_2", "conv2_2", "conv3_4")}  # noqa: RUF012 - palette and grain alone
+    temporal = {"mse-temporal": 4000.0}  # noqa: RUF012 - the marks are chosen anew for every frame
     steps = 100
 
 
