@@ -60,7 +60,7 @@ class Kindless(Loss):
         ("good", Optimizer, "not a subclass of nst_core.Loss"),
         ("good", Abstract, "does not implement criterion"),
         ("good", Kindless, "exactly one of StatisticLoss"),
-        ("good", variant(role="colour"), "role must be one of content, style, regularizer"),
+        ("good", variant(role="colour"), "role must be one of content, style, temporal, regularizer"),
         ("good", variant(__init__=no_default), "'power' of Variant needs a default"),
         ("good", variant(__init__=no_annotation), "'power' of Variant must be annotated"),
         ("good", variant(__init__=bad_type), "'power' of Variant must be annotated"),
