@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
 from clip_orders import moving_clip
 
 from nst_benchmarks.clips import make_clip
@@ -50,9 +49,8 @@ def test_a_clip_killed_five_times_is_the_same_file(tmp_path):
     assert not (tmp_path / "o.frames").exists()
 
 
-@pytest.mark.parametrize("name", ["square", "rotation"])
-def test_frames_held_together_are_five_times_as_steady(name):
-    clip = make_clip(name, quantize(load_image("sample:landscape").pixels), (96, 160), 3)
+def test_frames_held_together_are_five_times_as_steady():
+    clip = make_clip("rotation", quantize(load_image("sample:landscape").pixels), (96, 160), 3)
     errors, flickers = [], []
     for consistency in (0.0, 0.5):
         session = Session()
