@@ -26,7 +26,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason='needs the extra 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-SECONDS = 60.0
+SECONDS = 120.0
 """The longest that anything here may take on a busy machine."""
 
 if CHROMIUM is None and "NST_TEST_CHROMIUM" not in os.environ:
