@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nst_core.components import Executor, Finished, Progress, Read, Task, Watch, unwatched
@@ -15,7 +15,7 @@ from nst_core.experiments.work import CellWork, said
 from nst_core.planning.resources import Resources
 from nst_core.plugins.attribution import naming_plugins
 from nst_core.runtime.threads import processor_threads
-from nst_core.video.order import ClipOrder, pinned_order
+from nst_core.video.order import ClipOrder, pinned_clip_job
 from nst_core.video.production import paint_clip
 
 __all__ = ["ClipWork", "paint_clips"]
@@ -77,10 +77,11 @@ def paint_clips(
 
     Raises:
         ExecutorError: there is nobody to do the work.
-        NstError: a style image, a clip or the weights are missing or unusable.
+        NstError: a style image, a mask or the weights are missing or unusable.
     """
     resources = resources or Resources()
-    pinned = [pinned_order(order, session) for order in orders]
+    jobs = {job: pinned_clip_job(job, session) for job in dict.fromkeys(order.job for order in orders)}
+    pinned = [replace(order, job=jobs[order.job]) for order in orders]  # workers look at the clips themselves
     keys = [hashlib.sha256(order.to_json().encode()).hexdigest() for order in pinned]
     numbers = {key: number for number, key in enumerate(keys)}
     share = share_of(executor, resources.threads)

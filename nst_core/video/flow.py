@@ -75,12 +75,18 @@ def moved_frame(frame: Frame, flow: Flow) -> np.ndarray[Any, np.dtype[np.float32
 def _remapped(image: np.ndarray[Any, np.dtype[np.float32]], flow: Flow) -> np.ndarray[Any, np.dtype[np.float32]]:
     cv2 = opencv()
     height, width = flow.shape[:2]
-    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    found = cv2.remap(image, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LANCZOS4, None, cv2.BORDER_REFLECT)
+    found = cv2.remap(image, *_there(flow), cv2.INTER_LANCZOS4, None, cv2.BORDER_REFLECT)
     within: np.ndarray[Any, np.dtype[np.float32]] = np.clip(
         found.reshape(height, width, -1), image.min(), image.max(), dtype=np.float32
     )
     return within
+
+
+def _there(flow: Flow) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return the column and the row in the other frame, ``(H, W)`` each, that a flow leads to from every pixel."""
+    height, width = flow.shape[:2]
+    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return columns + flow[..., 0], rows + flow[..., 1]
 
 
 def reliable(backward: Flow, forward: Flow) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -99,8 +105,7 @@ def reliable(backward: Flow, forward: Flow) -> np.ndarray[Any, np.dtype[np.bool_
     """
     cv2 = opencv()
     height, width = backward.shape[:2]
-    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    x, y = columns + backward[..., 0], rows + backward[..., 1]
+    x, y = _there(backward)
     there = cv2.remap(forward, x, y, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     apart = np.square(there + backward).sum(-1)
     length = np.square(there).sum(-1) + np.square(backward).sum(-1)

@@ -23,7 +23,7 @@ from nst_core.video.painting import STEPS
 from nst_core.video.reading import ClipSource, is_clip
 from nst_core.video.writing import Encoding
 
-__all__ = ["ClipOrder", "clip_job", "identity", "masks_of", "pinned_order", "without_moving_masks"]
+__all__ = ["ClipOrder", "clip_job", "identity", "masks_of", "pinned_clip_job", "pinned_order", "without_moving_masks"]
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,7 @@ class ClipOrder:
     def to_json(self) -> str:
         """Return the order as JSON."""
         plain = to_plain(replace(self, job=None))  # type: ignore[arg-type]
-        hashes = [list(pair) for pair in self.sha256]
-        return json.dumps({**plain, "sha256": hashes, "job": self.job.to_dict()}, indent=1)
+        return json.dumps({**plain, "job": self.job.to_dict()}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> ClipOrder:
@@ -146,15 +145,25 @@ def pinned_order(order: ClipOrder, session: Session) -> ClipOrder:
     Raises:
         NstError: a style image, the weights or a clip are missing or unusable.
     """
-    still = without_moving_masks(order.job)
-    job = session.pin(replace(still, content=None, keep=None, regions=()))
-    masked = hashed_masks(still, session.images)
-    hashed = {region.name: region for region in masked.regions}
-    regions = tuple(hashed.get(region.name, region) for region in order.job.regions)
-    job = replace(job, content=Source(), keep=masked.keep or order.job.keep, regions=regions)
-    beside = [r.style_mask.path for r in regions if r.name not in hashed and r.style_mask]
+    job = pinned_clip_job(order.job, session)
+    moving = [region for region in job.regions if is_clip(region.mask.path)]
+    beside = [region.style_mask.path for region in moving if region.style_mask]
     read = dict.fromkeys([order.clip, *(path for path in masks_of(job) if is_clip(path)), *beside])
     return replace(order, job=job, sha256=tuple((path, identity(path)) for path in read))
+
+
+def pinned_clip_job(job: Job, session: Session) -> Job:
+    """Return a clip's job with everything fixed but what changes from frame to frame.
+
+    Raises:
+        NstError: a style image, a mask or the weights are missing or unusable.
+    """
+    still = without_moving_masks(job)
+    pinned = session.pin(replace(still, content=None, keep=None, regions=()))
+    masked = hashed_masks(still, session.images)
+    hashed = {region.name: region for region in masked.regions}
+    regions = tuple(hashed.get(region.name, region) for region in job.regions)
+    return replace(pinned, content=Source(), keep=masked.keep or job.keep, regions=regions)
 
 
 def masks_of(job: Job) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -135,11 +134,13 @@ class Animation:
         self._path, self.trouble, self.has_sound, self.tick = path, "", False, Fraction(0)
         with self._opened() as image:
             self.size = (image.size[1], image.size[0])
-        lengths = list(itertools.islice(self._durations(), 1))
-        if not lengths:
+        times: list[Fraction] = []
+        transparent = False
+        for length, image in self._durations():
+            transparent = transparent or (not times and image.getchannel("A").getextrema() != (255, 255))
+            times.append(length)
+        if not times:
             raise ImageError(f"the clip '{os.fspath(path)}' has no frame that can be read; is it complete?")
-        transparent = lengths[0][1].getchannel("A").getextrema() != (255, 255)
-        times = [time for time, _ in self._durations()]
         self.duration, self.trouble = sum(times, Fraction(0)), ""
         self.rate = len(times) / self.duration
         said = f"the clip '{os.fspath(path)}' has transparency, which is seen over white; the painted one has none"

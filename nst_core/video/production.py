@@ -11,7 +11,7 @@ from pathlib import Path
 from nst_core.engine.pinning import Inputs
 from nst_core.engine.run import Observer
 from nst_core.engine.session import Session
-from nst_core.errors import CancelledError, ImageError
+from nst_core.errors import CancelledError
 from nst_core.planning.resources import Resources
 from nst_core.video.extras import opencv
 from nst_core.video.masks import MovingMasks
@@ -69,9 +69,7 @@ def check_order(order: ClipOrder, session: Session) -> ClipSource:
         check_clip_output(Path(order.output), order.encoding, rate=source.info.rate, size=size)
     sized = order.source(size)
     check_painting(order.consistency, order.steps)
-    first = next(sized.frames(), None)
-    if first is None:
-        raise ImageError(f"'{order.clip}' has no frame in the time that is asked for")
+    first = sized.first()
     MovingMasks(order, size, Path())
     session.schedule(without_moving_masks(order.job), Inputs(content=as_tensor(first.pixels)))
     return sized
@@ -118,8 +116,6 @@ def paint_clip(
         store.begin(order)
         remarks = dict.fromkeys(source.info.remarks)
         records = _painted(order, session, source, store, resources, observers, watch, remarks)
-        if not records:
-            raise ImageError(f"'{order.clip}' has no frame in the time that is asked for")
         if not order.is_folder:
             remarks |= dict.fromkeys(_written(order, source, store, records))
     if order.is_folder or order.keep_frames:
@@ -141,7 +137,7 @@ def _painted(
 ) -> list[FrameRecord]:
     """Paint the frames that are missing; return what is known of all."""
     painter = ClipPainter(order.job, session, consistency=order.consistency, steps=order.steps, resources=resources)
-    records = store.records()
+    records = store.resumed()
     known = len(records)
     painter.colors = next((record.colors for record in reversed(records) if record.colors), ())
     masks = MovingMasks(order, source.info.size, store.folder)
@@ -152,7 +148,7 @@ def _painted(
             continue
         painted = painter.paint(frame.pixels, job, observers)
         record = _record(frame, painted)
-        store.save(record, painted, len(records))
+        store.save(record, painted)
         records.append(record)
         remarks |= dict.fromkeys(r for r in painted.remarks if painted.kind == "first")
         if watch(record, source.info.frames) is False:

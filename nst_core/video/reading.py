@@ -162,6 +162,17 @@ class ClipSource:
         """What was wrong with the file when its frames were read, "" for nothing."""
         return self._reader.trouble
 
+    def first(self) -> ClipFrame:
+        """Return the first frame.
+
+        Raises:
+            ImageError: there is none, or the clip cannot be read.
+        """
+        found = next(self.frames(), None)
+        if found is None:
+            raise ImageError(f"'{self._path}' has no frame in the time that is asked for")
+        return found
+
     def frames(self, skip: int = 0) -> Iterator[ClipFrame]:
         """Give the frames, in order.
 

@@ -166,8 +166,8 @@ class FrameStore:
                 )
         document = {"order": json.loads(order.to_json()), "place": str(Path.cwd()), "versions": _versions()}
         text = json.dumps(document, indent=1)
+        self.make()
         try:
-            self.folder.mkdir(exist_ok=True)
             with atomic_write(self.folder / _ORDER) as temporary:
                 temporary.write_text(text, encoding="utf-8")
         except OSError as error:
@@ -194,6 +194,20 @@ class FrameStore:
             found.append(record)
         return found
 
+    def resumed(self) -> list[FrameRecord]:
+        """Return what is known of the finished frames, and forget what is there of others.
+
+        Raises:
+            ImageError: the folder cannot be written to.
+        """
+        found = self.records()
+        try:
+            with atomic_write(self.folder / _LOG) as temporary:
+                temporary.write_text("".join(map(_line, found)), encoding="utf-8")
+        except OSError as error:
+            raise ImageError(f"'{self.folder / _LOG}' cannot be written: {error}") from error
+        return found
+
     def path(self, number: int) -> Path:
         """Return the path of a frame, by its number from 1."""
         return self.folder / f"frame-{number:06}.png"
@@ -201,13 +215,12 @@ class FrameStore:
     def _unfinished(self, number: int) -> Path:
         return self.folder / f".frame-{number:06}.unfinished.png"
 
-    def save(self, record: FrameRecord, painted: Painted, finished: int) -> None:
-        """Save a frame.
+    def save(self, record: FrameRecord, painted: Painted) -> None:
+        """Save the frame that follows the finished ones.
 
         Args:
             record: what is known of it.
             painted: the frame.
-            finished: how many lines are there already; those after it are of no use.
 
         Raises:
             ImageError: it cannot be written.
@@ -215,29 +228,15 @@ class FrameStore:
         save_image(as_tensor(painted.frame), self.path(record.number))
         if not np.array_equal(painted.unfinished, painted.frame):
             save_image(as_tensor(painted.unfinished), self._unfinished(record.number))
-        times = {"time": str(record.time), "moment": str(record.moment)}
-        line = json.dumps({**asdict(record), **times}) + "\n"
         try:
             _written_through(self.path(record.number))  # before the line that says so
-            if record.number == finished + 1 and finished != self._lines:
-                self._trim(finished)
             with (self.folder / _LOG).open("a", encoding="utf-8") as log:
-                log.write(line)
+                log.write(_line(record))
                 log.flush()
                 os.fsync(log.fileno())
-            self._lines = record.number
             self._unfinished(record.number - REMEMBERED).unlink(missing_ok=True)
         except OSError as error:
             raise ImageError(f"'{self.folder / _LOG}' cannot be written: {error}") from error
-
-    _lines = -1  # in the log, as far as this process has written them
-
-    def _trim(self, count: int) -> None:
-        """Leave the first lines alone: one may have been broken off."""
-        path = self.folder / _LOG
-        lines = path.read_text(encoding="utf-8").split("\n")[:count] if count else []
-        with atomic_write(path) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
     def load(self, record: FrameRecord) -> Painted:
         """Return a saved frame.
@@ -269,6 +268,11 @@ class FrameStore:
 def _versions() -> dict[str, str]:
     """Return the versions of what decides the frames and their encoding."""
     return {**versions(), "opencv": str(opencv().__version__), "av": str(pyav().__version__)}
+
+
+def _line(record: FrameRecord) -> str:
+    """Return the line of a frame in the log."""
+    return json.dumps({**asdict(record), "time": str(record.time), "moment": str(record.moment)}) + "\n"
 
 
 def _has_content(path: Path) -> bool:

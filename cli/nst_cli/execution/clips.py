@@ -159,12 +159,13 @@ def _clips(text: str) -> tuple[list[str], bool]:
 
 def _targets(paths: Sequence[str], job: Job, choice: ClipChoice, several: bool) -> list[Path]:
     """Return where the results go."""
+    from nst_cli.execution.single import free_path
     from nst_core.video.writing import CLIP_OUTPUTS
 
     style = "+".join(Path(source.path.replace(":", "-")).stem for source in job.styles) or "painted"
     ending = f"-{style}{'-preview' if choice.preview else ''}"
     if not several:
-        return [choice.output or _free(Path(), f"{Path(paths[0]).stem}{ending}")]
+        return [choice.output or free_path(Path(), f"{Path(paths[0]).stem}{ending}", "", ".mp4")]
     folder = choice.output or Path(FOLDER)
     if (folder.exists() and not folder.is_dir()) or folder.suffix.lower() in CLIP_OUTPUTS:
         raise JobError(f"'{folder}' is the name of a file; several clips need a folder: -o FOLDER")
@@ -185,14 +186,6 @@ def _different(paths: Sequence[Path]) -> list[str]:
     ]
 
 
-def _free(folder: Path, stem: str) -> Path:
-    """Return a name that no finished clip has; one whose frames were begun is continued."""
-    target, number = fitting(folder, stem, ".mp4"), 2
-    while target.exists():
-        target, number = fitting(folder, stem, f"-{number}.mp4"), number + 1
-    return target
-
-
 def check_no_clip_input(order: ClipOrder, session: Session) -> None:
     """Refuse to write over a file that is read."""
     from nst_cli.execution.single import check_no_input
@@ -209,10 +202,8 @@ def _as_preview(order: ClipOrder, session: Session) -> ClipOrder:
     from nst_core.video.painting import as_tensor
 
     source = order.source(order.size_of(order.source()))
-    first = next(source.frames(), None)
-    if first is None:
-        raise JobError(f"'{order.clip}' has no frame in the time that is asked for")
-    small = session.preview(without_moving_masks(order.job), Inputs(content=as_tensor(first.pixels)))
+    first = as_tensor(source.first().pixels)
+    small = session.preview(without_moving_masks(order.job), Inputs(content=first))
     whole = replace(small, content=order.job.content, keep=order.job.keep, regions=order.job.regions)
     return replace(order, job=whole, every=max(1, round(source.info.rate / PREVIEW_RATE)))
 
@@ -258,7 +249,7 @@ def _planned(order: ClipOrder, session: Session, work: ClipResourceOptions) -> d
     from nst_core.video.production import check_order
 
     source = check_order(order, session)
-    frame = as_tensor(next(source.frames()).pixels)
+    frame = as_tensor(source.first().pixels)
     job = without_moving_masks(order.job)
     first = session.plan(first_job(job, session.registry), content=frame, resources=work.resources())
     later_job = following_job(job, session.registry, steps=order.steps)

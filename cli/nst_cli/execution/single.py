@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from nst_core import Observer, Result, Run, Session
 
-__all__ = ["Delivery", "Measurement", "carry_out", "check_no_input", "claimed", "free_name"]
+__all__ = ["Delivery", "Measurement", "carry_out", "check_no_input", "claimed", "free_name", "free_path"]
 
 Measurement = Callable[[Path], Mapping[str, float]]
 """Makes figures by name of a picture that was written."""
@@ -170,10 +170,14 @@ def free_name(job: Job, suffix: str, folder: Path = Path()) -> Path:
     """Return a name for the picture of a job, after its images, that no file has."""
     sources = ([job.content] if job.content else []) + list(job.styles)
     stems = [Path(source.path.replace(":", "-")).stem for source in sources if source.path]
-    stem = "-".join(stems) or "pastiche"
-    target, number = fitting(folder, stem, f"{suffix}.png"), 2
+    return free_path(folder, "-".join(stems) or "pastiche", suffix, ".png")
+
+
+def free_path(folder: Path, stem: str, suffix: str, ending: str) -> Path:
+    """Return the path ``STEM SUFFIX ENDING`` in a folder, numbered before the ending where there is such a file."""
+    target, number = fitting(folder, stem, f"{suffix}{ending}"), 2
     while target.exists():
-        target, number = fitting(folder, stem, f"{suffix}-{number}.png"), number + 1
+        target, number = fitting(folder, stem, f"{suffix}-{number}{ending}"), number + 1
     return target
 
 

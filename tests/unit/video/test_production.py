@@ -177,10 +177,10 @@ def test_a_full_disk_costs_no_finished_frame(registry, clip, tmp_path, monkeypat
     order = order_of(registry, clip, tmp_path / "out.mkv", encoding=LOSSLESS)
     save = FrameStore.save
 
-    def fail(self, record, painted, finished):
+    def fail(self, record, painted):
         if record.number == 3:
             raise ImageError("no space left on the device")
-        save(self, record, painted, finished)
+        save(self, record, painted)
 
     monkeypatch.setattr(FrameStore, "save", fail)
     with pytest.raises(ImageError, match="no space left"):

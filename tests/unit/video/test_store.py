@@ -32,8 +32,8 @@ def store(registry, tmp_path) -> FrameStore:
 
 def test_what_is_saved_comes_back(store):
     first = record(1, kind="first", colors=COLORS)
-    store.save(first, Painted(FRAME, FRAME, "first"), 0)
-    store.save(record(2), Painted(FRAME, 255 - FRAME, "next"), 1)
+    store.save(first, Painted(FRAME, FRAME, "first"))
+    store.save(record(2), Painted(FRAME, 255 - FRAME, "next"))
     assert store.records() == [first, record(2)]
     again = store.load(store.records()[1])
     assert np.array_equal(again.frame, FRAME)
@@ -43,7 +43,7 @@ def test_what_is_saved_comes_back(store):
 
 def test_unfinished_pictures_do_not_pile_up(store):
     for number in range(1, 9):
-        store.save(record(number), Painted(FRAME, 255 - FRAME, "next"), number - 1)
+        store.save(record(number), Painted(FRAME, 255 - FRAME, "next"))
     assert len(list(store.folder.glob(".frame-*.unfinished.png"))) == 4
 
 
