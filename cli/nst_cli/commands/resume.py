@@ -91,7 +91,8 @@ def resume(
 
 def _resume_clip(folder: Path, resources: ResourceOptions, report: ReportOptions, output: Path | None) -> None:
     """Continue a clip whose frames are in a folder."""
-    from nst_cli.execution.clips import carry_out_clip, check_no_clip_input
+    from nst_cli.execution.clips import carry_out_clip
+    from nst_cli.options.clip_orders import check_no_clip_input
     from nst_core import Session
     from nst_core.video.store import FrameStore
 

@@ -73,7 +73,8 @@ def video(
 
     nst video "clips/*.mp4" painting.jpg -o painted --workers 2
     """
-    from nst_cli.execution.clips import ClipChoice, carry_out_clip, carry_out_clips, chosen_orders, show_clip_plan
+    from nst_cli.execution.clips import carry_out_clip, carry_out_clips, show_clip_plan
+    from nst_cli.options.clip_orders import ClipChoice, chosen_orders
     from nst_core import Session
 
     session = Session()
