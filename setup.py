@@ -68,7 +68,6 @@ def native() -> dict[str, Any]:
         extra_compile_args=[
             *build["optimized"],
             *build["flags"],
-            *(build["linux"] if sys.platform == "linux" else []),  # OpenMP, for at::parallel_for
             "-DNST_API=",  # the module exports nothing of the C++ library's API
         ],
     )

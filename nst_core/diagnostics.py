@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import tempfile
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -16,6 +17,8 @@ from nst_core.job.schema import Component
 from nst_core.ops import ConvStack, ReferenceStack, conv_stack, gram, gram_reference, native
 from nst_core.plugins.discovery import default_registry
 from nst_core.runtime.device import choose_device, choose_dtype, native_bfloat16
+from nst_core.runtime.limits import processors
+from nst_core.runtime.threads import threads_to_use
 from nst_core.weights import architectures, home, scan_embedded, scan_store, store_folder
 
 __all__ = ["checks", "diagnose", "machine"]
@@ -34,7 +37,8 @@ def machine() -> dict[str, Any]:
         },
         "device": str(device),
         "processor": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
-        "threads": torch.get_num_threads(),
+        "threads": threads_to_use(),
+        "processors": asdict(processors()),
         "precision": "bf16" if dtype == torch.bfloat16 else "fp32",
         "precision_reason": native_bfloat16(device)[1],
         "kernels": "native" if found.module else "reference",

@@ -129,6 +129,7 @@ def main() -> None:
     Exit codes: 0 done, 1 a bug in nst, 2 bad input, 128 and the number of the signal that interrupted it: 130 for
     Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
     """
+    _leave_cores_to_others()
     # --debug is accepted anywhere, since people notice only afterwards that they want it.
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     debug = len(arguments) < len(sys.argv[1:]) or os.environ.get("NST_DEBUG", "") not in ("", "0")
@@ -142,6 +143,15 @@ def main() -> None:
                 console.discard(sys.stdout)
                 sys.exit(interruption.exit_code())
             sys.exit(_report(error, debug))
+
+
+def _leave_cores_to_others() -> None:
+    """Let the threads of torch's OpenMP sleep while they wait, unless the environment has a wish of its own.
+
+    In a loop they would take cores from other programs, and from our own threads. OpenMP reads this when it is loaded.
+    """
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & {*os.environ}:
+        os.environ["OMP_WAIT_POLICY"] = "passive"
 
 
 def _app_for(arguments: list[str]) -> typer.Typer:

@@ -1,6 +1,7 @@
 #include "layers/few_channel_convolution.h"
 
 #include <ATen/Functions.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <array>

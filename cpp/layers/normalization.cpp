@@ -1,11 +1,12 @@
 #include "layers/normalization.h"
 
 #include <ATen/Functions.h>
-#include <ATen/Parallel.h>
 #include <c10/util/BFloat16.h>
 
 #include <algorithm>
 #include <utility>
+
+#include "core/parallel.h"
 
 namespace nst::detail {
 namespace {
@@ -18,11 +19,9 @@ template <typename Run>
 void by_plane(const at::Tensor& batch, const Run& run) {
   const int64_t channels = batch.size(1), pixels = batch.size(2) * batch.size(3);
   const int64_t pieces = (pixels + kPiece - 1) / kPiece;
-  at::parallel_for(0, batch.size(0) * pieces, 1, [&](int64_t piece, int64_t end) {
-    for (; piece < end; ++piece) {
-      const int64_t first = piece % pieces * kPiece;
-      for (int64_t c = 0; c < channels; ++c) run(piece / pieces, c, first, std::min(first + kPiece, pixels));
-    }
+  parallel_dynamic(batch.size(0) * pieces, 1, [&](int64_t piece, int64_t) {
+    const int64_t first = piece % pieces * kPiece;
+    for (int64_t c = 0; c < channels; ++c) run(piece / pieces, c, first, std::min(first + kPiece, pixels));
   });
 }
 

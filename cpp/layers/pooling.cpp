@@ -1,7 +1,5 @@
 #include "layers/pooling.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 
 #include "core/dtype_dispatch.h"
@@ -12,7 +10,7 @@ namespace {
 
 // Rows of a pooled map that a thread takes at once.
 constexpr int64_t kRows = 4;
-// Elements of a map that one task of mask_add() goes over.
+// Elements of a map that a thread of mask_add() takes at once.
 constexpr int64_t kGrain = 1 << 16;
 
 template <typename T>
@@ -76,7 +74,7 @@ void mask_add(const at::Tensor& mask, const at::Tensor& add, at::Tensor& map) {
     using T = decltype(number);
     const T *m = data<T>(mask), *a = data<T>(add);
     T* out = data<T>(map);
-    at::parallel_for(0, map.numel(), kGrain, [&](int64_t first, int64_t end) {
+    parallel_dynamic(map.numel(), kGrain, [&](int64_t first, int64_t end) {
       kernels_for<T>().mask_add(m ? m + first : nullptr, a ? a + first : nullptr, end - first, out + first);
     });
   });

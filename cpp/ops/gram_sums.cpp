@@ -11,6 +11,7 @@
 #include "core/compute_dtype.h"
 #include "core/dtype_dispatch.h"
 #include "core/gemm.h"
+#include "core/parallel.h"
 
 namespace nst::detail {
 namespace {
@@ -46,36 +47,37 @@ constexpr int64_t kChunk = 128;
 // Positions that are summed by themselves before they are added to the others: so rounding does not grow with the
 // image.
 constexpr int64_t kBlock = 16 * kChunk;
+// Portions of the positions for each thread: one that is held up leaves the rest to the others.
+constexpr int64_t kPortions = 4;
 
-// One image, channels-last: every thread sums its portion of the positions. `plain`, if defined, gets the sums of F.
+// One image, channels-last: every thread sums portions of the positions. `plain`, if defined, gets the sums of F.
 template <typename T>
 void kernel_gram(const T* feature, const float* factors, int64_t positions, int64_t channels, at::Tensor& out,
                  const at::Tensor& plain) {
   const auto& kernel = kernels_for<T>().matrix;
   const int64_t threads = std::clamp<int64_t>(positions / kChunk, 1, at::get_num_threads());
-  const int64_t portion = (positions + threads - 1) / threads;
+  const int64_t portions = std::clamp<int64_t>(positions / kBlock, threads, kPortions * threads);
+  const int64_t portion = (positions + portions - 1) / portions;
   // A row more for the sums of F.
   const int64_t size = channels * (channels + 1);
-  auto sums = at::zeros({threads, channels + 1, channels}, out.options());
+  auto sums = at::zeros({portions, channels + 1, channels}, out.options());
   auto* const all = sums.mutable_data_ptr<float>();
-  at::parallel_for(0, threads, 1, [&](int64_t thread, int64_t end) {
+  parallel_dynamic(portions, 1, [&](int64_t number, int64_t) {
     std::vector<float> block(size);
     std::vector<T> packed(kChunk * channels * (factors ? 2 : 1));
     T *left = packed.data(), *right = factors ? left + kChunk * channels : left;
-    for (; thread < end; ++thread) {
-      const int64_t begin = thread * portion, last = std::min(positions, begin + portion);
-      for (int64_t p = begin; p < last; p += kChunk) {
-        const int64_t count = std::min(kChunk, last - p), depth = (count + kernel.step - 1) / kernel.step * kernel.step;
-        kernel.pack(feature + p * channels, nullptr, count, channels, left);
-        if (factors) kernel.pack(feature + p * channels, factors + p, count, channels, right);
-        kernel.add_gram(left, right, depth, channels, block.data());
-        if (plain.defined())
-          kernels_for<T>().add_positions(feature + p * channels, factors ? factors + p : nullptr, count, channels,
-                                         block.data() + channels * channels);
-        if ((p - begin + kChunk) % kBlock != 0 && p + kChunk < last) continue;
-        float* sum = all + thread * size;
-        for (int64_t i = 0; i < size; ++i) sum[i] += std::exchange(block[i], 0.0f);
-      }
+    const int64_t begin = number * portion, last = std::min(positions, begin + portion);
+    for (int64_t p = begin; p < last; p += kChunk) {
+      const int64_t count = std::min(kChunk, last - p), depth = (count + kernel.step - 1) / kernel.step * kernel.step;
+      kernel.pack(feature + p * channels, nullptr, count, channels, left);
+      if (factors) kernel.pack(feature + p * channels, factors + p, count, channels, right);
+      kernel.add_gram(left, right, depth, channels, block.data());
+      if (plain.defined())
+        kernels_for<T>().add_positions(feature + p * channels, factors ? factors + p : nullptr, count, channels,
+                                       block.data() + channels * channels);
+      if ((p - begin + kChunk) % kBlock != 0 && p + kChunk < last) continue;
+      float* sum = all + number * size;
+      for (int64_t i = 0; i < size; ++i) sum[i] += std::exchange(block[i], 0.0f);
     }
   });
   const auto total = sums.sum(0);

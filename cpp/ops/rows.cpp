@@ -1,11 +1,11 @@
 #include "ops/rows.h"
 
 #include <ATen/Functions.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <vector>
 
+#include "core/parallel.h"
 #include "kernels/dispatch.h"
 
 namespace nst::detail {
@@ -40,15 +40,12 @@ at::Tensor row_products(const at::Tensor& rows, at::IntArrayRef chosen) {
   const int64_t pieces = (width + kPiece - 1) / kPiece;
   auto partial = at::zeros({pieces, height, count}, at::kDouble);
   auto* sums = partial.mutable_data_ptr<double>();
-  at::parallel_for(0, pieces, 1, [&](int64_t piece, int64_t end) {
+  parallel_dynamic(width, kPiece, [&](int64_t from, int64_t end) {
     std::vector<const float*> others(count);
-    for (; piece < end; ++piece) {
-      const int64_t from = piece * kPiece, length = std::min(kPiece, width - from);
-      for (int64_t i = 0; i < count; ++i) others[i] = first + chosen[i] * width + from;
-      for (int64_t row = 0; row < height; ++row)
-        kernels().row_products(first + row * width + from, others.data(), count, length,
-                               sums + (piece * height + row) * count);
-    }
+    for (int64_t i = 0; i < count; ++i) others[i] = first + chosen[i] * width + from;
+    for (int64_t row = 0; row < height; ++row)
+      kernels().row_products(first + row * width + from, others.data(), count, end - from,
+                             sums + (from / kPiece * height + row) * count);
   });
   return partial.sum(0);
 }
@@ -64,11 +61,8 @@ at::Tensor combine_rows(const at::Tensor& rows, const at::Tensor& factors) {
   auto result = at::empty({width}, rows.options());
   const auto *first = rows.const_data_ptr<float>(), *f = rounded.const_data_ptr<float>();
   auto* out = result.mutable_data_ptr<float>();
-  at::parallel_for(0, (width + kPiece - 1) / kPiece, 1, [&](int64_t piece, int64_t end) {
-    for (; piece < end; ++piece) {
-      const int64_t from = piece * kPiece;
-      kernels().combine_rows(first + from, width, f, height, std::min(kPiece, width - from), out + from);
-    }
+  parallel_dynamic(width, kPiece, [&](int64_t from, int64_t end) {
+    kernels().combine_rows(first + from, width, f, height, end - from, out + from);
   });
   return result;
 }

@@ -1,7 +1,6 @@
 #include "ops/squared_error.h"
 
 #include <ATen/Functions.h>
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "core/dtype_dispatch.h"
+#include "core/parallel.h"
 
 namespace nst::detail {
 namespace {
@@ -52,11 +52,8 @@ at::Tensor squared_error(const at::Tensor& feature, const at::Tensor& target) {
   dispatch_dtype(a, [&, &a = a, &b = b](auto number) {
     using T = decltype(number);
     const T *x = data<T>(a), *y = data<T>(b);
-    at::parallel_for(0, pieces, 1, [&](int64_t piece, int64_t end) {
-      for (; piece < end; ++piece) {
-        const int64_t first = piece * kPiece;
-        sums[piece] = kernels_for<T>().squared_error(x + first, y + first, std::min(kPiece, count - first));
-      }
+    parallel_dynamic(count, kPiece, [&](int64_t first, int64_t end) {
+      sums[first / kPiece] = kernels_for<T>().squared_error(x + first, y + first, end - first);
     });
   });
   return at::scalar_tensor(std::accumulate(sums.begin(), sums.end(), 0.0), at::kFloat);
@@ -72,7 +69,7 @@ at::Tensor squared_error_backward(const at::Tensor& gradient, const at::Tensor& 
     using T = decltype(number);
     const T *x = data<T>(a), *y = data<T>(b);
     T* out = data<T>(result);
-    at::parallel_for(0, a.numel(), kPiece, [&](int64_t first, int64_t end) {
+    parallel_dynamic(a.numel(), kPiece, [&](int64_t first, int64_t end) {
       kernels_for<T>().scaled_difference(x + first, y + first, end - first, factor, out + first);
     });
   });

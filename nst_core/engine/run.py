@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from nst_core.components import Optimizer
@@ -21,7 +20,7 @@ from nst_core.engine.result import LevelResult, Result, Step, StopReason
 from nst_core.errors import CancelledError, CheckpointError, JobError, unknown_name
 from nst_core.job.schema import Component, Job, Term
 from nst_core.plugins.attribution import naming_plugins
-from nst_core.runtime.threads import processor_threads
+from nst_core.runtime.threads import processor_threads, threads_to_use
 
 __all__ = ["Observer", "Run"]
 
@@ -201,7 +200,7 @@ class Run(Iterator[Step]):
             levels=tuple(levels),
             job=self._job(),
             device=str(self.prepared.device),
-            threads=self._threads or torch.get_num_threads(),
+            threads=threads_to_use(self._threads),
             remarks=(*self.prepared.remarks, *self._remarks),
             alpha=self.prepared.alpha_at((image.shape[-2], image.shape[-1])),
         )

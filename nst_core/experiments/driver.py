@@ -19,6 +19,7 @@ from nst_core.planning.memory_plan import available_share
 from nst_core.planning.resources import Resources
 from nst_core.plugins.attribution import naming_plugins
 from nst_core.runtime.device import choose_device
+from nst_core.runtime.threads import threads_to_use
 
 __all__ = ["machines", "run_batch", "share_of"]
 
@@ -44,7 +45,7 @@ def run_batch(
             the plugins that are installed, and not those of a registry made by hand.
         executor: where jobs are computed, and how many at a time. It is not closed.
         observer: told of everything.
-        threads: of all workers on this machine together; ``None`` for torch's choice.
+        threads: of all workers on this machine together; ``None`` for one a core.
 
     Raises:
         ExecutorError: there is nobody to do the work.
@@ -76,13 +77,13 @@ def share_of(
 
     Args:
         executor: whose worker.
-        threads: of all workers on this machine together; ``None`` for torch's choice.
+        threads: of all workers on this machine together; ``None`` for one a core that may be used.
         device: whose memory they share.
     """
     own, memory = executor.limits()
     if executor.workers == 1 and own is None and memory is None:
         return Resources(threads=threads)
-    count = own or max(1, (threads or torch.get_num_threads()) // executor.workers)
+    count = own or max(1, threads_to_use(threads) // executor.workers)
     return Resources(threads=count, memory_limit=memory or available_share(1 / executor.workers, device))
 
 

@@ -21,8 +21,8 @@ class Resources:
         tile: "auto" cuts images into tiles where they do not fit into memory, "off" never does; a number is the side
             of a square tile in pixels, its margin included.
         memory_limit: bytes of memory that the process may use; ``None`` for most of what is available.
-        threads: of the processor, 1 to :data:`MOST_THREADS`; ``None`` for as many as torch chooses. Sums are added up
-            in another order with another number of threads: pictures differ as they do between processors.
+        threads: of the processor, 1 to :data:`MOST_THREADS`; ``None`` for one a core that the process may use.
+            Another number adds sums up in another order: pictures differ as they do between processors.
     """
 
     tile: Literal["auto", "off"] | int = "auto"

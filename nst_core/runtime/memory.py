@@ -19,7 +19,7 @@ from torch import Tensor
 
 from nst_core.errors import JobError
 from nst_core.ops import native
-from nst_core.runtime.limits import address_space_limit
+from nst_core.runtime.limits import ROOT, address_space_limit, control_groups
 
 __all__ = [
     "PeakMemory",
@@ -33,7 +33,6 @@ __all__ = [
 
 _UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
 _BINARY = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 def parse_memory(text: str) -> int:
@@ -93,13 +92,18 @@ def children_memory() -> int:
     return found
 
 
-def memory_available(device: torch.device) -> int:
-    """Return the bytes that can still be had: of the GPU, or of the machine as far as container and shell allow."""
+def memory_available(device: torch.device, root: Path = ROOT) -> int:
+    """Return the bytes that can still be had: of the GPU, or of the machine as far as container and shell allow.
+
+    Args:
+        device: whose memory.
+        root: of the file system in which Linux describes containers.
+    """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     free = int(psutil.virtual_memory().available)
-    return min([free, *_left_in_container(), *_left_in_address_space()])
+    return min([free, *_left_in_container(root), *_left_in_address_space()])
 
 
 def _left_in_address_space() -> list[int]:
@@ -107,26 +111,16 @@ def _left_in_address_space() -> list[int]:
     return [] if limit is None else [max(0, limit - int(psutil.Process().memory_info().vms))]
 
 
-def _left_in_container() -> list[int]:
-    """Return what the control groups that this process is in leave, on Linux with version 2 or 1 of them."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        _, controllers, inside = line.split(":", 2)
-        if controllers == "":
-            root, names = _CGROUP, ("memory.max", "memory.current", "inactive_file")
-        elif "memory" in controllers.split(","):
-            root, names = _CGROUP / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-        else:
-            continue
-        folder = root / inside.lstrip("/")
-        for place in (folder, *folder.parents):
-            if place.is_relative_to(root):
-                found += _left(place, *names)
-    return found
+# Of a control group, by the version of its interface: limit, usage, and what of it is only cached files.
+_FILES = {
+    2: ("memory.max", "memory.current", "inactive_file"),
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
+
+
+def _left_in_container(root: Path) -> list[int]:
+    """Return what the control groups that this process is in leave, on Linux."""
+    return [left for place, version in control_groups("memory", root) for left in _left(place, *_FILES[version])]
 
 
 def _left(place: Path, limit: str, usage: str, cache: str) -> list[int]:

@@ -27,6 +27,14 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         raise typer.Exit(1)
 
 
+def _processors(found: dict[str, Any]) -> str:
+    """Say what decides the number of threads."""
+    present = f"{found['present']} processor{'s' if found['present'] != 1 else ''}"
+    allowed = "all of them" if found["affinity"] == found["present"] else str(found["affinity"])
+    quota = "no quota" if found["quota"] is None else f"a quota of {found['quota']:.3g}"
+    return f"{present}, affinity allows {allowed}, {quota}"
+
+
 def _lines(report: dict[str, Any]) -> list[str]:
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
     build = report["build"]
@@ -38,7 +46,8 @@ def _lines(report: dict[str, Any]) -> list[str]:
     sets = [f"{s['name']} ({s['architecture']}: {s['source']})" for s in report["weights"]] or ["none"]
     lines = [
         f"versions    {versions}",
-        f"device      {report['device']} ({report['processor']}), {report['threads']} threads",
+        f"device      {report['device']} ({report['processor']})",
+        f"threads     {report['threads']}; {_processors(report['processors'])}",
         f"precision   auto is {report['precision']}: {report['precision_reason']}",
         f"kernels     {kernels}",
         *(f"{'weights' if i == 0 else '':<12}{text}" for i, text in enumerate(sets)),

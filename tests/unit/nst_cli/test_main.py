@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -95,3 +96,19 @@ def test_too_little_address_space_is_one_clear_error(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("error: out of memory; this process may have only 0.4 GB of address space")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "passive None"), ({"OMP_WAIT_POLICY": "active"}, "active None"), ({"GOMP_SPINCOUNT": "9"}, "None 9")],
+)
+def test_threads_of_openmp_sleep_unless_the_environment_says_otherwise(given, expected):
+    """It has to be known before torch is loaded."""
+    program = (
+        "import os, sys; from nst_cli.main import main; sys.argv = ['nst', '--version']\n"
+        "try: main()\n"
+        "except SystemExit: print('torch' in sys.modules, *map(os.environ.get, ('OMP_WAIT_POLICY', 'GOMP_SPINCOUNT')))"
+    )
+    kept = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env={**kept, **given})
+    assert done.stdout.splitlines()[-1] == f"False {expected}"

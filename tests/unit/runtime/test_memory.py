@@ -99,20 +99,18 @@ def test_bytes_of_nested_tensors_count_each_tensor_once():
         ("4:cpu,memory:/job", "memory/job", {"memory.limit_in_bytes": "5000000", "memory.usage_in_bytes": "3000000"}),
     ],
 )
-def test_the_limit_of_a_container_counts(line, folder, files, tmp_path, monkeypatch):
+def test_the_limit_of_a_container_counts(line, folder, files, tmp_path):
     """Of either version of control groups, without what is only cached files."""
-    place = tmp_path / folder
+    place = tmp_path / "sys/fs/cgroup" / folder
     place.mkdir(parents=True)
     for name, text in files.items():
         (place / name).write_text(text)
     (place / "memory.stat").write_text("inactive_file 1000000\ntotal_inactive_file 1000000\n")
-    (tmp_path / "cgroup").write_text(f"{line}\n")
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
-    path = memory.Path
-    monkeypatch.setattr(memory, "Path", lambda text: tmp_path / "cgroup" if text == "/proc/self/cgroup" else path(text))
-    assert memory_available(CPU) == 3_000_000
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(f"{line}\n")
+    assert memory_available(CPU, tmp_path) == 3_000_000
     (place / next(iter(files))).write_text("max")
-    assert memory_available(CPU) > 50e6
+    assert memory_available(CPU, tmp_path) > 50e6
 
 
 def test_memory_of_children_is_that_of_processes_that_were_started():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
 import torch
 
-from nst_core.runtime.threads import processor_threads
+from nst_core.runtime.threads import processor_threads, threads_to_use
 
 
 def test_the_number_is_put_back():
@@ -28,12 +29,27 @@ def test_the_number_is_put_back_after_an_error():
 
 
 def test_none_leaves_things_as_they_are():
-    before = torch.get_num_threads()
-    with processor_threads(None):
-        assert torch.get_num_threads() == before
-        torch.set_num_threads(before + 1)
-    assert torch.get_num_threads() == before + 1
-    torch.set_num_threads(before)
+    with processor_threads(1):
+        with processor_threads(None):
+            assert torch.get_num_threads() == 1
+            torch.set_num_threads(2)
+        assert torch.get_num_threads() == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinity")
+def test_there_are_no_more_threads_than_can_run():
+    before, allowed = torch.get_num_threads(), os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        with processor_threads(3):
+            assert threads_to_use() == 1
+            assert threads_to_use(2) == 2  # but whoever wants them gets them
+            with processor_threads(None):
+                assert torch.get_num_threads() == 1
+            assert torch.get_num_threads() == 3
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert torch.get_num_threads() == before
 
 
 def test_another_thread_keeps_its_own():
