@@ -25,6 +25,7 @@ __all__ = [
     "PeakMemory",
     "children_memory",
     "format_memory",
+    "give_back",
     "memory_available",
     "memory_in_use",
     "parse_memory",
@@ -135,7 +136,7 @@ def _left(place: Path, limit: str, usage: str, cache: str) -> list[int]:
         return []
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """Return to the system what is kept for the next evaluation, and what glibc keeps of freed memory.
 
     What is used of these again would not be seen.
@@ -164,7 +165,7 @@ class PeakMemory:
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
         else:
-            _give_back()
+            give_back()
             self._thread = threading.Thread(target=self._watch, daemon=True)
             self._thread.start()
         return self
