@@ -14,7 +14,8 @@ from nst_core.api import stylize
 from nst_core.components import KINDS
 from nst_core.errors import NstError
 from nst_core.job.schema import Component
-from nst_core.ops import ConvStack, ReferenceStack, conv_stack, gram, gram_reference, native
+from nst_core.ops import conv_stack, gram, native
+from nst_core.ops.parity import convolutions_fault, gram_fault
 from nst_core.plugins.discovery import default_registry
 from nst_core.runtime.device import choose_device, choose_dtype, native_bfloat16
 from nst_core.runtime.limits import processors
@@ -85,8 +86,8 @@ def checks() -> dict[str, str]:
     """Try what a run needs; return for each "" or what is wrong."""
     tried = {
         "plugins": _plugins,
-        "gram": _gram,
-        "convolutions": _convolutions,
+        "gram": lambda: gram_fault(gram),
+        "convolutions": lambda: convolutions_fault(conv_stack),
         "store can be written": _store,
     }
     device = choose_device("auto")
@@ -104,34 +105,6 @@ def checks() -> dict[str, str]:
 def _plugins() -> str:
     missing = {kind.name for kind in KINDS.values() if kind.required} - {e.kind for e in default_registry().entries()}
     return f"there is no {' and no '.join(sorted(missing))}" if missing else ""
-
-
-def _gram() -> str:
-    x = torch.rand(1, 64, 20, 30, generator=torch.Generator().manual_seed(0)) - 0.5
-    x = x.contiguous(memory_format=torch.channels_last)
-    error = float((gram(x) - gram_reference(x)).norm() / gram_reference(x).norm())
-    return "" if error < 1e-5 else f"the kernel is off by {error:.1g}"
-
-
-def _convolutions() -> str:
-    generator = torch.Generator().manual_seed(0)
-    widths = ((64, 3), (64, 64))
-    for dtype, limit in ((torch.float32, 1e-4), (torch.bfloat16, 0.1)):
-        stack = ConvStack(
-            kinds=("conv", "relu", "conv", "max-pool"),
-            weights=tuple((torch.randn(*w, 3, 3, generator=generator) * 0.1).to(dtype) for w in widths),
-            biases=tuple(torch.zeros(w[0], dtype=dtype) for w in widths),
-            taps=(3,),
-        )
-        found = []
-        for module in (conv_stack(stack), ReferenceStack(stack)):
-            image = torch.rand(1, 3, 18, 22, generator=torch.Generator().manual_seed(1)).requires_grad_()
-            (out,) = module(image)
-            found.append(torch.autograd.grad(out.float().square().sum(), image)[0])
-        error = float((found[0] - found[1]).norm() / found[1].norm())
-        if not error < limit:
-            return f"the kernels are off by {error:.1g} in {dtype}"
-    return ""
 
 
 def _small_run(device: torch.device) -> str:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.metadata
+import json
 import os
+import re
+import sys
+import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -55,13 +61,76 @@ def native() -> Native:
 
 @functools.cache
 def _load() -> Native:
+    """Load the module and decide whether it may be used with this torch.
+
+    torch keeps its C++ ABI from one patch release to the next, and not from one minor release to the next. Where the
+    versions differ, the kernels prove themselves on small tensors first. Kernels that are there and are refused are
+    worth a warning, once.
+    """
     try:
         module = importlib.import_module("nst_core._C")
         info = module.build_info()
     except ModuleNotFoundError:
-        return Native(None, "they were not compiled when nst was installed")
+        return Native(None, f"they were not compiled when nst was installed; {_compile_again()}")
     except (ImportError, OSError, RuntimeError) as error:
-        return Native(None, f"they were compiled for another torch or machine ({error})")
-    if info["torch"] != torch.__version__.partition("+")[0]:
-        return Native(None, f"they were compiled for torch {info['torch']}, and this is {torch.__version__}")
+        return _refused(f"they were compiled for another torch or machine ({error})", _compile_again())
+    built, here = info["torch"], torch.__version__
+    if _minor(built) != _minor(here):
+        return _refused(f"they were compiled for torch {built}, and this is {here}", _fitting_torch(built))
+    if built != here.partition("+")[0]:
+        wrong = _fault(module)
+        if wrong:
+            reason = f"they were compiled for torch {built} and do not work with {here} ({wrong})"
+            return _refused(reason, _compile_again())
     return Native(module)
+
+
+def _refused(reason: str, repair: str) -> Native:
+    text = f"{reason}; {repair}"
+    warnings.warn(f"nst runs without its native kernels and is slower: {text}", RuntimeWarning, stacklevel=2)
+    return Native(None, text)
+
+
+def _minor(version: str) -> str:
+    """Return "2.14" of "2.14.1+cu130"."""
+    found = re.match(r"\d+\.\d+", version)
+    return found[0] if found else version
+
+
+def _fault(module: Any) -> str:
+    """Return what the kernels compute wrongly, "" where they are right."""
+    from nst_core.ops.parity import convolutions_fault, gram_fault  # they need this module
+    from nst_core.ops.stack import NativeStack
+
+    try:
+        with torch.inference_mode(False), torch.device("cpu"):
+            return gram_fault(module.gram) or convolutions_fault(lambda stack: NativeStack(stack, module))
+    except Exception as error:  # what does not work is not used
+        return f"{type(error).__name__}: {error}"
+
+
+def _compile_again() -> str:
+    """Say how to compile the kernels for the torch that is here, from where nst was installed from."""
+    checkout = Path(__file__).resolve().parents[2]
+    here = f'-e "{checkout}"' if (checkout / "setup.py").is_file() else ""
+    source = here or _installed_from() or "--no-binary nst nst"
+    pip = f'"{sys.executable}" -m pip install --no-build-isolation --no-deps --force-reinstall'
+    return f"to compile them for this torch, with a C++20 compiler: {pip} {source}"
+
+
+def _installed_from() -> str:
+    """Return the folder, archive or repository that pip installed nst from, "" where that was an index or a wheel."""
+    try:
+        record = json.loads(importlib.metadata.distribution("nst").read_text("direct_url.json") or "{}")
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return ""
+    url = str(record.get("url", ""))
+    if not url or url.endswith(".whl"):
+        return ""
+    repository = record.get("vcs_info")
+    return f'"{repository["vcs"]}+{url}@{repository["commit_id"]}"' if repository else f'"{url}"'
+
+
+def _fitting_torch(built: str) -> str:
+    fitting = f'"{sys.executable}" -m pip install "torch=={_minor(built)}.*" torchvision'
+    return f"to install a torch that they fit: {fitting}; {_compile_again()}"

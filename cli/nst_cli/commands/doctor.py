@@ -39,7 +39,7 @@ def _lines(report: dict[str, Any]) -> list[str]:
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
     build = report["build"]
     kernels = (
-        f"native ({build['isa']}, {build['compiler']}, torch {build['torch']})"
+        f"native ({build['isa']}, {build['compiler']}, compiled for torch {build['torch']})"
         if build
         else f"reference, slower: {report['kernels_reason']}"
     )

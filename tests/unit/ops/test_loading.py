@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+import json
 import types
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,13 +15,17 @@ from nst_core import JobError
 from nst_core.ops import loading
 from nst_core.ops.loading import native
 
+ROOT = Path(__file__).resolve().parents[3]
 HERE = torch.__version__.partition("+")[0]
+MINOR = ".".join(HERE.split(".")[:2])
+ANOTHER_PATCH = f"{MINOR}.99"
 
 
 @pytest.fixture
 def compiled(monkeypatch):
     """Let the compiled module be something else; what was found before is forgotten."""
     loading._load.cache_clear()
+    installed = importlib.metadata
 
     def use(found) -> None:
         def imported(name: str):
@@ -28,7 +35,7 @@ def compiled(monkeypatch):
             return found
 
         monkeypatch.delenv("NST_NATIVE", raising=False)
-        monkeypatch.setattr(loading, "importlib", types.SimpleNamespace(import_module=imported))
+        monkeypatch.setattr(loading, "importlib", types.SimpleNamespace(import_module=imported, metadata=installed))
 
     yield use
     loading._load.cache_clear()
@@ -45,21 +52,96 @@ def test_a_module_for_this_torch_is_used(compiled):
     assert (native().reason, native().missing) == ("", False)
 
 
+def test_kernels_that_were_not_compiled_come_with_a_command_that_compiles_them(compiled, monkeypatch):
+    compiled(ModuleNotFoundError("no _C"))
+    found = native()
+    assert (found.module, found.missing) == (None, True)
+    assert found.reason.startswith("they were not compiled when nst was installed; to compile them for this torch")
+    assert found.reason.endswith(f'-m pip install --no-build-isolation --no-deps --force-reinstall -e "{ROOT}"')
+    monkeypatch.setenv("NST_NATIVE", "1")
+    with pytest.raises(JobError, match="NST_NATIVE=1, but the native kernels cannot be used: they were not compiled"):
+        native()
+
+
 @pytest.mark.parametrize(
     ("found", "reason"),
     [
-        (ModuleNotFoundError("no _C"), "they were not compiled when nst was installed"),
-        (ImportError("undefined symbol"), "they were compiled for another torch or machine (undefined symbol)"),
-        (OSError("illegal instruction"), "they were compiled for another torch or machine (illegal instruction)"),
-        (module("1.0.0"), f"they were compiled for torch 1.0.0, and this is {torch.__version__}"),
+        (ImportError("undefined symbol"), "they were compiled for another torch or machine (undefined symbol); "),
+        (OSError("illegal instruction"), "they were compiled for another torch or machine (illegal instruction); "),
+        (module("1.0.0"), f"they were compiled for torch 1.0.0, and this is {torch.__version__}; "),
     ],
 )
-def test_without_one_the_reason_is_said(compiled, monkeypatch, found, reason):
+def test_kernels_that_are_refused_are_worth_a_warning_that_says_how_to_repair_it(compiled, monkeypatch, found, reason):
     compiled(found)
-    assert (native().module, native().reason, native().missing) == (None, reason, True)
+    with pytest.warns(RuntimeWarning, match="nst runs without its native kernels and is slower: they were compiled"):
+        refused = native()
+    assert (refused.module, refused.missing) == (None, True)
+    assert refused.reason.startswith(reason)
+    assert "-m pip install --no-build-isolation" in refused.reason
+    native()  # has been said
     monkeypatch.setenv("NST_NATIVE", "1")
     with pytest.raises(JobError, match="NST_NATIVE=1, but the native kernels cannot be used: they were"):
         native()
+
+
+def test_for_another_minor_release_a_torch_that_fits_is_named(compiled):
+    compiled(module("2.3.1"))
+    with pytest.warns(RuntimeWarning):
+        assert '-m pip install "torch==2.3.*" torchvision' in native().reason
+
+
+def relabelled(version: str, **replaced) -> types.SimpleNamespace:
+    """The real kernels, which say that they were compiled for another torch."""
+    real = loading.importlib.import_module("nst_core._C")
+    own = {"gram": real.gram, "ConvStack": real.ConvStack, **replaced}
+    return types.SimpleNamespace(build_info=lambda: {**real.build_info(), "torch": version}, **own)
+
+
+needs_kernels = pytest.mark.skipif(native().module is None, reason="the kernels are not compiled, or turned off")
+
+
+@needs_kernels
+def test_kernels_for_another_patch_release_are_used_once_they_have_proved_themselves(compiled):
+    found = relabelled(ANOTHER_PATCH)
+    compiled(found)
+    with torch.inference_mode():
+        assert native().module is found
+
+
+@needs_kernels
+@pytest.mark.parametrize(
+    ("replaced", "wrong"),
+    [
+        ({"gram": lambda x: x.new_ones(1, 64, 64)}, "the kernel is off by"),
+        ({"ConvStack": None}, "TypeError: 'NoneType' object is not callable"),
+    ],
+)
+def test_kernels_for_another_patch_release_that_compute_wrongly_are_refused(compiled, replaced, wrong):
+    compiled(relabelled(ANOTHER_PATCH, **replaced))
+    with pytest.warns(RuntimeWarning, match="is slower"):
+        reason = native().reason
+    assert f"they were compiled for torch {ANOTHER_PATCH} and do not work with {torch.__version__} ({wrong}" in reason
+
+
+@pytest.mark.parametrize(
+    ("record", "source"),
+    [
+        (None, "--no-binary nst nst"),
+        ({"url": "file:///downloads/nst-1.0-cp311-cp311-linux_x86_64.whl"}, "--no-binary nst nst"),
+        ({"url": "file:///home/me/nst", "dir_info": {}}, '"file:///home/me/nst"'),
+        (
+            {"url": "https://example.org/nst.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
+            '"git+https://example.org/nst.git@abc"',
+        ),
+    ],
+)
+def test_outside_a_checkout_the_command_names_what_was_installed(compiled, monkeypatch, tmp_path, record, source):
+    monkeypatch.setattr(loading, "__file__", str(tmp_path / "nst_core" / "ops" / "loading.py"))
+    text = record and json.dumps(record)
+    distribution = types.SimpleNamespace(read_text={"direct_url.json": text}.get)
+    monkeypatch.setattr(importlib.metadata, "distribution", {"nst": distribution}.get)
+    compiled(ModuleNotFoundError("no _C"))
+    assert native().reason.endswith(f"--force-reinstall {source}")
 
 
 def test_they_can_be_turned_off(compiled, monkeypatch):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import torch
+
 from nst_core.ops import native
 
 
@@ -25,6 +27,14 @@ def test_json_says_the_same(nst):
     assert report["extractor"].startswith("auto is vgg19")
     assert report["precision"] in ("fp32", "bf16")
     assert not any(report["checks"].values())
+
+
+def test_it_says_which_torch_runs_and_which_one_the_kernels_were_compiled_for(nst):
+    build, lines = json.loads(nst("doctor", "--json").out)["build"], nst("doctor").out.splitlines()
+    versions, kernels = (next(line for line in lines if line.startswith(word)) for word in ("versions", "kernels"))
+    assert f"torch {torch.__version__.partition('+')[0]}," in versions
+    if build:
+        assert kernels.endswith(f"compiled for torch {build['torch']})")
 
 
 def test_reference_kernels_are_said_and_why(nst, monkeypatch):
