@@ -277,6 +277,8 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("nst_core.version").version()
     if name not in _HOME:
         raise AttributeError(f"module 'nst_core' has no attribute '{name}'")
     value = getattr(importlib.import_module(f"nst_core.{_HOME[name]}"), name)

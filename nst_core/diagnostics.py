@@ -20,6 +20,7 @@ from nst_core.plugins.discovery import default_registry
 from nst_core.runtime.device import choose_device, choose_dtype, native_bfloat16
 from nst_core.runtime.limits import processors
 from nst_core.runtime.threads import threads_to_use
+from nst_core.version import commit
 from nst_core.weights import architectures, home, scan_embedded, scan_store, store_folder
 
 __all__ = ["checks", "diagnose", "machine"]
@@ -36,6 +37,7 @@ def machine() -> dict[str, Any]:
             "python": platform.python_version(),
             "platform": platform.platform(),
         },
+        "commit": commit(),
         "device": str(device),
         "processor": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
         "threads": threads_to_use(),

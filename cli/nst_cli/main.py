@@ -106,9 +106,9 @@ def _add(app: typer.Typer, name: str, place: str, summary: str) -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from nst_core.version import described
 
-        console.out(f"nst {version('nst')}")
+        console.out(f"nst {described()}")
         raise typer.Exit
 
 
@@ -117,7 +117,7 @@ def options(
         bool, typer.Option("--debug", help="Show the traceback of an error, as NST_DEBUG=1 does.")
     ] = False,
     version: Annotated[  # its callback does the work
-        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version and the commit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """Neural style transfer: paint a photograph in the manner of a painting."""

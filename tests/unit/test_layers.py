@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LEVELS = (
-    {"errors", "provenance"},
+    {"errors", "provenance", "version"},
     {"files", "job", "ops"},
     {"images", "weights"},
     {"components"},
@@ -59,6 +59,7 @@ WITHOUT_TORCH = (
     "nst_core.plugins.hookspecs",
     "nst_core.provenance",
     "nst_core.runtime.limits",
+    "nst_core.version",
 )
 """Modules that the command's help, the recipes and the finding of plugins need."""
 

@@ -36,7 +36,10 @@ def _processors(found: dict[str, Any]) -> str:
 
 
 def _lines(report: dict[str, Any]) -> list[str]:
-    versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
+    commit = f" (commit {report['commit']})" if report["commit"] else ""
+    versions = ", ".join(
+        f"{name} {number}{commit if name == 'nst' else ''}" for name, number in report["versions"].items()
+    )
     build = report["build"]
     kernels = (
         f"native ({build['isa']}, {build['compiler']}, compiled for torch {build['torch']})"

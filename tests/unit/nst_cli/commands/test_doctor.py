@@ -6,6 +6,7 @@ import json
 
 import torch
 
+from nst_core import version
 from nst_core.ops import native
 
 
@@ -35,6 +36,14 @@ def test_it_says_which_torch_runs_and_which_one_the_kernels_were_compiled_for(ns
     assert f"torch {torch.__version__.partition('+')[0]}," in versions
     if build:
         assert kernels.endswith(f"compiled for torch {build['torch']})")
+
+
+def test_it_names_the_commit_where_it_is_known(nst, monkeypatch, tmp_path):
+    monkeypatch.setattr(version, "__file__", str(tmp_path / "version.py"))
+    assert "commit" not in nst("doctor").out
+    (tmp_path / version.RECORD).write_text("0123456789\n")
+    assert f"nst {version.version()} (commit 0123456789), torch" in nst("doctor").out
+    assert json.loads(nst("doctor", "--json").out)["commit"] == "0123456789"
 
 
 def test_reference_kernels_are_said_and_why(nst, monkeypatch):
