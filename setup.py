@@ -2,19 +2,25 @@
 
 `plugins/`, `cli/` and `benchmarks/` are folders of the repository, never importable names. The kernels are compiled
 against the torch that they will run with: NST_BUILD_CPP=auto (the default) does so where torch and a compiler are at
-hand and goes without them where not, 1 insists, 0 never tries.
+hand and goes without them where not, 1 insists, 0 never tries. Wheels and source archives made from git record the
+commit, and wheels an SBOM of what they bundle.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import runpy
 import sys
 import sysconfig
 from pathlib import Path
 from typing import Any
 
 from setuptools import find_packages, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
 
 # The folders of cpp/ that the module is made of.
 MODULE = ("kernels", "core", "ops", "layers", "python")
@@ -22,6 +28,70 @@ CHOICES = ("auto", "1", "0")
 SETTING = os.environ.get("NST_BUILD_CPP", "auto")
 if SETTING not in CHOICES:
     sys.exit(f"NST_BUILD_CPP must be one of {', '.join(CHOICES)}, not '{SETTING}'")
+
+
+# Functions of files that are no packages here.
+VERSIONING = runpy.run_path("nst_core/version.py")
+RECORD = Path("nst_core", VERSIONING["RECORD"])
+SBOM = runpy.run_path("build_support/sbom.py")
+# Of what is compiled in, for the SBOM.
+COMPILED: dict[str, str] = {}
+
+
+def commit() -> str:
+    """Return the commit that is built, from git or from the source archive's record."""
+    if Path(".git").exists():
+        return str(VERSIONING["commit_of"](Path.cwd()))
+    return RECORD.read_text(encoding="ascii").strip() if RECORD.exists() else ""
+
+
+def record_commit(folder: str) -> None:
+    """Write the commit where a package lies."""
+    path = Path(folder) / RECORD
+    path.unlink(missing_ok=True)  # not into a hard link
+    found = commit()
+    if found:
+        path.write_text(found + "\n", encoding="ascii")
+
+
+class Archive(sdist):
+    """A source archive that knows its commit."""
+
+    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
+        """Add the commit to what is packed."""
+        super().make_release_tree(base_dir, files)
+        record_commit(base_dir)
+
+
+class Packages(build_py):
+    """Packages that know their commit, unless they stay in the checkout."""
+
+    def run(self) -> None:
+        """Add the commit to what is copied."""
+        super().run()
+        if not self.editable_mode:
+            record_commit(self.build_lib)
+
+
+class Wheel(bdist_wheel):
+    """A wheel with an SBOM, where PEP 770 wants it."""
+
+    def write_wheelfile(self, wheelfile_base: str, *arguments: str, **named: str) -> None:
+        """Add the SBOM once everything is there; an editable installation bundles nothing."""
+        super().write_wheelfile(wheelfile_base, *arguments, **named)
+        root = Path(wheelfile_base).parent
+        if (root / "nst_core").is_dir():
+            found = SBOM["document"](root, self.distribution.get_version(), COMPILED, commit())
+            path = Path(wheelfile_base) / "sboms" / "nst.cdx.json"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def pybind11(include: Path) -> str:
+    """Return the version of the pybind11 that comes with torch."""
+    text = (include / "pybind11" / "detail" / "common.h").read_text(encoding="utf-8")
+    parts = [re.search(rf"define PYBIND11_VERSION_{part} (\w+)", text) for part in ("MAJOR", "MINOR", "MICRO")]
+    return ".".join(part[1] for part in parts if part)
 
 
 def without(reason: object) -> None:
@@ -50,6 +120,9 @@ def native() -> dict[str, Any]:
         without(f"torch cannot be imported ({error})")
         return {}
 
+    torch_folder = Path(torch.__file__).parent
+    COMPILED.update(pytorch=torch.__version__.partition("+")[0], pybind11=pybind11(torch_folder / "include"))
+
     class Build(BuildExtension):
         def run(self) -> None:
             try:
@@ -57,6 +130,13 @@ def native() -> dict[str, Any]:
             except (Exception, SystemExit) as error:  # whatever a compiler does, the rest can be installed
                 without(f"compiling failed ({type(error).__name__}: {error})")
                 self.extensions = []
+
+        def build_extension(self, ext: Any) -> None:
+            # torch always compiles. Kernels in the build folder of a wheel are kept if they are newer than all of this.
+            made = Path(self.get_ext_fullpath(ext.name))
+            parts = (*ext.sources, *ext.depends, "setup.py", torch_folder / "version.py")
+            if self.inplace or not made.exists() or made.stat().st_mtime <= max(Path(p).stat().st_mtime for p in parts):
+                super().build_extension(ext)
 
     root = Path("cpp")
     build = json.loads((root / "build.json").read_text(encoding="utf-8"))  # CMake reads it too
@@ -68,11 +148,12 @@ def native() -> dict[str, Any]:
         extra_compile_args=[
             *build["optimized"],
             *build["flags"],
+            "-g0",  # Python's own flags may ask for debugging information, of which there would be 30 times as much
             "-DNST_API=",  # the module exports nothing of the C++ library's API
         ],
     )
     print(f"compiling the native kernels for torch {torch.__version__}", file=sys.stderr, flush=True)
-    return {"ext_modules": [extension], "cmdclass": {"build_ext": Build}}
+    return {"ext_modules": [extension], "build_ext": Build}
 
 
 FOLDERS = {"nst_core": "nst_core", "nst_plugins": "plugins/nst_plugins", "nst_cli": "cli/nst_cli"}
@@ -83,6 +164,11 @@ PACKAGES = [
     for package in [name, *(f"{name}.{inner}" for inner in find_packages(folder))]
 ]
 
+COMMANDS = {"bdist_wheel": Wheel, "build_py": Packages, "sdist": Archive}
+EXTENSION = native()
+if EXTENSION:
+    COMMANDS["build_ext"] = EXTENSION.pop("build_ext")
+
 setup(
     packages=PACKAGES,
     package_dir={
@@ -92,11 +178,12 @@ setup(
     },
     package_data={
         "nst_cli.scaffolding": ["templates/*.txt"],
-        "nst_core": ["py.typed"],
+        "nst_core": ["py.typed", RECORD.name],
         "nst_core.images.samples": ["*.jpg"],
         "nst_plugins": ["py.typed", "data/*"],
         "nst_cli.report": ["templates/*"],
         "nst_cli.studio": ["static/*"],
     },
-    **native(),
+    cmdclass=COMMANDS,
+    **EXTENSION,
 )

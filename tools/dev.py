@@ -1,7 +1,7 @@
 """Everything that a fresh machine needs, in one command.
 
     python3.11 tools/dev.py run  [ARGUMENTS]   set up, then `nst run`
-    python3.11 tools/dev.py test [ARGUMENTS]   set up, then lint, types, tests and some damaged files
+    python3.11 tools/dev.py test [ARGUMENTS]   set up, then lint, types, tests, some damaged files, a wheel
     python3.11 tools/dev.py setup              set up only
 
 Sets up a virtual environment in `.venv` of this repository. Uses nothing but the standard library.
@@ -167,6 +167,7 @@ def main() -> None:
         if not rest:
             python("-m", "pytest", BROWSER_TESTS)
             cpp_tests()
+            python(ROOT / "tools" / "release.py", "--check")
             python(ROOT / "tests" / "fuzz" / "run.py", "all", "--seconds", str(FUZZ_SECONDS))
         print("once more on the Python references of the kernels", flush=True)
         os.environ["NST_NATIVE"] = "0"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -18,7 +20,8 @@ TEMPLATES = ("parts.html.jinja", "report.html.jinja", "report.md.jinja", "style.
 def source(tmp_path_factory):
     # A copy, since setuptools leaves its build folder beside the sources.
     folder = tmp_path_factory.mktemp("source")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    options = ("-z", "--cached", "--others", "--exclude-standard")
+    listed = subprocess.run(["git", "ls-files", *options], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout")
     for name in filter(None, listed.stdout.split("\0")):
@@ -26,7 +29,16 @@ def source(tmp_path_factory):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((ROOT / name).read_bytes())
+    git(folder, "init", "--quiet")
+    git(folder, "add", "setup.py")
+    git(folder, "commit", "--quiet", "--message", "Build it")
     return folder
+
+
+def git(folder, *arguments):
+    identity = ("-c", "user.name=nst", "-c", "user.email=nst@example.org")
+    done = subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def build(source, folder, **environment):
@@ -79,6 +91,38 @@ def test_a_wheel_holds_the_packages_and_their_data(wheel):
         for path in (root / package).rglob("*.py")
     }
     assert packaged == sources
+
+
+def test_a_wheel_names_the_commit_it_was_built_from(wheel, source):
+    recorded = zipfile.ZipFile(wheel).read("nst_core/_commit.txt").decode().strip()
+    assert recorded == git(source, "rev-parse", "--short=10", "HEAD")
+
+
+def test_a_wheel_says_what_it_bundles_and_under_which_licence(wheel):
+    opened = zipfile.ZipFile(wheel)
+    names = [name for name in opened.namelist() if not name.endswith("/")]
+    (place,) = (name for name in names if name.endswith(".dist-info/sboms/nst.cdx.json"))
+    components = json.loads(opened.read(place))["components"]
+    hashes = {file["name"]: file["hashes"][0]["content"] for c in components for file in c.get("components", ())}
+    data = [name for name in names if not name.endswith(".py") and ".dist-info/" not in name]
+    assert hashes == {name: hashlib.sha256(opened.read(name)).hexdigest() for name in data}
+    licences = {c["name"]: c["licenses"][0]["license"]["id"] for c in components}
+    assert licences["vgg19-weights"] == "CC-BY-4.0"
+    assert "pytorch" not in licences  # this one is without kernels
+    texts = [name for name in names if ".dist-info/licenses/" in name]
+    for word in ("LICENSE", "PyTorch.txt", "pybind11.txt", "plugins/nst_plugins/data/LICENSE.md"):
+        assert any(name.endswith(f"/{word}") for name in texts), word
+
+
+def test_a_file_that_nobody_accounts_for_stops_the_build(source, tmp_path):
+    stray = source / "plugins" / "nst_plugins" / "data" / "stray.bin"
+    stray.write_bytes(b"?")
+    try:
+        done = build(source, tmp_path, NST_BUILD_CPP="0")
+    finally:
+        stray.unlink()
+    assert done.returncode != 0
+    assert "bundled.toml does not say what these files are: nst_plugins/data/stray.bin" in done.stderr
 
 
 def test_a_wheel_works_where_the_sources_are_not(wheel, tmp_path):
