@@ -39,17 +39,17 @@ COMPILED: dict[str, str] = {}
 
 
 def commit() -> str:
-    """Return the commit that is built, from git or from the source archive's record."""
-    if Path(".git").exists():
-        return str(VERSIONING["commit_of"](Path.cwd()))
-    return RECORD.read_text(encoding="ascii").strip() if RECORD.exists() else ""
+    """Return the commit that is built, from the source archive's record or from git."""
+    if RECORD.exists():
+        return RECORD.read_text(encoding="ascii").strip()
+    return str(VERSIONING["commit_of"](Path.cwd())) if Path(".git").exists() else ""
 
 
 def record_commit(folder: str) -> None:
     """Write the commit where a package lies."""
     path = Path(folder) / RECORD
-    path.unlink(missing_ok=True)  # not into a hard link
     found = commit()
+    path.unlink(missing_ok=True)  # not into a hard link
     if found:
         path.write_text(found + "\n", encoding="ascii")
 

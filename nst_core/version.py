@@ -24,15 +24,13 @@ def version() -> str:
 def commit() -> str:
     """Return the commit that this code is of, with ``+dirty`` where files were changed since; "" if nobody knows.
 
-    In a checkout git is asked each time, so that an editable installation never shows an old commit.
+    A checkout has no record: git is asked each time, so that an editable installation never shows an old commit.
     """
     here = Path(__file__).resolve().parent
-    if (here.parent / "setup.py").is_file() and (here.parent / ".git").exists():
-        return commit_of(here.parent)
-    try:
+    if (here / RECORD).is_file():
         return (here / RECORD).read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
+    own = (here.parent / "setup.py").is_file() and (here.parent / ".git").exists()
+    return commit_of(here.parent) if own else ""
 
 
 def commit_of(checkout: Path) -> str:

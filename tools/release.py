@@ -245,12 +245,12 @@ def try_wheel(wheel: Path, folder: Path, python: str, commit: str) -> None:
     home.mkdir()
     environment = bare_environment(programs, home)
 
-    def there(*command: str | Path) -> str:
+    def there(*command: str | Path, **more: str) -> str:
         say("+ " + " ".join(str(part) for part in command))
         done = subprocess.run(
             [str(programs / command[0]), *(str(part) for part in command[1:])],
             cwd=home,
-            env=environment,
+            env={**environment, **more},
             text=True,
             stdout=subprocess.PIPE,
         )
@@ -259,7 +259,8 @@ def try_wheel(wheel: Path, folder: Path, python: str, commit: str) -> None:
         return done.stdout
 
     # --no-compile: compiling all of torch's Python files takes as long as copying them.
-    there("python", "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check", wheel)
+    pip = ("python", "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check")
+    there(*pip, wheel, HOME=os.environ.get("HOME", str(home)))  # where pip's settings and its cache are
     installed = time.monotonic() - started
     shown = there("nst", "--version").strip()
     if f"nst {version()}" not in shown or commit not in shown:
