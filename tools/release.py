@@ -115,6 +115,11 @@ def section(changelog: str, number: str) -> str:
     return found[0].strip() + "\n"
 
 
+def has_section(changelog: str, number: str) -> bool:
+    """Return whether a changelog says something of a version."""
+    return re.search(rf"^## {re.escape(number)} ", changelog, re.MULTILINE) is not None
+
+
 def source_archive(folder: Path) -> Path:
     """Make the source archive."""
     call(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", folder, ROOT, NST_BUILD_CPP="0")
@@ -326,6 +331,8 @@ def main() -> None:
     if not arguments.check and not git("rev-parse", "HEAD"):
         sys.exit("error: a release is made in a checkout with git")
     if arguments.write_changelog:
+        if has_section((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), version()):
+            sys.exit(f"error: CHANGELOG.md has {version()} already: raise the version in pyproject.toml")
         call(sys.executable, "-m", "towncrier", "build", "--yes", "--version", version())
         say(f"commit this, tag it v{version()}, and run this program again")
         return

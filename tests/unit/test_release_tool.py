@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import io
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -49,6 +50,8 @@ def test_notes_of_a_version_end_where_the_version_before_begins(release):
     changelog = "# Changelog\n\n## 1.2 (2031-02-03)\n\n- New.\n\n## 1.1 (2030-01-01)\n\n- Old.\n"
     assert release.section(changelog, "1.2") == "## 1.2 (2031-02-03)\n\n- New.\n"
     assert release.section(changelog, "1.1") == "## 1.1 (2030-01-01)\n\n- Old.\n"
+    assert release.has_section(changelog, "1.2")
+    assert not release.has_section(changelog, "1.3")
     with pytest.raises(SystemExit, match=r"CHANGELOG.md has nothing about 1\.3"):
         release.section(changelog, "1.3")
 
@@ -143,6 +146,17 @@ def test_a_bare_machine_has_no_compiler_and_no_settings_of_ours(release, tmp_pat
     assert found["HTTPS_PROXY"] == "http://proxy"
     assert "PYTHONPATH" not in found
     assert "NST_NATIVE" not in found
+
+
+def test_a_version_is_written_into_the_changelog_once(release):
+    released = re.findall(r"^## (\S+) ", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    if release.version() not in released:
+        pytest.skip("the version is not in the changelog yet")
+    before = (ROOT / "CHANGELOG.md").read_bytes()
+    done = subprocess.run([sys.executable, str(PROGRAM), "--write-changelog"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "raise the version in pyproject.toml" in done.stderr or "checkout with git" in done.stderr
+    assert (ROOT / "CHANGELOG.md").read_bytes() == before
 
 
 def test_sums_are_those_that_sha256sum_checks(release, tmp_path):
