@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import re
@@ -39,6 +40,10 @@ class Native:
         return self.module is None and self.reason != _TURNED_OFF
 
 
+# Characters of an error that are shown: symbols of C++ are long.
+LONGEST = 200
+# What stands before the version of torch in the compiled module, see cpp/core/build_info.cpp.
+_MARK = b"nst was compiled for torch "
 _TURNED_OFF = "turned off by NST_NATIVE=0"
 
 
@@ -73,10 +78,14 @@ def _load() -> Native:
     except ModuleNotFoundError:
         return Native(None, f"they were not compiled when nst was installed; {_compile_again()}")
     except (ImportError, OSError, RuntimeError) as error:
-        return _refused(f"they were compiled for another torch or machine ({error})", _compile_again())
+        why = str(error) if len(str(error)) <= LONGEST else f"{str(error)[:LONGEST]}…"
+        built = _compiled_for()
+        if built and _minor(built) != _minor(torch.__version__):
+            return _another_minor(built)
+        return _refused(f"they were compiled for another torch or machine ({why})", _compile_again())
     built, here = info["torch"], torch.__version__
     if _minor(built) != _minor(here):
-        return _refused(f"they were compiled for torch {built}, and this is {here}", _fitting_torch(built))
+        return _another_minor(built)
     if built != here.partition("+")[0]:
         wrong = _fault(module)
         if wrong:
@@ -89,6 +98,21 @@ def _refused(reason: str, repair: str) -> Native:
     text = f"{reason}; {repair}"
     warnings.warn(f"nst runs without its native kernels and is slower: {text}", RuntimeWarning, stacklevel=2)
     return Native(None, text)
+
+
+def _compiled_for() -> str:
+    """Return the torch that the kernels were compiled for, from their file, which cannot be loaded; "" if unknown."""
+    spec = importlib.util.find_spec("nst_core._C")
+    if spec is None or spec.origin is None:
+        return ""
+    found = re.search(_MARK + rb"([\w.]+)", Path(spec.origin).read_bytes())
+    return found[1].decode("ascii") if found else ""
+
+
+def _another_minor(built: str) -> Native:
+    pip = f'"{sys.executable}" -m pip install "torch=={_minor(built)}.*" torchvision'
+    repair = f"to install a torch that they fit: {pip}; {_compile_again()}"
+    return _refused(f"they were compiled for torch {built}, and this is {torch.__version__}", repair)
 
 
 def _minor(version: str) -> str:
@@ -129,8 +153,3 @@ def _installed_from() -> str:
         return ""
     repository = record.get("vcs_info")
     return f'"{repository["vcs"]}+{url}@{repository["commit_id"]}"' if repository else f'"{url}"'
-
-
-def _fitting_torch(built: str) -> str:
-    fitting = f'"{sys.executable}" -m pip install "torch=={_minor(built)}.*" torchvision'
-    return f"to install a torch that they fit: {fitting}; {_compile_again()}"

@@ -27,15 +27,17 @@ def compiled(monkeypatch):
     loading._load.cache_clear()
     installed = importlib.metadata
 
-    def use(found) -> None:
+    def use(found, file=None) -> None:
         def imported(name: str):
             assert name == "nst_core._C"
             if isinstance(found, Exception):
                 raise found
             return found
 
+        finder = types.SimpleNamespace(find_spec={"nst_core._C": file and types.SimpleNamespace(origin=file)}.get)
+        faked = types.SimpleNamespace(import_module=imported, metadata=installed, util=finder)
         monkeypatch.delenv("NST_NATIVE", raising=False)
-        monkeypatch.setattr(loading, "importlib", types.SimpleNamespace(import_module=imported, metadata=installed))
+        monkeypatch.setattr(loading, "importlib", faked)
 
     yield use
     loading._load.cache_clear()
@@ -90,6 +92,22 @@ def test_for_another_minor_release_a_torch_that_fits_is_named(compiled):
         assert '-m pip install "torch==2.3.*" torchvision' in native().reason
 
 
+def test_kernels_that_cannot_be_loaded_still_say_which_torch_they_are_for(compiled, tmp_path):
+    file = tmp_path / "_C.so"
+    file.write_bytes(b"\x7fELF\0nst was compiled for torch 2.3.1\0more")
+    compiled(ImportError("undefined symbol: _ZN5torch"), file)
+    with pytest.warns(RuntimeWarning):
+        reason = native().reason
+    assert reason.startswith(f"they were compiled for torch 2.3.1, and this is {torch.__version__}; ")
+    assert '-m pip install "torch==2.3.*" torchvision' in reason
+
+
+def test_of_a_long_error_the_beginning_is_shown(compiled):
+    compiled(ImportError("undefined symbol: " + "x" * 1000))
+    with pytest.warns(RuntimeWarning):
+        assert len(native().reason) < 600
+
+
 def relabelled(version: str, **replaced) -> types.SimpleNamespace:
     """The real kernels, which say that they were compiled for another torch."""
     real = loading.importlib.import_module("nst_core._C")
@@ -98,6 +116,11 @@ def relabelled(version: str, **replaced) -> types.SimpleNamespace:
 
 
 needs_kernels = pytest.mark.skipif(native().module is None, reason="the kernels are not compiled, or turned off")
+
+
+@needs_kernels
+def test_the_file_of_the_kernels_says_what_they_themselves_say():
+    assert loading._compiled_for() == native().module.build_info()["torch"]
 
 
 @needs_kernels
