@@ -54,6 +54,32 @@ class Optimizer(ABC):
             A tensor in the shape of the variable, which the optimizer does not change later.
         """
 
+    def look_ahead(self, gradient: Tensor) -> Tensor | None:  # noqa: ARG002
+        """Begin the next step before the loss is known, on a device other than the CPU; ``None`` unless overridden.
+
+        Every number that a program takes from a GPU makes it wait for all that the GPU has still to do. What an
+        optimizer wants to know on the CPU, norms and inner products, it returns here as one tensor. The engine copies
+        it together with the loss, and calls :meth:`step_ahead` instead of :meth:`step`; or :meth:`start`, where the
+        loss is such that no step is made.
+
+        Args:
+            gradient: that the step will be given.
+
+        Returns:
+            Numbers of floating point, on the device of the gradient, or ``None`` for a step that needs none.
+        """
+        return None
+
+    def step_ahead(self, loss: float, gradient: Tensor, ahead: Tensor) -> Tensor | None:  # noqa: ARG002
+        """Make the step that :meth:`look_ahead` began; see :meth:`step`.
+
+        Args:
+            loss: see :meth:`step`.
+            gradient: see :meth:`step`.
+            ahead: what :meth:`look_ahead` returned, on the CPU.
+        """
+        return self.step(loss, gradient)
+
     def with_less_memory(self) -> Mapping[str, ParamValue] | None:
         """Return parameters with which this optimizer keeps less memory, or ``None`` where it cannot.
 

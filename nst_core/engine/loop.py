@@ -18,6 +18,7 @@ from nst_core.engine.result import LevelResult, Losses
 from nst_core.errors import BrokenContractError, NonFiniteError, is_out_of_memory
 from nst_core.job.schema import Component
 from nst_core.objective.objective import Evaluation, Objective, mean_absolute
+from nst_core.ops import to_host
 from nst_core.planning.memory_plan import MAX_REDUCTIONS
 
 __all__ = ["Best", "Loop", "Measured", "losses_by_term"]
@@ -50,7 +51,7 @@ class Measured:
     """One evaluation: total, unweighted losses in the objective's order, finished image, and anything unusual."""
 
     total: float
-    losses: Tensor
+    losses: tuple[float, ...]
     image: Tensor
     note: str
 
@@ -83,7 +84,8 @@ class Loop:
         self._component = problem.optimizer_component
         self._tiling = problem.tiling
         self._variable = problem.variable
-        self._gradient: Tensor | None = None
+        self._gradient: Tensor | None = None  # as the optimizer is to see it
+        self._ahead: Tensor | None = None  # what the optimizer wanted to know
         self._scale, self._damping, self._rollbacks, self._reductions = 0.0, 1.0, 0, 0
         self._note = ""
         self._progress = Progress()
@@ -161,9 +163,15 @@ class Loop:
         began = time.perf_counter()
         found, image = self._evaluate()
         self.consistent = False
-        total = float(found.total)
         assert found.gradient is not None  # noqa: S101 - for the type checker: evaluate gives it
-        finite = math.isfinite(total) and bool(torch.isfinite(found.gradient).all())
+        gradient = found.gradient
+        wanted = [found.total, torch.isfinite(gradient).all(), found.losses]
+        self._condition(gradient)
+        if gradient.device.type != "cpu":  # where every copy to the CPU waits, the optimizer's joins this one
+            wanted += filter(torch.is_tensor, [self._optimizer.look_ahead(gradient)])
+        total_there, finite_there, losses, *ahead = to_host(*wanted)
+        total = float(total_there)
+        finite = math.isfinite(total) and bool(finite_there)
         if finite and (self.best is None or total < self.best.total):
             self.best = Best(total, found.losses, self._variable)
         self.history.append(total)
@@ -171,15 +179,15 @@ class Loop:
             self._rollbacks += 1
             if self._rollbacks == 1:
                 self._note = "the objective is not finite; returning to the best image, with shorter steps"
-            self._give_up_if_hopeless(found.losses)
+            self._give_up_if_hopeless(losses.tolist())
         assert self.best is not None  # noqa: S101 - for the type checker: there is one, or it was given up
         self._progress.observe(self.best.total)
-        self._gradient = found.gradient if finite else None
+        self._gradient, self._ahead = (gradient, ahead[0] if ahead else None) if finite else (None, None)
         if self.complete:  # nothing will be asked of the optimizer any more
-            self._gradient, self.consistent = None, True
+            self._gradient, self._ahead, self.consistent = None, None, True
         note, self._note = self._note, ""
         self.seconds += time.perf_counter() - began
-        return Measured(total, found.losses, self.problem.finished(image), note)
+        return Measured(total, tuple(losses.tolist()), self.problem.finished(image), note)
 
     def advance(self) -> bool:
         """Move to the next point; ``False`` if the optimizer has converged."""
@@ -247,17 +255,19 @@ class Loop:
 
     def _advance(self) -> bool:
         gradient, self._gradient = self._gradient, None
+        ahead, self._ahead = self._ahead, None
         if gradient is None:  # the value was not finite
             self._damping *= DAMPING
             self._start_again()
             return True
         if self._progress.stalled:
             return self._restart()
-        self._scale = self._scale or _scale(gradient)
-        gradient.mul_(self._scale)
-        self._pull_back_into_bounds(gradient)
+        loss = self.history[-1] * self._scale
         try:
-            following = self._optimizer.step(self.history[-1] * self._scale, gradient)
+            if ahead is None:
+                following = self._optimizer.step(loss, gradient)
+            else:
+                following = self._optimizer.step_ahead(loss, gradient, ahead)
         except (RuntimeError, MemoryError) as error:
             if not self._give_up_memory(error):
                 raise
@@ -266,6 +276,12 @@ class Loop:
         torch.accelerator.empty_cache()
         self._start_again()
         return True
+
+    def _condition(self, gradient: Tensor) -> None:
+        """Make of the objective's gradient what the optimizer sees: scaled, with what pulls back into the bounds."""
+        self._scale = self._scale or _scale(gradient)
+        gradient.mul_(self._scale)
+        self._pull_back_into_bounds(gradient)
 
     def _pull_back_into_bounds(self, gradient: Tensor) -> None:
         """Add the restoring force on what lies outside the bounds of the variable.
@@ -276,7 +292,7 @@ class Loop:
         """
         bounds = self.problem.parametrization.bounds
         if bounds is not None:
-            force = max(LEAST_FORCE, FIRST_FORCE * FORCE_DECAY ** len(self.history))
+            force = max(LEAST_FORCE, FIRST_FORCE * FORCE_DECAY ** (len(self.history) + 1))
             gradient.add_(self._variable - self._variable.clamp(*bounds), alpha=force)
 
     def _restart(self) -> bool:
@@ -300,11 +316,11 @@ class Loop:
         self._variable = following
         return True
 
-    def _give_up_if_hopeless(self, losses: Tensor) -> None:
+    def _give_up_if_hopeless(self, losses: Sequence[float]) -> None:
         if self.best is not None and self._rollbacks <= MAX_ROLLBACKS:
             return
         labels = self.problem.objective.labels
-        broken = [f"{term} at {part}" for (term, part), v in zip(labels, losses, strict=True) if not v.isfinite()]
+        broken = [f"{term} at {part}" for (term, part), v in zip(labels, losses, strict=True) if not math.isfinite(v)]
         where = f" ({', '.join(broken)})" if broken else ""
         when = "at the first image" if self.best is None else f"again after {MAX_ROLLBACKS} restarts with shorter steps"
         raise NonFiniteError(
@@ -326,10 +342,10 @@ class Loop:
         return self.problem.image(self.best.variable)
 
 
-def losses_by_term(objective: Objective, losses: Tensor) -> Losses:
+def losses_by_term(objective: Objective, losses: Sequence[float]) -> Losses:
     """Return unweighted losses by term and layer."""
     table: dict[str, dict[str, float]] = {}
-    for (term, part), value in zip(objective.labels, losses.tolist(), strict=True):
+    for (term, part), value in zip(objective.labels, losses, strict=True):
         table.setdefault(term, {})[part] = value
     return table
 

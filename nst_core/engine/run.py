@@ -193,7 +193,7 @@ class Run(Iterator[Step]):
         return Result(
             image=image,
             total=loop.best.total,
-            losses=losses_by_term(loop.problem.objective, loop.best.losses),
+            losses=losses_by_term(loop.problem.objective, loop.best.losses.tolist()),
             history=tuple(history),
             seconds=sum(level.seconds for level in levels),
             stopped=self.stopped or "cancelled",
@@ -313,7 +313,7 @@ class Run(Iterator[Step]):
     def _step(self, loop: Loop, measured: Measured) -> Step:
         objective = loop.problem.objective
         weighted: dict[str, float] = {}
-        for (term, _), value, weight in zip(objective.labels, measured.losses.tolist(), loop.weights, strict=True):
+        for (term, _), value, weight in zip(objective.labels, measured.losses, loop.weights, strict=True):
             weighted[term] = weighted.get(term, 0.0) + weight * value
         note, self._note = " ".join(filter(None, (self._note, measured.note))), ""
         return Step(

@@ -68,6 +68,19 @@ class TileFeatures:
         own = self.part_of(layer, whole)[..., : feature.shape[-2], : feature.shape[-1]]
         return own.to(feature.device).expand(len(feature), -1, -1, -1)
 
+    def positions(self, guides: Guides, layer: str, feature: Tensor) -> float:
+        """Return the sum of :meth:`weight` over the positions of one image; their number, where each counts as one."""
+        if guides.mask is None:
+            return float(feature.shape[-2] * feature.shape[-1])
+        # Asked for at every evaluation: it is known from the first on, for the sum is copied from the device.
+        key = self.tile, self.taps[layer], feature.dtype, feature.shape[-2:]
+        return guides.known_total(key, lambda: self._total(guides, layer, feature))
+
+    def _total(self, guides: Guides, layer: str, feature: Tensor) -> float:
+        weight = self.weight(guides, layer, feature)
+        assert weight is not None  # noqa: S101 - for the type checker: there is a mask
+        return float(weight[0].sum())
+
 
 class FeatureNetwork:
     """A network whose maps are looked at tile by tile. It never changes once it is made."""

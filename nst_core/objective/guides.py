@@ -6,6 +6,7 @@ arXiv:1611.07865, section 4. A region's statistic is Σ_p T(p)² f(p) f(p)ᵀ / 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 import torch
@@ -63,6 +64,7 @@ class Guides:
     share: float = 1.0
     mode: RegionGuide = "simple"
     _known: dict[tuple[int, int, bool], Tensor] = field(default_factory=dict, repr=False, compare=False)
+    _totals: dict[Hashable, float] = field(default_factory=dict, repr=False, compare=False)
 
     def weight(self, tap: Tap, dtype: torch.dtype = torch.float32) -> Tensor | None:
         """Return the square of the guide at a layer, ``(1, 1, H', W')``; ``None`` for one everywhere.
@@ -80,6 +82,12 @@ class Guides:
             exact = guide(self.mask, tap, self.mode).square()
             self._known[key] = exact.bfloat16().to(exact.dtype) if rounded else exact
         return self._known[key]
+
+    def known_total(self, key: Hashable, total: Callable[[], float]) -> float:
+        """Return the total weight of some positions: what ``total`` gave for the ``key`` before, or gives now."""
+        if key not in self._totals:
+            self._totals[key] = total()
+        return self._totals[key]
 
 
 def shares_of(masks: list[Tensor], weights: list[float]) -> list[float]:

@@ -16,7 +16,7 @@ from nst_core.objective.guides import Guides
 from nst_core.objective.targets import TargetCache, TargetImages, Targets, find_targets
 from nst_core.objective.terms import BoundTerm
 from nst_core.objective.tiling import Tile, Tiling
-from nst_core.ops import Projection
+from nst_core.ops import Projection, to_device
 
 __all__ = ["Evaluation", "Objective", "mean_absolute"]
 
@@ -156,7 +156,7 @@ class Objective:
         """
         (whole,) = Tiling().tiles(*image.shape[-2:])
         losses = self._losses(self._collect(image, whole, image, targets), targets, image.dtype)
-        return Evaluation(self._total(losses, weights), losses.detach())
+        return Evaluation(torch.dot(losses, self._weights(losses, weights)), losses.detach())
 
     def evaluate(
         self,
@@ -185,7 +185,7 @@ class Objective:
                 collected = _sum(collected, self._collect(image, tile, tile.cut(image), targets))
         leaf, with_graph = self._with_graph(image, last, targets)
         detached = [[s.detach() for s in term] for term in with_graph]
-        losses, slopes = self._judge(_sum(collected, detached), targets, weights, image.dtype)
+        total, losses, slopes = self._judge(_sum(collected, detached), targets, weights, image.dtype)
         gradient = _send_back(with_graph, slopes, leaf)
         if others:
             parts, gradient = gradient, torch.zeros_like(image)
@@ -195,7 +195,7 @@ class Objective:
             leaf, found = self._with_graph(image, tile, targets)
             tile.cut(gradient).add_(_send_back(found, slopes, leaf))
             del found, leaf
-        return Evaluation(self._total(losses, weights), losses, gradient)
+        return Evaluation(total, losses, gradient)
 
     def _tiles(self, image: Tensor, tiling: Tiling | None) -> list[Tile]:
         height, width = image.shape[-2:]
@@ -227,16 +227,17 @@ class Objective:
 
     def _judge(
         self, collected: Collected, targets: Targets, weights: Sequence[float] | None, dtype: torch.dtype
-    ) -> tuple[Tensor, list[Tensor | None]]:
-        """Return the losses and the gradient of the total with respect to each sum, in order."""
+    ) -> tuple[Tensor, Tensor, list[Tensor | None]]:
+        """Return the total, the losses, and the gradient of the total with respect to each sum, in order."""
         leaves = [
             [Statistic(tuple(s.detach().requires_grad_() for s in part.sums), part.weight) for part in term]
             for term in collected
         ]
         with torch.enable_grad():
             losses = self._losses(leaves, targets, dtype)
-            slopes = torch.autograd.grad(self._total(losses, weights), _sums(leaves), allow_unused=True)
-        return losses.detach(), list(slopes)
+            total = torch.dot(losses, self._weights(losses, weights))
+            slopes = torch.autograd.grad(total, _sums(leaves), allow_unused=True)
+        return total.detach(), losses.detach(), list(slopes)
 
     def _losses(self, collected: Collected, targets: Targets, dtype: torch.dtype) -> Tensor:
         """Return one number for each label: float32, or float64 where the image is."""
@@ -251,13 +252,15 @@ class Objective:
             values += losses
         return torch.stack(values)
 
-    def _total(self, losses: Tensor, weights: Sequence[float] | None) -> Tensor:
-        return torch.dot(losses, losses.new_tensor(self.weights if weights is None else weights))
+    def _weights(self, losses: Tensor, weights: Sequence[float] | None) -> Tensor:
+        chosen = torch.tensor(self.weights if weights is None else weights, dtype=losses.dtype)
+        return to_device(chosen, losses.device)
 
 
 def mean_absolute(gradient: Tensor) -> float:
-    """Return the mean absolute value of a gradient of any shape, summed in float64 on the CPU: MPS has none."""
-    return float(gradient.abs().cpu().mean(dtype=torch.float64))
+    """Return the mean absolute value of a gradient of any shape, in float64; on the CPU for MPS, which has none."""
+    sizes = gradient.abs()
+    return float((sizes.cpu() if sizes.device.type == "mps" else sizes).mean(dtype=torch.float64))
 
 
 def _scalar(term: BoundTerm, value: Tensor, dtype: torch.dtype) -> Tensor:

@@ -272,8 +272,9 @@ class _PointwiseTerm(_MapTerm):
         feature = features.interior(layer)
         weight = features.weight(guides, layer, feature)
         value = self.loss.pointwise(feature, features.part_of(layer, target), weight)
-        positions = float(feature.shape[-2] * feature.shape[-1]) if weight is None else float(weight[0].sum())
-        return Statistic((value,), value.new_full((len(feature),), positions))
+        # The factor on the sum is a number of the CPU: positions are counted there, whatever the device.
+        positions = features.positions(guides, layer, feature)
+        return Statistic((value,), torch.full((len(feature),), positions, dtype=value.dtype))
 
     def judge(self, collected: Sequence[Statistic], target: Any) -> list[Tensor]:  # noqa: ARG002
         return [

@@ -7,6 +7,7 @@ from nst_core.ops.projection import Projection
 from nst_core.ops.rows import combine_rows, combine_rows_reference, row_products, row_products_reference
 from nst_core.ops.squared_error import squared_error, squared_error_reference
 from nst_core.ops.stack import ConvStack, HasProjections, LayerKind, ReferenceStack, Stacked, accelerated, conv_stack
+from nst_core.ops.transfer import to_device, to_host
 
 __all__ = [
     "ConvStack",
@@ -30,5 +31,7 @@ __all__ = [
     "squared_error_reference",
     "sum_positions",
     "to_accumulation",
+    "to_device",
+    "to_host",
     "total_weight",
 ]

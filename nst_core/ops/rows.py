@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from nst_core.ops.loading import native
+from nst_core.ops.transfer import to_device
 
 __all__ = ["combine_rows", "combine_rows_reference", "row_products", "row_products_reference"]
 
@@ -20,7 +21,7 @@ def row_products(rows: Tensor, chosen: Sequence[int]) -> Tensor:
         chosen: indices of rows, from 0 to height - 1.
 
     Returns:
-        ``(height, len(chosen))``, float64, on the CPU. Not differentiable.
+        ``(height, len(chosen))``, on the device of the rows, float64 (float32 on MPS). Not differentiable.
 
     Raises:
         RuntimeError: ``rows`` is not a floating-point matrix, or a chosen row does not exist.
@@ -37,7 +38,10 @@ def row_products_reference(rows: Tensor, chosen: Sequence[int]) -> Tensor:
     for row in chosen:
         if not 0 <= row < len(rows):
             raise RuntimeError(f"row {row} of {len(rows)} does not exist")
-    return (rows @ rows[list(chosen)].T).cpu().double()  # in this order: MPS has no float64
+    # Not rows[list(chosen)]: a list of indices is copied to the device, which waits.
+    few = torch.stack([rows[row] for row in chosen]) if chosen else rows[:0]
+    products = rows @ few.T
+    return products if rows.device.type == "mps" else products.double()
 
 
 def combine_rows(rows: Tensor, factors: Tensor) -> Tensor:
@@ -64,7 +68,7 @@ def combine_rows_reference(rows: Tensor, factors: Tensor) -> Tensor:
     _check_matrix(rows)
     if factors.shape != rows.shape[:1]:
         raise RuntimeError(f"there must be a factor for each of {len(rows)} rows, not of shape {tuple(factors.shape)}")
-    return factors.to(rows.dtype).to(rows.device) @ rows
+    return to_device(factors.to(rows.dtype), rows.device) @ rows
 
 
 def _check_matrix(rows: Tensor) -> None:

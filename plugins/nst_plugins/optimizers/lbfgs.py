@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from nst_core import Optimizer, ParamValue
-from nst_core.ops import combine_rows, row_products
+from nst_core.ops import combine_rows, row_products, to_host
 from nst_plugins.optimizers.strong_wolfe import Point, StrongWolfe
 
 __all__ = ["Lbfgs"]
@@ -24,6 +26,23 @@ SHORTER = 0.1
 
 # With fewer pairs than this L-BFGS is little better than steepest descent.
 LEAST_HISTORY = 3
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A pair that was written into the rows of the oldest one, before anybody knows whether it is any good.
+
+    Attributes:
+        rows: numbers of those that were written: step, change of gradient, and the gradient unless it stayed.
+        oldest: what was in the first two, ``None`` if nothing.
+        products: of all rows with them, on the device.
+        gradient: what was in the third.
+    """
+
+    rows: list[int]
+    oldest: tuple[Tensor, Tensor] | None
+    products: Tensor
+    gradient: Tensor | None = None
 
 
 class Lbfgs(Optimizer):
@@ -78,6 +97,7 @@ class Lbfgs(Optimizer):
         self._base_loss = 0.0
         self._first_gradient = 0.0
         self._wild_steps = 0
+        self._written: _Written | None = None
 
     def with_less_memory(self) -> Mapping[str, ParamValue] | None:
         """Halve the history, down to three pairs."""
@@ -87,55 +107,87 @@ class Lbfgs(Optimizer):
     def step(self, loss: float, gradient: Tensor) -> Tensor | None:
         """Take one evaluation and return the next point, or ``None`` below the tolerance."""
         flat = gradient.detach().flatten()
-        size = float(torch.linalg.vector_norm(flat, 1)) / flat.numel()
-        self._first_gradient = self._first_gradient or size
-        if size <= self.tolerance * self._first_gradient:
-            return None
         if self._direction is None:
-            return self._descend(loss, flat, size)
+            return self._begin(loss, flat)
+        if self.tolerance and _mean_absolute(flat) <= self.tolerance * self._first_gradient:
+            return None
         if self._search is not None:
             point = Point(self._length, loss, float(flat @ self._direction))
             longer = self._search.next_length(point)
             if longer is not None:
                 return self._move(longer)
-        elif 0 < WILD_RISE * self._base_loss < loss:
-            return self._turn_back(flat)
-        self._wild_steps = 0
-        changed = self._remember(flat)
-        self._rows[-1] = flat
-        self._refresh_products([*changed, len(self._rows) - 1])
-        return self._continue(loss, flat, size)
+        elif self._is_wild(loss):
+            return self._turn_back(self._write(flat, back=True))
+        written = self._write(flat)
+        return self._accept(loss, written, *to_host(written.products))
 
-    def _turn_back(self, gradient: Tensor) -> Tensor:
+    def look_ahead(self, gradient: Tensor) -> Tensor | None:
+        """Write the step and the change of gradient down, and return their inner products."""
+        if self._direction is None or self._search is not None or self.tolerance:
+            return None
+        before = self._rows[-1].clone()
+        written = self._write(gradient.detach().flatten())
+        self._written = replace(written, gradient=before)
+        return written.products
+
+    def step_ahead(self, loss: float, gradient: Tensor, ahead: Tensor) -> Tensor | None:  # noqa: ARG002
+        """Decide on what was written down."""
+        written, self._written = self._written, None
+        assert written is not None  # noqa: S101 - for the type checker: look_ahead was called
+        if not self._is_wild(loss):
+            return self._accept(loss, written, ahead)
+        self._rows[-1] = written.gradient
+        pair = written.rows[:2]
+        return self._turn_back(_Written(pair, written.oldest, row_products(self._rows, pair)))
+
+    def _begin(self, loss: float, gradient: Tensor) -> Tensor | None:
+        """Make the first step of all, unless there is no slope."""
+        self._first_gradient = self._first_gradient or _mean_absolute(gradient)
+        if self._first_gradient == 0:
+            return None
+        self._rows[-1] = gradient
+        return self._descend(loss)
+
+    def _is_wild(self, loss: float) -> bool:
+        return 0 < WILD_RISE * self._base_loss < loss
+
+    def _turn_back(self, written: _Written) -> Tensor:
         """Go back to where the last step began, with what its end says about the curvature."""
-        self._refresh_products(self._remember(gradient))
+        self._remember(written, *to_host(written.products))
         self._wild_steps += 1
         self._point = self._base
-        before = self._rows[-1].clone()
-        return self._continue(self._base_loss, before, float(torch.linalg.vector_norm(before, 1)) / before.numel())
+        return self._continue(self._base_loss)
 
-    def _descend(self, loss: float, gradient: Tensor, size: float) -> Tensor:
-        """Begin along the gradient, with a short step."""
-        self._rows[-1] = gradient
-        self._refresh_products([len(self._rows) - 1])
-        self._direction = gradient * (-FIRST_STEP / size)
-        return self._set_out(loss, gradient)
+    def _accept(self, loss: float, written: _Written, products: Tensor) -> Tensor | None:
+        """Go on from the point that the last step led to, or stop where it is flat."""
+        self._wild_steps = 0
+        self._remember(written, products)
+        return None if self._products[-1, -1] == 0 else self._continue(loss)
 
-    def _continue(self, loss: float, gradient: Tensor, size: float) -> Tensor:
+    def _continue(self, loss: float) -> Tensor:
+        """Make the next step from the gradient in the last row."""
         if self._pairs == 0:
-            return self._descend(loss, gradient, size)
-        self._direction = combine_rows(self._rows, self._coefficients())
-        if float(self._direction @ gradient) >= 0:  # the memory misleads: forget it
+            return self._descend(loss)
+        coefficients = self._coefficients()
+        if float(coefficients @ self._products[-1]) >= 0:  # not downwards: the memory misleads, forget it
             self._pairs = 0
-            return self._descend(loss, gradient, size)
-        return self._set_out(loss, gradient)
+            return self._descend(loss)
+        self._direction = combine_rows(self._rows, coefficients)
+        return self._set_out(loss)
 
-    def _set_out(self, loss: float, gradient: Tensor) -> Tensor:
+    def _descend(self, loss: float) -> Tensor:
+        """Go along the gradient in the last row, with a short step."""
+        gradient = self._rows[-1]
+        self._refresh_products([len(self._rows) - 1])
+        self._direction = gradient * (-FIRST_STEP / _mean_absolute(gradient))
+        return self._set_out(loss)
+
+    def _set_out(self, loss: float) -> Tensor:
         assert self._direction is not None  # noqa: S101 - for the type checker
         self._base = self._point
         self._base_loss = loss
         if self.line_search == "strong-wolfe":
-            self._search = StrongWolfe(loss, float(gradient @ self._direction))
+            self._search = StrongWolfe(loss, float(self._rows[-1] @ self._direction))
         shorter: float = SHORTER ** max(self._wild_steps - 1, 0)
         return self._move(self._damping * self.learning_rate * shorter)
 
@@ -145,22 +197,42 @@ class Lbfgs(Optimizer):
         self._point = torch.add(self._base, self._direction, alpha=length)
         return self._point.reshape(self._shape)
 
-    def _remember(self, gradient: Tensor) -> list[int]:
-        """Store the last step and the change of gradient; return their rows, none if the curvature is not positive."""
-        step = self._point - self._base
-        change = gradient - self._rows[-1]
-        if float(step @ change) <= 1e-8 * float(step.norm() * change.norm()):
-            return []
-        slot = self._pairs % self.history
-        self._rows[slot] = step
-        self._rows[self.history + slot] = change
-        self._pairs += 1
-        return [slot, self.history + slot]
+    def _write(self, gradient: Tensor, back: bool = False) -> _Written:
+        """Write the last step and the change of gradient into the rows of the oldest pair, and take inner products.
 
-    def _refresh_products(self, changed: list[int]) -> None:
-        products = row_products(self._rows, changed)
-        self._products[:, changed] = products
-        self._products[changed, :] = products.T
+        Args:
+            gradient: where the last step ended.
+            back: whether the last row keeps the gradient from where it began; it becomes this one otherwise.
+        """
+        slot = self._pairs % self.history
+        step, change = self._rows[slot], self._rows[self.history + slot]
+        oldest = (step.clone(), change.clone()) if self._pairs >= self.history else None
+        torch.sub(self._point, self._base, out=step)
+        torch.sub(gradient, self._rows[-1], out=change)
+        rows = [slot, self.history + slot]
+        if not back:
+            self._rows[-1] = gradient
+            rows.append(len(self._rows) - 1)
+        return _Written(rows, oldest, row_products(self._rows, rows))
+
+    def _remember(self, written: _Written, products: Tensor) -> None:
+        """Keep what was written, or go back to the oldest pair if the curvature is not positive."""
+        step, change, *others = written.rows
+        curvature = float(products[step, 1])
+        if curvature > 1e-8 * math.sqrt(float(products[step, 0]) * float(products[change, 1])):
+            self._pairs += 1
+            self._know_products(written.rows, products)
+            return
+        for number, row in enumerate((step, change)):
+            self._rows[row] = written.oldest[number] if written.oldest else 0.0
+        self._refresh_products(others)
+
+    def _refresh_products(self, rows: list[int]) -> None:
+        self._know_products(rows, *to_host(row_products(self._rows, rows)))
+
+    def _know_products(self, rows: list[int], products: Tensor) -> None:
+        self._products[:, rows] = products.double()
+        self._products[rows, :] = products.double().T
 
     def _coefficients(self) -> Tensor:
         """Run the two-loop recursion on the inner products; return the direction in terms of the rows."""
@@ -211,3 +283,7 @@ class Lbfgs(Optimizer):
         self._products = state["products"].cpu().clone()
         self._shape = torch.Size(state["shape"])
         self._search = StrongWolfe.from_state_dict(state["search"]) if state["search"] else None
+
+
+def _mean_absolute(gradient: Tensor) -> float:
+    return float(torch.linalg.vector_norm(gradient, 1)) / gradient.numel()

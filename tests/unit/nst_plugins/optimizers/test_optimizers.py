@@ -226,3 +226,44 @@ def test_a_step_that_rises_a_little_is_kept():
     after = optimizer.step(1.5, 0.8 * gradient)
     assert float(((after - before) * gradient).sum()) < 0
     assert float((after - before).abs().max()) > float((0.05 * before).abs().max())
+
+
+def step_ahead(optimizer: Lbfgs, loss: float, gradient: torch.Tensor) -> torch.Tensor | None:
+    """Make a step as on a GPU: its numbers are asked for before the loss is known."""
+    ahead = optimizer.look_ahead(gradient)
+    return optimizer.step(loss, gradient) if ahead is None else optimizer.step_ahead(loss, gradient, ahead)
+
+
+@pytest.mark.parametrize("history", [1, 3, 20])
+def test_lbfgs_that_looks_ahead_makes_the_same_steps(history):
+    """Through steps that are taken back, curvature that is not positive, and a memory that is full."""
+    generator = torch.Generator().manual_seed(5)
+    plain, ahead = Lbfgs(history), Lbfgs(history)
+    for optimizer in (plain, ahead):
+        optimizer.start(START)
+    wild = bent = 0
+    for number in range(60):
+        gradient = torch.randn(START.shape, generator=generator, dtype=START.dtype)
+        if number % 7 == 3:  # against the step that led here
+            gradient = (plain._rows[-1] + plain._base - plain._point).reshape(START.shape)
+        loss = 100.0 if number % 7 > 4 else 1.0
+        pairs = plain._pairs
+        expected = plain.step(loss, gradient)
+        found = step_ahead(ahead, loss, gradient.clone())
+        assert torch.equal(found, expected)
+        wild += plain._wild_steps > 0
+        bent += number > 0 and plain._pairs == pairs
+    assert wild > 5
+    assert bent > 5
+    states = plain.state_dict(), ahead.state_dict()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in ("rows", "products", "direction"))
+
+
+def test_lbfgs_stops_where_it_is_flat():
+    for take in (lambda optimizer, *told: optimizer.step(*told), step_ahead):
+        optimizer = Lbfgs()
+        optimizer.start(torch.zeros(3))
+        assert take(optimizer, 1.0, torch.ones(3)) is not None
+        assert take(optimizer, 1.0, torch.zeros(3)) is None
+    optimizer.start(torch.zeros(3))
+    assert optimizer.step(1.0, torch.zeros(3)) is None
