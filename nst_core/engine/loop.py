@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nst_core.components import Optimizer
-from nst_core.engine.problem import Problem
+from nst_core.engine.problem import Problem, smaller_tiles
 from nst_core.engine.progress import PATIENCE, Progress
 from nst_core.engine.result import LevelResult, Losses
 from nst_core.errors import BrokenContractError, NonFiniteError, is_out_of_memory
@@ -87,7 +87,7 @@ class Loop:
         self._gradient: Tensor | None = None  # as the optimizer is to see it
         self._ahead: Tensor | None = None  # what the optimizer wanted to know
         self._scale, self._damping, self._rollbacks, self._reductions = 0.0, 1.0, 0, 0
-        self._note = ""
+        self._note = problem.note
         self._progress = Progress()
         self.weights = tuple(problem.weights)
         self.best: Best | None = None
@@ -211,18 +211,15 @@ class Loop:
             # Only here is nothing held any more that the error's traceback refers to.
             torch.accelerator.empty_cache()
             if smaller:
-                self._note = f"out of memory; continuing in tiles of {self._tiling.max_pixels} pixels"
+                self._note = smaller_tiles(self._tiling)
             else:
                 self._start_again()
 
     def _tile_smaller(self) -> bool:
         """Halve the tiles; ``False`` where that is not possible."""
-        height, width = self.problem.size
-        most = self._tiling.max_pixels or height * width
-        if self.problem.objective.untileable or most // 2 < self._tiling.min_pixels:
-            return False
-        self._tiling = replace(self._tiling, max_pixels=most // 2)
-        return True
+        smaller = None if self.problem.objective.untileable else self._tiling.halved(math.prod(self.problem.size))
+        self._tiling = smaller or self._tiling
+        return smaller is not None
 
     def _give_up_memory(self, error: Exception) -> bool:
         """Have the optimizer remember less, if memory ran out; ``False`` where that is not so or not possible."""

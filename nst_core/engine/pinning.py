@@ -216,7 +216,7 @@ def pinned(job: Job, registry: Registry, cache: Cache, store: ImageStore, images
         styles=styles,
         extractor=extractor.pinned() or job.extractor,
         weights_sha256=fingerprint,
-        precision="bf16" if dtype == torch.bfloat16 else "fp32",
+        precision="bf16" if dtype == torch.bfloat16 else "tf32" if job.precision == "tf32" else "fp32",
         initializer=_with_file_hashes(job.initializer, registry, store),
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import torch
@@ -14,8 +16,8 @@ from nst_core.components.registry import Registry
 from nst_core.engine.colour import color_mode, parametrization_of
 from nst_core.engine.kept import Kept
 from nst_core.engine.pinning import EarlierFrame, Images, pastiche_size
-from nst_core.engine.problem import Problem
-from nst_core.errors import BrokenContractError
+from nst_core.engine.problem import Problem, smaller_tiles
+from nst_core.errors import BrokenContractError, is_out_of_memory
 from nst_core.images import Picture
 from nst_core.images.read import Decoded
 from nst_core.images.resize import resample
@@ -24,9 +26,12 @@ from nst_core.job.schema import Job, Source
 from nst_core.objective.binding import bind_terms
 from nst_core.objective.guides import Guides, shares_of
 from nst_core.objective.networks import network_for
-from nst_core.objective.targets import TargetImage
+from nst_core.objective.objective import Objective
+from nst_core.objective.targets import TargetImage, TargetImages, Targets
 from nst_core.objective.terms import BoundTerm
+from nst_core.objective.tiling import Tiling
 from nst_core.runtime.cache import Cache
+from nst_core.runtime.device import convolution_precision
 
 __all__ = ["PreparedJob"]
 
@@ -112,31 +117,24 @@ class PreparedJob:
             TargetImage(pixels.to(self.device), share, self._style_key(source, picture, pixels, content))
             for source, picture, pixels, share in zip(job.styles, styles, transformed, job.blend, strict=True)
         ]
-        targets = objective.targets(
-            {
-                "content": [TargetImage(seen.to(self.device))] if seen is not None else [],
-                "style": [
-                    self._part_of_style(job, image, number)
-                    for number, (_, style) in enumerate(regions)
-                    for image in (whole if style is None else [replace(whole[style], share=1.0)])
-                ]
-                or whole,
-                "earlier": [TargetImage(pixels, region=number) for number, (pixels, _, _) in enumerate(earlier)],
-            },
-            start=kept.over(image) if kept else image,
-            tiling=tiling,
-            cache=self.cache,
-        )
-        weights = objective.weights
-        if job.normalize_gradients:
-            weights = objective.normalized_weights(
-                _reference_noise(height, width).to(self.device), targets, tiling=tiling
-            )
+        images: TargetImages = {
+            "content": [TargetImage(seen.to(self.device))] if seen is not None else [],
+            "style": [
+                self._part_of_style(job, image, number)
+                for number, (_, style) in enumerate(regions)
+                for image in (whole if style is None else [replace(whole[style], share=1.0)])
+            ]
+            or whole,
+            "earlier": [TargetImage(pixels, region=number) for number, (pixels, _, _) in enumerate(earlier)],
+        }
+        with convolution_precision(job.precision, self.device):
+            targets, weights, used = self._targets(objective, images, kept.over(image) if kept else image, tiling)
         problem = Problem(
             objective=objective,
             targets=targets,
             weights=weights,
-            tiling=tiling,
+            tiling=used,
+            note="" if used == tiling else smaller_tiles(used),
             parametrization=parametrization,
             kept=kept,
             variable=variable,
@@ -145,12 +143,35 @@ class PreparedJob:
             optimizer=self.registry.create("optimizer", job.optimizer),
             optimizer_component=job.optimizer,
             dtype=self.dtype,
+            precision=self.job.precision,
             color=color,
             photograph=content.pixels.to(self.device) if content and color else None,
         )
         if self.job.color is not None:
             _checked("transform", self.job.color.name, problem.finished(image), (1, 3, height, width))
         return problem
+
+    def _targets(
+        self, objective: Objective, images: TargetImages, first: Tensor, tiling: Tiling
+    ) -> tuple[Targets, tuple[float, ...], Tiling]:
+        """Return targets and weights of an objective, and how images are cut: smaller where memory runs out."""
+        largest = max([math.prod(first.shape[-2:]), *(math.prod(i.pixels.shape[-2:]) for i in chain(*images.values()))])
+        while True:
+            try:
+                targets = objective.targets(images, start=first, tiling=tiling, cache=self.cache)
+                weights = objective.weights
+                if self.job.normalize_gradients:
+                    noise = _reference_noise(first.shape[-2], first.shape[-1]).to(self.device)
+                    weights = objective.normalized_weights(noise, targets, tiling=tiling)
+            except (RuntimeError, MemoryError) as error:
+                smaller = None if objective.untileable or not is_out_of_memory(error) else tiling.halved(largest)
+                if smaller is None:
+                    raise
+            else:
+                return targets, weights, tiling
+            # Only here is nothing held any more that the error's traceback refers to.
+            torch.accelerator.empty_cache()
+            tiling = smaller
 
     def from_size(self, longest: int) -> PreparedJob:
         """Return the job without the resolution levels whose longest side in pixels is less; the last one remains."""
@@ -205,7 +226,7 @@ class PreparedJob:
         self, source: Source, picture: Picture, pixels: Tensor, content: Picture | None
     ) -> tuple[object, ...]:
         """Return what decides the features of a style image; where no transform changed it, that is the image alone."""
-        network = (self.job.extractor, self.device, self.dtype)
+        network = (self.job.extractor, self.device, self.dtype, self.job.precision)
         image = (network, picture.sha256, tuple(picture.pixels.shape))
         if pixels is picture.pixels:
             return image

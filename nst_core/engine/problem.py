@@ -10,12 +10,13 @@ from torch import Tensor
 
 from nst_core.components import ImageTransform, Optimizer, Parametrization
 from nst_core.engine.kept import Kept
-from nst_core.job.schema import Component
+from nst_core.job.schema import Component, Precision
 from nst_core.objective.objective import Evaluation, Objective
 from nst_core.objective.targets import Targets
 from nst_core.objective.tiling import Tiling
+from nst_core.runtime.device import convolution_precision
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "smaller_tiles"]
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,11 @@ class Problem:
         optimizer: not yet started.
         optimizer_component: its name and parameters.
         dtype: of the network.
+        precision: of the job, pinned: what the dtype does not say.
         kept: pixels that are the content image's own, ``None`` for none.
         color: colour mode, which finishes pictures; ``None`` leaves them as they are.
         photograph: content image ``(1, 3, H, W)`` of this size on the device, ``None`` without one or a colour mode.
+        note: what was unusual about finding the targets, or "".
     """
 
     objective: Objective
@@ -50,9 +53,11 @@ class Problem:
     optimizer: Optimizer
     optimizer_component: Component
     dtype: torch.dtype
+    precision: Precision
     color: ImageTransform | None = None
     photograph: Tensor | None = field(default=None, repr=False)
     kept: Kept | None = None
+    note: str = ""
 
     def image(self, variable: Tensor) -> Tensor:
         """Return the image of a variable, ``(1, 3, H, W)`` in [0, 1], as the network sees it."""
@@ -87,12 +92,18 @@ class Problem:
         """
         point = self.variable if variable is None else variable
         image = self.image(point)
-        found = self.objective.evaluate(
-            image,
-            self.targets,
-            weights=self.weights if weights is None else weights,
-            tiling=self.tiling if tiling is None else tiling,
-        )
+        with convolution_precision(self.precision, point.device):
+            found = self.objective.evaluate(
+                image,
+                self.targets,
+                weights=self.weights if weights is None else weights,
+                tiling=self.tiling if tiling is None else tiling,
+            )
         assert found.gradient is not None  # noqa: S101 - for the type checker: evaluate gives it
         gradient = self.kept.pull_back(found.gradient) if self.kept else found.gradient
         return replace(found, gradient=self.parametrization.pull_back(point, gradient)), image
+
+
+def smaller_tiles(tiling: Tiling) -> str:
+    """Return the note that says how a level goes on after memory ran out."""
+    return f"out of memory; continuing in tiles of {tiling.max_pixels} pixels"

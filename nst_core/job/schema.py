@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 ParamValue = bool | int | float | str
-Precision = Literal["auto", "fp32", "bf16"]
+Precision = Literal["auto", "fp32", "tf32", "bf16"]
 Outside = Literal["style", "keep", "free"]
 RegionGuide = Literal["simple", "inside"]
 
@@ -245,7 +245,8 @@ class Job:
         normalize_gradients: whether each loss is divided by its gradient at an image of noise, see
             :meth:`Objective.normalized_weights`.
         weights_sha256: the weights that the job was made with; "" for any that the extractor finds.
-        precision: of the network; the image, the statistics and the optimizer are float32 whatever it is.
+        precision: of the network; the image, the statistics and the optimizer are float32 whatever it is. In "tf32"
+            a GPU from NVIDIA rounds what it convolves, float32, to ten bits of the mantissa.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         schema: version of these fields, :data:`SCHEMA`.
     """
@@ -299,8 +300,8 @@ class Job:
             raise JobError(f"levels must increase, as in 256,512,1024, not {','.join(map(str, self.levels))}")
         if self.levels and self.content is not None and self.levels[-1] >= self.size:
             raise JobError(f"levels below the last must be smaller than the size {self.size}, not {self.levels[-1]}")
-        if self.precision not in ("auto", "fp32", "bf16"):
-            raise JobError(f"precision must be auto, fp32 or bf16, not '{self.precision}'")
+        if self.precision not in get_args(Precision):
+            raise JobError(f"precision must be auto, fp32, tf32 or bf16, not '{self.precision}'")
 
     def _check_regions(self) -> None:
         _check_plain("the mask of what is kept", self.keep)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -160,6 +160,15 @@ class Tiling:
     def min_pixels(self) -> int:
         """Smallest ``max_pixels`` that every image can be cut to: a square whose own part is one stride."""
         return (2 * self.halo + self.stride) ** 2
+
+    def halved(self, pixels: int) -> Tiling | None:
+        """Return the tiling with half as large tiles, for where memory ran out; ``None`` where they would be too small.
+
+        Args:
+            pixels: of the image that was too large.
+        """
+        half = min(self.max_pixels or pixels, pixels) // 2
+        return None if half < self.min_pixels else replace(self, max_pixels=half)
 
     def tiles(self, height: int, width: int) -> list[Tile]:
         """Cut an image into as few computed pixels as the limit allows.

@@ -35,7 +35,7 @@ def to_host(*values: Tensor) -> tuple[Tensor, ...]:
     for value in values:
         widest = torch.promote_types(widest, value.dtype)
     packed = _copied(torch.cat([value.detach().reshape(-1).to(widest) for value in values]))
-    parts = packed.split([value.numel() for value in values])
+    parts = torch.split_with_sizes(packed, [value.numel() for value in values])
     return tuple(part.reshape(value.shape).to(value.dtype) for part, value in zip(parts, values, strict=True))
 
 

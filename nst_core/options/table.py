@@ -334,7 +334,7 @@ OPTIONS: tuple[Option, ...] = (
         "precision",
         TEXT,
         build.set_field("precision"),
-        "Precision of the network: auto, fp32 or bf16.",
+        "Precision of the network: auto, fp32, tf32 (on GPUs from NVIDIA) or bf16.",
         metavar="PRECISION",
         default=Job.precision,
         key="precision",

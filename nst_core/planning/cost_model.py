@@ -18,7 +18,7 @@ from nst_core.objective.networks import network_for
 from nst_core.objective.objective import Objective
 from nst_core.objective.targets import TargetImage, Targets
 from nst_core.runtime.cache import Cache
-from nst_core.runtime.device import choose_dtype
+from nst_core.runtime.device import choose_dtype, convolution_precision
 from nst_core.runtime.memory import PeakMemory, memory_in_use, tensor_bytes
 
 __all__ = ["IMAGES", "IMAGE_BYTES", "CostModel", "measured_costs"]
@@ -128,7 +128,8 @@ def measured_costs(job: Job, registry: Registry, cache: Cache, device: torch.dev
         seed=0,
     )
     key = (method, str(device), torch.get_num_threads())
-    return cache.costs(key, lambda: CostModel(job, registry, cache, device))
+    with convolution_precision(job.precision, device):
+        return cache.costs(key, lambda: CostModel(job, registry, cache, device))
 
 
 def _regions(job: Job, height: int, width: int, device: torch.device) -> list[tuple[Guides, Guides]]:

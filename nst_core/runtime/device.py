@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
 import torch
 
 from nst_core.errors import DeviceError
 from nst_core.job.schema import Precision
 
-__all__ = ["choose_device", "choose_dtype", "memory_format", "native_bfloat16"]
+__all__ = ["choose_device", "choose_dtype", "convolution_precision", "memory_format", "native_bfloat16"]
 
 
 def choose_device(name: str) -> torch.device:
@@ -39,11 +43,16 @@ def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     """Turn a precision into the dtype of the network; "auto" takes bfloat16 where the device computes in it.
 
     Raises:
-        DeviceError: bf16 was asked for where the device cannot compute in it at all.
+        DeviceError: bf16 or tf32 was asked for where the device cannot compute in it at all.
     """
     if precision == "fp32":
         return torch.float32
     native, why = native_bfloat16(device)
+    if precision == "tf32":
+        if device.type == "cuda" and native:  # GPUs that have the one have the other
+            return torch.float32
+        why = why.replace("bf16", "tf32") if device.type == "cuda" else "GPUs from NVIDIA do"
+        raise DeviceError(f"device '{device}' does not compute in tf32 ({why}); use --precision fp32 or auto")
     if precision == "bf16" and device.type != "cpu" and not native:
         raise DeviceError(f"device '{device}' does not compute in bf16 ({why}); use --precision fp32 or auto")
     return torch.bfloat16 if precision == "bf16" or native else torch.float32
@@ -61,6 +70,46 @@ def native_bfloat16(device: torch.device) -> tuple[bool, str]:
                 return True, f"the processor has {name}"
         return False, "the processor has neither AMX nor AVX512-BF16"
     return False, f"not tried on {device.type}"
+
+
+class _Convolutions:
+    """What torch does with convolutions of float32 on GPUs, a setting of the process, while some thread wants it so.
+
+    What it was is put back by the last one: of two that overlap, the second would else put back the first one's.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks, self._before = 0, ""
+
+    @contextmanager
+    def computed(self, how: str) -> Iterator[None]:
+        setting = torch.backends.cudnn.conv
+        with self._lock:
+            if not self._blocks:
+                self._before = setting.fp32_precision
+            self._blocks += 1
+            setting.fp32_precision = how
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._blocks -= 1
+                if not self._blocks:
+                    setting.fp32_precision = self._before
+
+
+_CONVOLUTIONS = _Convolutions()
+
+
+def convolution_precision(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
+    """Compute convolutions of float32 on CUDA as a precision has it: in TF32 if it is ``tf32``, and else exactly.
+
+    Torch itself takes TF32 unless told otherwise, and then ``fp32`` would not be what it says: the first gradient of an
+    image is off by 5 %. Products of matrices, and so the statistics, are exact by torch's own default. The setting is
+    that of the process: runs in several threads at once should have the same precision.
+    """
+    return _CONVOLUTIONS.computed("tf32" if precision == "tf32" else "ieee") if device.type == "cuda" else nullcontext()
 
 
 def memory_format(device: torch.device) -> torch.memory_format:

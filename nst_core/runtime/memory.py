@@ -94,15 +94,20 @@ def children_memory() -> int:
 
 
 def memory_available(device: torch.device, root: Path = ROOT) -> int:
-    """Return the bytes that can still be had: of the GPU, or of the machine as far as container and shell allow.
+    """Return the bytes that can still be had.
+
+    Of the GPU as far as ``torch.cuda.set_per_process_memory_fraction`` allows, or of the machine as far as container
+    and shell do.
 
     Args:
         device: whose memory.
         root: of the file system in which Linux describes containers.
     """
     if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        free, total = torch.cuda.mem_get_info(device)
+        allocated = torch.cuda.memory_allocated(device)
+        allowed = int(torch.cuda.get_per_process_memory_fraction(device) * total)
+        return min(free + torch.cuda.memory_reserved(device) - allocated, max(0, allowed - allocated))
     free = int(psutil.virtual_memory().available)
     return min([free, *_left_in_container(root), *_left_in_address_space()])
 

@@ -181,6 +181,52 @@ def test_a_gpu_that_is_full_gets_smaller_tiles(monkeypatch):
     torch.testing.assert_close(tiled.image, whole.image, atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("normalize", [False, True])
+def test_targets_that_do_not_fit_are_found_in_smaller_tiles(normalize, monkeypatch):
+    """Out of memory before the first evaluation: the level goes on in tiles that its targets fit into."""
+    from nst_core.objective.features import FeatureNetwork
+
+    content, style = image(90, 75, 0), image(90, 75, 1)
+    options = OPTIONS | {"size": 90, "levels": "off", "steps": 4, "normalize_gradients": normalize}
+    job = make_job(content, style, session=Session(BUILTIN), **options)
+    whole = run(job, content=content, styles=style, session=Session(BUILTIN))
+    features, seen = FeatureNetwork.features, []
+
+    def full(self, picture, tile, *args):
+        seen.append(tile.pixels)
+        if tile.pixels > 4000:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return features(self, picture, tile, *args)
+
+    monkeypatch.setattr(FeatureNetwork, "features", full)
+    notes: list[str] = []
+    tiled = run(
+        job, content=content, styles=style, session=Session(BUILTIN), observers=[lambda step: notes.append(step.note)]
+    )
+    assert seen[0] == 90 * 75
+    assert notes[0].startswith("out of memory; continuing in tiles of")
+    assert notes[1:] == [""] * 3
+    torch.testing.assert_close(tiled.image, whole.image, atol=1e-3, rtol=0)
+
+
+def test_targets_that_fit_in_no_tiles_are_an_error(monkeypatch):
+    from nst_core.objective.features import FeatureNetwork
+
+    limits: list[int] = []
+
+    def full(self, picture, tile, *args):
+        limits.append(tile.pixels)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(FeatureNetwork, "features", full)
+    content = image(90, 75, 0)
+    job = make_job(content, content, session=Session(BUILTIN), **OPTIONS, size=90, levels="off", steps=4)
+    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+        run(job, content=content, styles=content, session=Session(BUILTIN))
+    assert len(limits) > 1
+    assert limits == sorted(limits, reverse=True)
+
+
 @pytest.mark.parametrize("where", ["start", "step"])
 def test_a_gpu_that_is_full_gets_a_shorter_history(where, monkeypatch):
     """Out of memory in the optimizer, at its start or later: the run goes on with half the history and says so."""

@@ -120,3 +120,22 @@ def test_memory_of_children_is_that_of_processes_that_were_started():
         child.stdout.readline()
         assert children_memory() - before > 70_000_000
         child.communicate(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("fraction", "expected"),
+    [
+        (1.0, 50 + 20 - 8),  # what is free, and what torch holds without using it
+        (0.5, 50 - 8),  # of 100, torch may have 50
+        (0.05, 0),  # it has more than that
+    ],
+)
+def test_a_gpu_gives_what_is_free_and_what_the_process_may_have(fraction, expected, monkeypatch):
+    for name, value in (
+        ("mem_get_info", (50, 100)),
+        ("memory_allocated", 8),
+        ("memory_reserved", 20),
+        ("get_per_process_memory_fraction", fraction),
+    ):
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)  # noqa: ARG005
+    assert memory_available(torch.device("cuda")) == expected
