@@ -1,11 +1,12 @@
 """Measure and check nst on a machine with a CUDA GPU, from a bare checkout: nothing needs to be installed but torch.
 
-    python3 tools/gpu.py --out FOLDER [--device cuda|cpu] [--seconds N] [--weights FILE] [--only SECTION …]
+    python3 tools/gpu.py --out FOLDER [--device cuda|cpu] [--seconds N] [--weights SET] [--kernels] [--only SECTION …]
 
-Every section is a process of its own with a time limit, so that one that fails, hangs or loses the GPU does not cost
-the others. What they find is in FOLDER/gpu.json and, as tables, in FOLDER/gpu.md, written anew after each. Speed and
-memory are those of VGG-19 with random weights, unless a weight set is named; pictures are made with vgg19-lite, which
-comes with nst. `--device cpu` runs everything on small images, to try the script itself.
+The set-up fetches the small packages that are missing, where there is a registry, and with `--kernels` compiles the
+kernels for the CPU. Every section after it is a process of its own with a time limit, so that one that fails, hangs or
+loses the GPU does not cost the others; together they take `--seconds` at most. What they find is in FOLDER/gpu.json
+and, as tables, in FOLDER/gpu.md, written anew after each. The networks are those that come with nst, vgg19-lite and
+the embedded VGG-19. `--device cpu` runs everything on small images, to try the script itself.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import importlib.util
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,13 +36,24 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = [ROOT, *(ROOT / name for name in ("plugins", "cli", "benchmarks", "tests"))]
-NEEDED = (
-    *("torch", "torchvision", "numpy", "PIL", "safetensors", "pluggy", "jinja2", "filelock", "platformdirs", "psutil"),
-    *("typer", "rich", "tomli_w", "tifffile", "pytorch_msssim", "pytest", "hypothesis"),
-)
-TESTS = [f"tests/unit/{name}" for name in ("engine", "objective", "runtime", "nst_plugins", "ops")]
-# Name of a speed, precision of the network, and whether float32 may be computed in TF32.
-MODES = (("fp32", "fp32", False), ("fp32 with TF32", "fp32", True), ("bf16", "bf16", True))
+# Distributions by module. They are installed without their dependencies, which would be another torch.
+NEEDED = {name: name for name in ("torch", "torchvision", "numpy", "safetensors", "pluggy", "jinja2", "filelock")} | {
+    **{name: name for name in ("platformdirs", "psutil", "typer", "shellingham", "rich", "tifffile", "pytest")},
+    **{name: name for name in ("iniconfig", "packaging", "pygments", "hypothesis", "sortedcontainers", "xdist")},
+    "PIL": "pillow",
+    "tomli_w": "tomli-w",
+    "pytorch_msssim": "pytorch-msssim",
+    "xdist": "pytest-xdist",
+    "execnet": "execnet",
+    "markdown_it": "markdown-it-py",
+    "mdurl": "mdurl",
+    "attr": "attrs",
+}
+# What needs a browser, a cluster or a compiler, and would cost the GPU's time.
+LEFT_OUT = ("test_studio.py", "test_ray.py", "test_packaging.py", "test_gpu_tool.py", "test_instruction_sets.py")
+MODES = ("fp32", "tf32", "bf16")
+EMBEDDED = "vgg19-embedded"
+BATCH = 16
 # Calls after which the processor may wait, beside those with "ynchronize" or "emcpy" in their names.
 COUNTED = ("aten::item", "aten::_local_scalar_dense", "aten::copy_")
 ROUNDS = 10
@@ -117,8 +130,8 @@ def free() -> None:
 
 
 def allow_tf32(allowed: bool) -> None:
-    """Say whether float32 may be computed in TF32, which keeps ten bits of the mantissa; torch's default is for
-    convolutions alone.
+    """Say whether the textbook may compute float32 in TF32, which keeps ten bits of the mantissa, products of matrices
+    too. nst has a precision for it.
     """
     import torch
 
@@ -126,7 +139,7 @@ def allow_tf32(allowed: bool) -> None:
     torch.backends.cuda.matmul.fp32_precision = "tf32" if allowed else "ieee"
 
 
-def pair_of(width: int, weights: str = "") -> Any:
+def pair_of(width: int, weights: str = EMBEDDED) -> Any:
     """Return generated images of a width; large ones are enlarged, as painting them takes many seconds."""
     from torch.nn.functional import interpolate
 
@@ -205,6 +218,7 @@ def machine(report: Report) -> None:
     report.add("torch", torch.__version__)
     report.add("cpus", os.cpu_count())
     report.add("torch threads", torch.get_num_threads())
+    report.add("compiler", shutil.which("g++") or "none")
     report.add("memory in GB", short(psutil.virtual_memory().total / 1e9))
     report.add("native kernels", native().reason or "in use")
     report.add("torch.cpu.get_capabilities", hasattr(torch.cpu, "get_capabilities"))
@@ -225,38 +239,95 @@ def machine(report: Report) -> None:
             report.add("driver, clock, power", done.stdout.strip())
 
 
+def install(report: Report) -> None:
+    """The package built from the working tree without a network, in a folder of its own, and a picture made with it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
+        # A build leaves its folders where it is made.
+        shutil.copytree(ROOT, folder / "source", ignore=shutil.ignore_patterns(".*", "shared", "build", "*.so"))
+        began = time.perf_counter()
+        around = os.environ | {"NST_BUILD_CPP": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        target = ["--target", str(folder / "site"), str(folder / "source")]
+        done = subprocess.run([*pip, *target], env=around, capture_output=True, text=True, check=False)
+        report.add("seconds of pip install", short(time.perf_counter() - began))
+        if done.returncode:
+            report.add("pip install failed", done.stderr.strip()[-600:])
+            return
+        outside = [p for p in os.environ["PYTHONPATH"].split(os.pathsep) if not Path(p).is_relative_to(ROOT)]
+        paths = [str(folder / "site"), *(p for p in outside if not list(Path(p).glob("nst-*.dist-info")))]
+        around |= {"PYTHONPATH": os.pathsep.join(paths), "NST_NATIVE": "0"}
+        samples = ROOT / "nst_core" / "images" / "samples"
+        content, style = sorted(samples.glob("*.jpg"))[:2]
+        picture = report.file.parent / "installed.png"
+        command = [sys.executable, "-m", "nst_cli", "run", str(content), str(style), "--output", str(picture)]
+        command += ["--device", report.device, "--extractor", "vgg19-lite", "--size", "128", "--steps", "20"]
+        began = time.perf_counter()
+        done = subprocess.run(command, env=around, cwd=folder, capture_output=True, text=True, check=False)
+        report.add("seconds of a first nst run", short(time.perf_counter() - began))
+        report.add("nst run", done.stderr.strip()[-600:] if done.returncode else picture.name)
+
+
 def correctness(report: Report) -> None:
-    """Loss, gradient, tiles and whole runs on the device against the CPU in float32."""
+    """Loss, gradient, tiles, and the loss of the pixels of whole runs on the device against the CPU in float32."""
+    pair = pair_of(256 if report.gpu else 64)
+    for network, lite, steps in (("vgg19-lite", True, 50), ("vgg19", False, 20 if report.gpu else 5)):
+        _first_evaluations(report, pair, network, lite)
+        _pixels(report, pair, network, lite, steps if report.gpu else min(steps, 15))
+    _tiles(report)
+
+
+def precisions(report: Report) -> tuple[str, ...]:
+    """Return the precisions that the device computes in."""
+    return MODES if report.gpu else ("fp32", "bf16")
+
+
+def _first_evaluations(report: Report, pair: Any, network: str, lite: bool) -> None:
     import torch
 
-    from nst_core import Resources, Session, save_image
-
-    allow_tf32(False)
-    width = 256 if report.gpu else 64
-    pair = pair_of(width)
-
     def evaluated(device: str, precision: str) -> tuple[float, torch.Tensor]:
-        found, _ = prepared(pair, precision, device, lite=True).problem().evaluate()
+        found, _ = prepared(pair, precision, device, lite=lite).problem().evaluate()
         return float(found.total), found.gradient.double().cpu()
 
     total, gradient = evaluated("cpu", "fp32")
-    for name, device, precision, tf32 in (
-        ("fp32", report.device, "fp32", False),
-        ("fp32 with TF32", report.device, "fp32", True),
-        ("bf16", report.device, "bf16", False),
-    ):
-        allow_tf32(tf32)
-        other_total, other = evaluated(device, precision)
+    for precision in precisions(report):
+        other_total, other = evaluated(report.device, precision)
         report.row(
             "first evaluation against fp32 on the CPU",
-            what=f"{name} on {device}",
+            network=network,
+            what=f"{precision} on {report.device}",
             total=short(other_total),
             error_of_total=short(abs(other_total - total) / total),
             error_of_gradient=short(float((other - gradient).norm() / gradient.norm())),
             cosine=float(torch.cosine_similarity(other.flatten(), gradient.flatten(), dim=0)),
         )
-    allow_tf32(False)
 
+
+def _pixels(report: Report, pair: Any, network: str, lite: bool, steps: int) -> None:
+    """Run the same job here and on the CPU, and compute the losses of all the pictures by the same means."""
+    from nst_core import Resources, Session, save_image
+
+    judge = prepared(pair, "fp32", "cpu", lite=lite).problem()
+    for precision, device in (("fp32", "cpu"), *((precision, report.device) for precision in precisions(report))):
+        job = job_of(pair, precision, device, lite=lite, steps=steps)
+        run = Session().run(job, content=pair.content, styles=[pair.style], resources=Resources(tile="off"))
+        result = run.exhaust()
+        picture = f"{network}-{precision}-{device}.png"
+        save_image(result.image, report.file.parent / picture)
+        report.row(
+            "pixels",
+            network=network,
+            what=f"{precision} on {device}",
+            evaluations=len(result.history),
+            first=short(result.history[0]),
+            total=short(result.total),
+            loss_of_pixels_on_cpu=short(float(judge.evaluate(result.image.cpu())[0].total)),
+            seconds=short(result.seconds),
+            picture=picture,
+        )
+
+
+def _tiles(report: Report) -> None:
     large = pair_of(512 if report.gpu else 384)
     problem = prepared(large, "fp32", report.device, lite=True).problem()
     whole, _ = problem.evaluate()
@@ -268,47 +339,29 @@ def correctness(report: Report) -> None:
         error_of_total=short(abs(float(cut.total / whole.total) - 1)),
         error_of_gradient=short(float((cut.gradient - whole.gradient).norm() / whole.gradient.norm())),
     )
-    for name, device, precision in (
-        ("fp32 on the CPU", "cpu", "fp32"),
-        (f"fp32 on {report.device}", report.device, "fp32"),
-        (f"bf16 on {report.device}", report.device, "bf16"),
-    ):
-        job = job_of(pair, precision, device, lite=True, steps=50)
-        run = Session().run(job, content=pair.content, styles=[pair.style], resources=Resources(tile="off"))
-        result = run.exhaust()
-        picture = f"{name.replace(' ', '-')}.png"
-        save_image(result.image, report.file.parent / picture)
-        report.row(
-            "50 evaluations",
-            what=name,
-            first=short(result.history[0]),
-            total=short(result.total),
-            evaluations=len(result.history),
-            seconds=short(result.seconds),
-            picture=picture,
-        )
 
 
 def speed(report: Report) -> None:
     """Seconds and peak memory of the framework and of the textbook, in turns."""
     from nst_core.errors import is_out_of_memory
 
-    runs = [(width, *mode) for width in ((512, 1024, 2048) if report.gpu else (64, 96)) for mode in MODES]
-    pairs = {width: pair_of(width, report.weights) for width, *_ in runs}
-    for number, (width, *mode) in enumerate(runs):
+    widths = (512, 1024, 2048) if report.gpu else (64, 96)
+    runs = [(width, mode) for width in widths for mode in precisions(report)]
+    pairs = {width: pair_of(width, report.weights) for width in widths}
+    for number, (width, mode) in enumerate(runs):
         if report.left < 5:
-            report.row("left out", width=width, mode=mode[0], why="no time left")
+            report.row("left out", width=width, mode=mode, why="no time left")
             continue
         try:
-            _speed_of(report, pairs[width], *mode, seconds=report.left / (len(runs) - number))
+            _speed_of(report, pairs[width], mode, seconds=report.left / (len(runs) - number))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            report.row("left out", width=width, mode=mode[0], why="out of memory")
+            report.row("left out", width=width, mode=mode, why="out of memory")
         free()
 
 
-def _speed_of(report: Report, pair: Any, name: str, precision: str, tf32: bool, seconds: float) -> None:
+def _speed_of(report: Report, pair: Any, precision: str, seconds: float) -> None:
     import torch
 
     from nst_benchmarks.textbook import Textbook
@@ -317,7 +370,7 @@ def _speed_of(report: Report, pair: Any, name: str, precision: str, tf32: bool, 
 
     device = report.device
     end = time.monotonic() + seconds
-    allow_tf32(tf32)
+    allow_tf32(precision == "tf32")
 
     def ours() -> tuple[Callable[[], object], Callable[[], object]]:
         problem = prepared(pair, precision, device, steps=100_000).problem()
@@ -353,7 +406,7 @@ def _speed_of(report: Report, pair: Any, name: str, precision: str, tf32: bool, 
     report.row(
         "speed",
         width=pair.content.shape[-1],
-        mode=name,
+        mode=precision,
         rounds=rounds,
         nst_ms=short(medians["nst step"] * 1e3),
         textbook_ms=short(medians["textbook step"] * 1e3),
@@ -433,7 +486,6 @@ def out_of_memory(report: Report) -> None:
     from nst_core import Resources, Session, save_image
     from nst_core.runtime.memory import PeakMemory
 
-    allow_tf32(True)
     width = 2048 if report.gpu else 96
     pair = pair_of(width, report.weights)
     device = torch.device(report.device)
@@ -449,6 +501,7 @@ def out_of_memory(report: Report) -> None:
     trials = (
         ("limit between targets and evaluation", between, Resources(tile="off")),
         ("limit below the targets", targets.bytes * 0.75, Resources(tile="off")),
+        ("limit that the plan sees", between, Resources()),
         ("told to use no more", between, Resources(memory_limit=int(between))),
     )
     for number, (name, limit, resources) in enumerate(trials, 1):
@@ -488,6 +541,74 @@ def limited(gpu: bool, amount: float) -> Iterator[None]:
         torch.cuda.set_per_process_memory_fraction(1.0)
 
 
+def batch(report: Report) -> None:
+    """Sixteen photographs in one style, as `nst batch` paints them: one session, one after the other."""
+    import torch
+
+    from nst_core import Resources, Session
+    from nst_core.runtime.memory import PeakMemory
+
+    width, steps = (512, 100) if report.gpu else (64, 4)
+    pair, session = pair_of(width), Session()
+    for network, lite, count in (("vgg19-lite", True, BATCH), ("vgg19", False, BATCH if report.gpu else 3)):
+        seconds, totals = [], []
+        with PeakMemory(torch.device(report.device)) as peak:
+            for number in range(count):
+                if report.left < 3:
+                    break
+                content = pair.content.roll((17 * number, 29 * number), dims=(2, 3))
+                began = time.perf_counter()
+                job = job_of(pair, "auto", report.device, lite=lite, steps=steps)
+                run = session.run(job, content=content, styles=[pair.style], resources=Resources(tile="off"))
+                totals.append(run.exhaust().total)
+                seconds.append(time.perf_counter() - began)
+        report.row(
+            "a batch",
+            network=network,
+            width=width,
+            evaluations=steps,
+            pictures=f"{len(totals)} of {count}",
+            first_seconds=short(seconds[0]),
+            mean_seconds_of_others=short(sum(seconds[1:]) / max(1, len(seconds) - 1)),
+            peak_mb=round(peak.bytes / 1e6),
+            totals=f"{short(min(totals))} to {short(max(totals))}",
+        )
+
+
+def compiled(report: Report) -> None:
+    """An evaluation with the network compiled by torch, with and without CUDA graphs: whether that would pay."""
+    import torch
+
+    from nst_benchmarks.timing import alternating
+
+    pair = pair_of(1024 if report.gpu else 64, report.weights)
+    runs = {}
+    for name, options in (
+        ("as it is", None),
+        ("torch.compile", {} if report.gpu else {"backend": "eager"}),
+        ("torch.compile, reduce-overhead", {"mode": "reduce-overhead"} if report.gpu else {"backend": "eager"}),
+    ):
+        problem = prepared(pair, "bf16", report.device, steps=10).problem()
+        looked_at = problem.objective._network
+        if options is not None:
+            looked_at._network = torch.compile(looked_at._network, **options)
+
+        def evaluate(problem: Any = problem) -> float:
+            return float(problem.evaluate()[0].total)
+
+        began = time.perf_counter()
+        try:
+            total = evaluate()
+            evaluate()
+        except Exception as error:  # what is to be found out
+            report.row("compiled", what=name, error=f"{type(error).__name__}: {error}"[:300])
+            continue
+        runs[name] = evaluate
+        report.row("compiled", what=name, first_two_seconds=short(time.perf_counter() - began), total=short(total))
+    for name, median in alternating(runs, ROUNDS if report.gpu else 2).items():
+        report.row("evaluations of what was compiled", what=name, ms=short(median * 1e3))
+
+
 def profile(report: Report) -> None:
     """The most expensive kernels of one step, in profile.txt."""
     import torch
@@ -520,32 +641,59 @@ def profile(report: Report) -> None:
 
 
 def tests(report: Report) -> None:
-    """The unit tests, which compute on the GPU wherever they name no device; the end of their output in pytest.txt."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:benchmark", *TESTS]
-    if importlib.util.find_spec("xdist") and (os.cpu_count() or 1) >= 8:
-        command += ["--numprocesses", "6", "--dist", "worksteal"]
+    """The whole suite, which computes on the GPU wherever it names no device, in processes that share the files.
+
+    The end of their output is in pytest.txt.
+    """
+    files = sorted(p for p in (ROOT / "tests").rglob("test_*.py") if p.name not in LEFT_OUT)
     if not report.gpu:
-        command = [*command[: -len(TESTS)], "tests/unit/runtime/test_device.py"]
-    output = report.file.parent / "pytest.txt"
-    with output.open("w", encoding="utf-8") as file:
-        code = finished(command, max(5.0, report.left - 5), stdout=file, stderr=subprocess.STDOUT)
-    lines = output.read_text(encoding="utf-8", errors="replace").splitlines()[-60:]
-    output.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    report.add("exit code", "time limit" if code is None else code)
-    report.add("summary", lines[-1] if lines else "")
-    for line in lines:
-        if line.startswith(("FAILED", "ERROR")):
-            report.row("failures", test=line[:240])
+        files = [path for path in files if path.parent.name == "runtime"]
+    shares = shared_out(files, min(12, max(1, (os.cpu_count() or 1) - 2)))
+    plain = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:benchmark", "-p", "no:xdist"]
+    around = os.environ | {"OMP_NUM_THREADS": "1"}
+    outputs = [report.file.parent / f"pytest-{number}.txt" for number in range(len(shares))]
+    processes = []
+    for share, output in zip(shares, outputs, strict=True):
+        with output.open("w", encoding="utf-8") as file:
+            command = [*plain, "--basetemp", str(output.with_suffix(".tmp")), *map(str, share)]
+            processes.append(started(command, env=around, stdout=file, stderr=subprocess.STDOUT))
+    end = time.monotonic() + max(5.0, report.left - 5)
+    codes = [ended(process, max(0.1, end - time.monotonic())) for process in processes]
+    kept = []
+    for number, (code, share, output) in enumerate(zip(codes, shares, outputs, strict=True)):
+        lines = output.read_text(encoding="utf-8", errors="replace").splitlines()[-60:]
+        output.unlink()
+        shutil.rmtree(output.with_suffix(".tmp"), ignore_errors=True)
+        kept += [f"process {number}: {len(share)} files", *lines, ""]
+        report.row("tests", files=len(share), code="time limit" if code is None else code, end=(lines or [""])[-1])
+        for line in lines:
+            if line.startswith(("FAILED", "ERROR")):
+                report.row("failures", test=line[:240])
+    (report.file.parent / "pytest.txt").write_text("\n".join(kept), encoding="utf-8")
+
+
+def shared_out(files: list[Path], count: int) -> list[list[Path]]:
+    """Share files out such that each share has about as many bytes: what a file takes is roughly what is in it."""
+    shares: list[list[Path]] = [[] for _ in range(min(count, len(files)))]
+    sizes = [0] * len(shares)
+    for path in sorted(files, key=lambda path: -path.stat().st_size):
+        least = sizes.index(min(sizes))
+        shares[least].append(path)
+        sizes[least] += path.stat().st_size
+    return shares
 
 
 # Sections in order, with the most seconds each may take of 300.
 SECTIONS: dict[str, tuple[Callable[[Report], None], int]] = {
-    "machine": (machine, 60),
-    "correctness": (correctness, 75),
-    "speed": (speed, 120),
-    "synchronisations": (synchronisations, 45),
-    "out_of_memory": (out_of_memory, 60),
-    "profile": (profile, 45),
+    "machine": (machine, 30),
+    "correctness": (correctness, 60),
+    "speed": (speed, 75),
+    "synchronisations": (synchronisations, 30),
+    "out_of_memory": (out_of_memory, 40),
+    "batch": (batch, 40),
+    "compiled": (compiled, 45),
+    "profile": (profile, 30),
+    "install": (install, 45),
     "tests": (tests, 300),
 }
 LEAST = 8  # seconds that a section needs to begin
@@ -582,7 +730,16 @@ def environment(folder: Path) -> dict[str, str]:
 
 def finished(command: list[str], seconds: float, **options: Any) -> int | None:
     """Run a command; return its exit code, or ``None`` where it took too long and was ended with all it had started."""
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **options)
+    return ended(started(command, **options), seconds)
+
+
+def started(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start a command in the repository, and what it starts with it."""
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, **options)
+
+
+def ended(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """Wait for what was started; see :func:`finished`."""
     try:
         return process.wait(seconds)
     except BaseException as error:
@@ -597,35 +754,26 @@ def finished(command: list[str], seconds: float, **options: Any) -> int | None:
 def run_section(options: argparse.Namespace) -> None:
     """Run one section in this process."""
     file = options.out / f"{options.section}.json"
-    weights = options.weights
-    with tempfile.TemporaryDirectory() as folder:
-        report = Report(file, options.device, weights, time.monotonic() + options.seconds)
-        try:
-            if report.gpu and options.section not in ("machine", "tests"):
-                import torch
+    report = Report(file, options.device, options.weights, time.monotonic() + options.seconds)
+    try:
+        if report.gpu and options.section not in ("machine", "install", "tests"):
+            import torch
 
-                torch.zeros(1, device="cuda")  # or it says why it cannot; memory is counted from here on
-            if not weights and options.section in ("speed", "synchronisations", "out_of_memory", "profile"):
-                from random_weights import save_random_vgg19
-
-                report.weights = str(save_random_vgg19(Path(folder) / "random.safetensors"))
-            SECTIONS[options.section][0](report)
-        except Exception as error:  # the others are to go on, and this is to be read later
-            report.add("error", f"{type(error).__name__}: {error}"[:2000])
-            report.add("traceback", traceback.format_exc().splitlines()[-40:])
-            sys.exit(1)
+            torch.zeros(1, device="cuda")  # or it says why it cannot; memory is counted from here on
+        SECTIONS[options.section][0](report)
+    except Exception as error:  # the others are to go on, and this is to be read later
+        report.add("error", f"{type(error).__name__}: {error}"[:2000])
+        report.add("traceback", traceback.format_exc().splitlines()[-40:])
+        sys.exit(1)
 
 
 def run_all(options: argparse.Namespace) -> dict[str, Any]:
     """Run all sections, each in a process of its own; return what they found."""
-    began = time.monotonic()
     everything: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
+        everything["set-up"] = set_up(Path(folder), options.kernels)
         around = environment(Path(folder))
-        missing = _missing(around)
-        if missing:
-            print(f"these modules are MISSING, and what needs them will fail: {', '.join(missing)}", flush=True)
-            everything["missing modules"] = {"names": missing}
+        began = time.monotonic()
         for name, (_, most) in SECTIONS.items():
             left = options.seconds - (time.monotonic() - began)
             if options.only and name not in options.only:
@@ -656,9 +804,35 @@ def run_all(options: argparse.Namespace) -> dict[str, Any]:
     return everything
 
 
+def set_up(folder: Path, kernels: bool) -> dict[str, Any]:
+    """Get what is missing into a folder, as far as that is possible, and say what is not there even so.
+
+    Args:
+        folder: becomes part of the path.
+        kernels: whether the kernels for the CPU are compiled, in place.
+    """
+    began = time.monotonic()
+    around = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
+    found: dict[str, Any] = {"missing at first": _missing(around)}
+    wanted = [NEEDED[name] for name in found["missing at first"] if name not in ("torch", "torchvision")]
+    if wanted:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--retries", "0", "--timeout", "5"]
+        finished([*pip, "--target", str(folder), *wanted], 90, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    found["missing"] = _missing(around)
+    if found["missing"]:
+        print(f"these modules are MISSING, and what needs them will fail: {', '.join(found['missing'])}", flush=True)
+    if kernels:
+        build = [sys.executable, "setup.py", "build_ext", "--inplace"]
+        code = finished(build, 400, env=os.environ | {"NST_BUILD_CPP": "1"}, stdout=subprocess.DEVNULL)
+        found["kernels"] = "compiled" if code == 0 else f"not compiled: {'time limit' if code is None else code}"
+    found["seconds"] = round(time.monotonic() - began, 1)
+    print(f"set-up: {found['seconds']} s", flush=True)
+    return found
+
+
 def _missing(around: dict[str, str]) -> list[str]:
     """Return the modules that cannot be found in an environment."""
-    code = f"import importlib.util as u; print(*[n for n in {NEEDED!r} if u.find_spec(n) is None])"
+    code = f"import importlib.util as u; print(*[n for n in {list(NEEDED)!r} if u.find_spec(n) is None])"
     done = subprocess.run(
         [sys.executable, "-c", code], env=around, cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -700,12 +874,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--seconds", type=float, default=300.0, help="for everything; what no longer fits is skipped")
-    parser.add_argument("--weights", default="", help="a weight set of VGG-19 instead of random weights")
+    parser.add_argument("--weights", default=EMBEDDED, help="name or file of a weight set of VGG-19")
+    parser.add_argument("--kernels", action="store_true", help="compile the kernels for the CPU first: minutes")
     parser.add_argument("--only", nargs="+", choices=list(SECTIONS), help="these sections alone")
     parser.add_argument("--section", choices=list(SECTIONS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.out = options.out.resolve()
-    if options.weights:
+    if Path(options.weights).exists():
         options.weights = str(Path(options.weights).resolve())
     options.out.mkdir(parents=True, exist_ok=True)
     if options.section:

@@ -86,6 +86,7 @@ class Loop:
         self._variable = problem.variable
         self._gradient: Tensor | None = None  # as the optimizer is to see it
         self._ahead: Tensor | None = None  # what the optimizer wanted to know
+        self._exchanged = False  # whether memory ran out as it said so, and there is another optimizer now
         self._scale, self._damping, self._rollbacks, self._reductions = 0.0, 1.0, 0, 0
         self._note = problem.note
         self._progress = Progress()
@@ -167,8 +168,7 @@ class Loop:
         gradient = found.gradient
         wanted = [found.total, torch.isfinite(gradient).all(), found.losses]
         self._condition(gradient)
-        if gradient.device.type != "cpu":  # where every copy to the CPU waits, the optimizer's joins this one
-            wanted += filter(torch.is_tensor, [self._optimizer.look_ahead(gradient)])
+        wanted += self._look_ahead(gradient)
         total_there, finite_there, losses, *ahead = to_host(*wanted)
         total = float(total_there)
         finite = math.isfinite(total) and bool(finite_there)
@@ -198,6 +198,19 @@ class Loop:
             self.seconds += time.perf_counter() - began
         self.consistent = True
         return not self.converged
+
+    def _look_ahead(self, gradient: Tensor) -> list[Tensor]:
+        """Return what the optimizer wants to know at its next step, where every copy to the CPU waits: one is to do."""
+        if gradient.device.type == "cpu":
+            return []
+        try:
+            ahead = self._optimizer.look_ahead(gradient)
+        except (RuntimeError, MemoryError) as error:
+            if not self._give_up_memory(error):
+                raise
+            self._exchanged = True
+            return []
+        return [] if ahead is None else [ahead]
 
     def _evaluate(self) -> tuple[Evaluation, Tensor]:
         """Evaluate once. Where memory runs out, tiles get smaller, and then the optimizer's memory."""
@@ -255,6 +268,12 @@ class Loop:
         ahead, self._ahead = self._ahead, None
         if gradient is None:  # the value was not finite
             self._damping *= DAMPING
+            self._exchanged = False
+            self._start_again()
+            return True
+        if self._exchanged:
+            self._exchanged = False
+            torch.accelerator.empty_cache()
             self._start_again()
             return True
         if self._progress.stalled:

@@ -50,12 +50,31 @@ def test_a_section_that_has_no_time_is_named(tmp_path):
     command = [sys.executable, str(PROGRAM), "--out", str(tmp_path), "--device", "cpu", "--seconds", "1"]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=100)
     assert "speed: SKIPPED" in done.stdout
-    assert all("skipped" in found for found in json.loads((tmp_path / "gpu.json").read_text()).values())
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert found.pop("set-up")["missing"] == []
+    assert all("skipped" in section for section in found.values())
 
 
 def test_a_process_that_takes_too_long_is_ended(gpu):
     assert gpu.finished([sys.executable, "-c", "import time; time.sleep(60)"], 0.3) is None
     assert gpu.finished([sys.executable, "-c", "raise SystemExit(3)"], 60) == 3
+
+
+def test_files_are_shared_out_by_their_size(gpu, tmp_path):
+    sizes = {"a": 50, "b": 30, "c": 25, "d": 20, "e": 1}
+    files = [tmp_path / name for name in sizes]
+    for path in files:
+        path.write_bytes(bytes(sizes[path.name]))
+    shares = gpu.shared_out(files, 2)
+    assert sorted(path for share in shares for path in share) == files
+    totals = [sum(sizes[path.name] for path in share) for share in shares]
+    assert max(totals) - min(totals) <= 5
+    assert [len(share) for share in gpu.shared_out(files[:1], 4)] == [1]
+
+
+def test_every_section_has_a_place_in_the_documentation(gpu):
+    page = (ROOT / "docs" / "development.md").read_text(encoding="utf-8")
+    assert [name for name in gpu.SECTIONS if f"| `{name}` |" not in page] == []
 
 
 def test_waits_are_counted_by_line(gpu):

@@ -10,6 +10,7 @@ from waits import DEVICE, counting, on_device
 from nst_core import Session, make_job
 from nst_core.engine.loop import Loop
 from nst_core.ops import to_device, to_host, transfer
+from nst_plugins.optimizers.lbfgs import Lbfgs
 
 REGISTRY = tiny_registry()
 GENERATOR = torch.Generator().manual_seed(3)
@@ -96,3 +97,23 @@ def test_what_waits_without_saying_so_is_seen(monkeypatch):
     for wait in (float, bool, lambda x: x.tolist(), lambda x: x.cpu()):
         with pytest.raises((RuntimeError, NotImplementedError)):
             wait(there.sum())
+
+
+def test_memory_that_runs_out_as_the_optimizer_looks_ahead_makes_it_remember_less(monkeypatch):
+    loop, look_ahead = loop_there(monkeypatch), Lbfgs.look_ahead
+
+    def full(self, gradient):
+        if self._pairs == 2 and self.history == 20:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return look_ahead(self, gradient)
+
+    monkeypatch.setattr(Lbfgs, "look_ahead", full)
+    notes = []
+    with counting(monkeypatch, falling(loop)):
+        for _ in range(8):
+            notes.append(loop.measure().note)
+            assert loop.advance()
+    assert [number for number, note in enumerate(notes) if note] == [3]
+    assert "the optimizer remembers less" in notes[3]
+    assert loop.state_dict()["optimizer_params"]["history"] == 10
+    assert loop.state_dict()["optimizer"]["pairs"] == 3
