@@ -308,7 +308,8 @@ def _pixels(report: Report, pair: Any, network: str, lite: bool, steps: int) -> 
     from nst_core import Resources, Session, save_image
 
     judge = prepared(pair, "fp32", "cpu", lite=lite).problem()
-    for precision, device in (("fp32", "cpu"), *((precision, report.device) for precision in precisions(report))):
+    here = [(precision, report.device) for precision in precisions(report)]
+    for precision, device in dict.fromkeys([("fp32", "cpu"), *here]):
         job = job_of(pair, precision, device, lite=lite, steps=steps)
         run = Session().run(job, content=pair.content, styles=[pair.style], resources=Resources(tile="off"))
         result = run.exhaust()

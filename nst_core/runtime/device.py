@@ -107,9 +107,12 @@ def convolution_precision(precision: Precision, device: torch.device) -> Abstrac
 
     Torch itself takes TF32 unless told otherwise, and then ``fp32`` would not be what it says: the first gradient of an
     image is off by 5 %. Products of matrices, and so the statistics, are exact by torch's own default. The setting is
-    that of the process: runs in several threads at once should have the same precision.
+    that of the process: runs in several threads at once should have the same precision. A network in bfloat16 has no
+    such convolutions, and it stays as it is.
     """
-    return _CONVOLUTIONS.computed("tf32" if precision == "tf32" else "ieee") if device.type == "cuda" else nullcontext()
+    if device.type != "cuda" or precision == "bf16":
+        return nullcontext()
+    return _CONVOLUTIONS.computed("tf32" if precision == "tf32" else "ieee")
 
 
 def memory_format(device: torch.device) -> torch.memory_format:
