@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 
@@ -84,7 +85,8 @@ class _Convolutions:
 
     @contextmanager
     def computed(self, how: str) -> Iterator[None]:
-        setting = torch.backends.cudnn.conv
+        cudnn: Any = torch.backends.cudnn  # its types do not know the settings of single operators
+        setting = cudnn.conv
         with self._lock:
             if not self._blocks:
                 self._before = setting.fp32_precision

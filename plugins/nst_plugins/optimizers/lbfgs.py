@@ -133,7 +133,7 @@ class Lbfgs(Optimizer):
     def step_ahead(self, loss: float, gradient: Tensor, ahead: Tensor) -> Tensor | None:  # noqa: ARG002
         """Decide on what was written down."""
         written, self._written = self._written, None
-        assert written is not None  # noqa: S101 - for the type checker: look_ahead was called
+        assert written is not None and written.gradient is not None  # noqa: S101 - look_ahead was called
         if not self._is_wild(loss):
             return self._accept(loss, written, ahead)
         self._rows[-1] = written.gradient
