@@ -1,7 +1,7 @@
 """Everything that a fresh machine needs, in one command.
 
     python3.11 tools/dev.py run  [ARGUMENTS]   set up, then `nst run`
-    python3.11 tools/dev.py test [ARGUMENTS]   set up, then lint, types, tests, some damaged files, a wheel
+    python3.11 tools/dev.py test [ARGUMENTS]   set up, then lint, types, the site, tests, some damaged files, a wheel
     python3.11 tools/dev.py setup              set up only
 
 Sets up a virtual environment in `.venv` of this repository. Uses nothing but the standard library.
@@ -43,7 +43,7 @@ KERNEL_TESTS = (
     "tests/unit/testing",
 )
 # In a browser, which needs a core of its own: not beside other tests.
-BROWSER_TESTS = "tests/integration/test_studio.py"
+BROWSER_TESTS = ("tests/integration/test_studio.py", "tests/integration/test_site.py")
 # For damaged images and recipes; for a day of them see tests/fuzz/run.py.
 FUZZ_SECONDS = 24
 # What the tests of the C++ library include, and the Debian packages that have it.
@@ -157,15 +157,16 @@ def main() -> None:
         python("-m", "ruff", "format", "--check", ".")
         python("-m", "mypy")
         cpp_format()
+        python(ROOT / "tools" / "make_site.py")
         if system("chromium", "chromium", "the tests that open a browser are SKIPPED without it"):
             os.environ["NST_TEST_CHROMIUM"] = "1"  # from here on a skip would be a defect
         if platform.machine() == "x86_64":
             system("qemu-x86_64", "qemu-user", "the tests on emulated older processors are SKIPPED without it")
         several = [] if rest else processes()
-        alone = [] if rest else [f"--ignore={BROWSER_TESTS}"]
+        alone = [] if rest else [f"--ignore={path}" for path in BROWSER_TESTS]
         python("-m", "pytest", *several, *alone, *rest)
         if not rest:
-            python("-m", "pytest", BROWSER_TESTS)
+            python("-m", "pytest", *BROWSER_TESTS)
             cpp_tests()
             python(ROOT / "tools" / "release.py", "--check")
             python(ROOT / "tests" / "fuzz" / "run.py", "all", "--seconds", str(FUZZ_SECONDS))

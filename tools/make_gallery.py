@@ -33,6 +33,12 @@ STEPS = {
     (512, "noise"): 150,
 }
 MOST_BYTES = 100_000
+NAMES = {
+    "tubingen": "Tübingen",
+    "hoovertowernight": "Hoover Tower",
+    "starry_night": "The Starry Night",
+    "shipwreck": "The Shipwreck",
+}
 
 
 @dataclass(frozen=True)
@@ -79,27 +85,37 @@ def make(picture: Picture, images: Path, weights: str, folder: Path) -> dict[str
     }
 
 
+def command(picture: Picture) -> str:
+    """Return what makes the same picture."""
+    steps = STEPS[picture.size, picture.preset]
+    options = f"--preset {picture.preset} --size {picture.size} --steps {steps}"
+    return f"nst run {picture.content}.jpg {picture.style}.jpg {options}"
+
+
 def page(figures: dict[str, dict[str, float]]) -> str:
     """Write the page from the figures."""
     lines = [
         "# Gallery",
         "",
-        "Every picture and figure here is made by `python tools/make_gallery.py IMAGES`, which writes this page too.",
-        "The seed is 0 and everything else is at its default; *loss* is the total at the first evaluation, and at the",
-        "best one of the last level. The number of evaluations is that of the smallest level. Content: photographs of",
-        "Tübingen and of Hoover Tower. Style: Van Gogh, *The Starry Night*; Turner, *The Shipwreck of the Minotaur*.",
+        "Below every picture is the command that makes it. `python tools/make_gallery.py IMAGES` made all of them, and",
+        "writes this page too. The seed is 0 and everything else is at its default; *loss* is the total at the first",
+        "evaluation, and at the best one of the last level. The number of evaluations is that of the smallest level.",
+        "Content: photographs of Tübingen and of Hoover Tower. Style: Van Gogh, *The Starry Night*; Turner, *The",
+        "Shipwreck of the Minotaur*. More pictures: [looks](../looks.md), [regions and colours](../control.md), [style",
+        "losses](../losses.md), [large pictures](../large.md), [clips](../video.md).",
     ]
     for (size, preset), steps in STEPS.items():
         shown = [p for p in pictures() if p.size == size and p.preset == preset and p.name in figures]
         if not shown:
             continue
         lines += ["", f"## Preset `{preset}`, {size} px, {steps} evaluations", ""]
-        lines += ["| content | style | loss | of the first | |", "|---|---|---|---|---|"]
         for p in shown:
             f = figures[p.name]
             share = 100 * f["total"] / f["first_total"]
-            loss = f"{f['first_total']:.4g} → {f['total']:.4g}"
-            lines.append(f"| {p.content} | {p.style} | {loss} | {share:.1f} % | ![{p.name}]({p.name}) |")
+            lines += [f"![{NAMES[p.content]} in the manner of {NAMES[p.style]}]({p.name})", ""]
+            lines += ["```sh", command(p), "```", ""]
+            lines += [f"Loss {f['first_total']:.4g} → {f['total']:.4g}, {share:.1f} % of the first.", ""]
+        lines.pop()
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Write the reference pages of docs/reference from the table of options and the registry of built-ins.
+"""Write the reference pages of docs/reference from the code: options, components, recipe, commands, exit codes.
 
     python tools/make_reference.py [FOLDER]
 
@@ -7,16 +7,20 @@ A test compares the pages with what this program makes of the code; run it after
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import re
 import sys
-from collections.abc import Iterator, Sequence
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import typer
 
-from nst_cli.main import build_app
-from nst_core import Registry, load_registry
+from nst_cli import exit_codes
+from nst_cli.main import COMMANDS, build_app
+from nst_core import Component, Job, Region, Registry, Source, Term, load_registry
 from nst_core.components import KINDS
 from nst_core.components.parameters import Parameter
 from nst_core.components.registry import Entry
@@ -110,6 +114,89 @@ LOSS_PARAMETERS = """Every loss also takes `weight`, its weight in the sum, and 
 `--plugin gram-style:weight=1e6,layers=conv1_2+conv2_2=0.5`.
 """
 
+COMMANDS_HEAD = f"""# Commands
+
+{NOTE}
+
+What `nst COMMAND --help` shows. Every command also takes `--help` and `--debug`. The *job commands* take the options
+of a job, too, which are listed in [Options](options.md).
+"""
+RECIPE_HEAD = f"""# Recipe
+
+{NOTE}
+
+A recipe is a job as a TOML or JSON file, or as text in a picture; [Recipes](../recipes.md) says how to make and use
+them. `nst run … --save-recipe look.toml` writes a complete one. Its keys are those of the first table, at the top level
+of the file. An unknown key is refused, and so is a recipe of another schema. [Limits](limits.md) lists the ranges of
+numbers. In Python, the classes of the [API](../api/jobs.md) have the same fields.
+"""
+RECIPE_TABLES = {
+    "The job": (Job, ""),
+    "A loss": (Term, "An entry of `terms`: a table `[[terms]]` in TOML."),
+    "An image": (Source, "`content`, `keep`, an entry of `styles`, or the mask of a region."),
+    "A region": (Region, "An entry of `regions`."),
+    "A component": (Component, "The network, the initializer and the rest: a name and its parameters."),
+}
+COMPONENT_FIELDS = {
+    "name": "as `nst plugins` lists it",
+    "params": "the parameters that differ from their defaults, see [Components](components.md)",
+}
+EXIT_CODES_HEAD = f"""# Exit codes
+
+{NOTE}
+
+| code | meaning |
+|---|---|
+"""
+EXIT_CODES_TAIL = """
+Results go to standard output, everything else to standard error. A run that is ended by one of the signals saves its
+best image so far, and its [checkpoint](../large.md#checkpoints) if it has one; a batch keeps what is finished.
+"""
+ENVIRONMENT_HEAD = f"""# Environment variables
+
+{NOTE}
+
+Command-line options come before variables. [Ray](../batch.md) reads variables of its own.
+"""
+ENVIRONMENT = {
+    "While nst runs": {
+        "NST_DEBUG": ("`1`, `0`", "show the traceback of an error, as `--debug` does"),
+        "NST_DISABLE_PLUGINS": (
+            "names, separated by commas",
+            "do not load these plugins, named by entry point or package; see [Discovery](../plugins/discovery.md)",
+        ),
+        "NST_HOME": ("folder", "where weights are stored; by default in the platform's cache folder"),
+        "NST_ISA": (
+            "`avx512_bf16`, `avx512`, `avx2`, `generic`",
+            "use the kernels of an older processor; by default those of this one",
+        ),
+        "NST_LOAD_PLUGINS": (
+            "names, separated by commas",
+            "load these plugins alone; the empty text loads none, not even the built-ins, whose name is `builtin`",
+        ),
+        "NST_NATIVE": (
+            "`auto`, `0`, `1`",
+            "use the native kernels if they can be loaded, use the Python references instead, or fail without kernels",
+        ),
+        "NST_UI_AUTH": ("`NAME:PASSWORD …`", "who may open the [studio](../studio.md), as `nst ui --auth` does"),
+    },
+    "While it is built": {
+        "NST_BUILD_CPP": (
+            "`auto`, `0`, `1`",
+            "compile the native kernels if possible, never, or fail if they cannot be compiled",
+        ),
+        "NST_TORCH": ("folder", "the torch that the [C++ library](../embedding.md) is compiled with"),
+    },
+    "In its tests and benchmarks": {
+        "NST_FIXTURES": ("folder", "where the C++ tests find what Python has computed; their build sets it"),
+        "NST_LOAD_TMP": ("folder", "temporary files of the studio that a benchmark loads; the benchmark sets it"),
+        "NST_SCREENSHOTS": ("folder", "where the tests in a browser leave pictures of the pages"),
+        "NST_TEST_CHROMIUM": ("any", "fail rather than skip where Chromium is missing"),
+        "NST_TEST_IMAGES": ("folder", "photographs and paintings; see [Development](../development.md)"),
+        "NST_TEST_WEIGHTS": ("file", "a weight set of VGG-19; see [Development](../development.md)"),
+    },
+}
+
 
 def main() -> None:
     """Write all pages."""
@@ -122,7 +209,145 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """Return all pages by the names of their files."""
-    return {"options.md": options_page(), "components.md": components_page(), "limits.md": limits_page()}
+    return {
+        "commands.md": commands_page(),
+        "components.md": components_page(),
+        "environment.md": environment_page(),
+        "exit-codes.md": exit_codes_page(),
+        "limits.md": limits_page(),
+        "options.md": options_page(),
+        "recipe.md": recipe_page(),
+    }
+
+
+def commands_page() -> str:
+    """Return the page of commands."""
+    app = typer.main.get_group(build_app())
+    parts = [COMMANDS_HEAD]
+    for name, (_, summary) in COMMANDS.items():
+        command = app.commands[name]
+        inner = getattr(command, "commands", {})
+        if inner:
+            text = _usage(name, command) if command.invoke_without_command else f"{summary}\n"
+            parts.append(f"## nst {name}\n\n{text}")
+            parts += [_command(f"{name} {each}", inner[each], "###") for each in inner]
+        else:
+            parts.append(_command(name, command, "##"))
+    return "\n".join(parts)
+
+
+def _command(name: str, command: Any, heading: str) -> str:
+    return f"{heading} nst {name}\n\n{_usage(name, command)}"
+
+
+def _usage(name: str, command: Any) -> str:
+    """Return what a command does, how it is called, and the options that are not in the table of options."""
+    text, _, examples = (
+        inspect.cleandoc(command.help or "").replace("\f", "").replace("Example:", "Examples:").partition("Examples:")
+    )
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    call = " ".join([f"nst {name}", *(_argument(p) for p in arguments), "[OPTIONS]"])
+    rows = table.options_table()
+    own = [p for p in command.params if not (p.name in rows and getattr(p, "help", "") == rows[p.name].help)]
+    shown = [p for p in own if p.name != "help" and not getattr(p, "hidden", False)]
+    shown.sort(key=lambda p: p.param_type_name != "argument")
+    lines = [f"| {_flags(p)} | {_cell(p.help or '')} |" for p in shown]
+    lines = ["| argument or option | |", "|---|---|", *lines] if lines else []
+    more = "It is a job command: it takes the [options](options.md) of a job, too.\n" if _takes_options(command) else ""
+    calls = "\n".join(line for line in examples.splitlines() if line.strip())
+    parts = [_markdown(text.strip()) + "\n", f"```sh\n{call}\n```\n", more, "\n".join(lines) + "\n" if lines else ""]
+    parts.append(f"Examples:\n\n```sh\n{calls.strip()}\n```\n" if calls else "")
+    return "\n".join(filter(None, parts))
+
+
+_WORDS = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH"}
+
+
+def _argument(parameter: Any) -> str:
+    name = (parameter.metavar or parameter.name.upper()) + ("…" if parameter.nargs == -1 else "")
+    return name if parameter.required or name.startswith("[") else f"[{name}]"
+
+
+def _flags(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return f"`{_argument(parameter)}`"
+    flags = ", ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
+    annotation = parameter.type_descriptor.annotation
+    words = "|".join(get_args(annotation)) if get_origin(annotation) is Literal else _WORDS.get(annotation, "")
+    metavar = "" if parameter.is_flag else parameter.metavar or words
+    # A bar would end the cell, and a backslash before it would be shown by one of two readers.
+    return f"{flags} <code>{metavar.replace('|', '&#124;')}</code>" if metavar else flags
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def recipe_page() -> str:
+    """Return the page of the fields of recipes."""
+    parts = [RECIPE_HEAD]
+    for title, (cls, text) in RECIPE_TABLES.items():
+        hints, told = get_type_hints(cls), {**COMPONENT_FIELDS, **_attributes(cls)}
+        rows = [
+            f"| `{each.name}` | {_kind(hints[each.name])} | {_default(each)} | {_cell(_markdown(told[each.name]))} |\n"
+            for each in dataclasses.fields(cls)
+        ]
+        head = "| key | value | default | |\n|---|---|---|---|\n"
+        parts.append("\n".join(filter(None, (f"## {title}\n", f"{text}\n" if text else "", head + "".join(rows)))))
+    return "\n".join(parts)
+
+
+def _attributes(cls: type) -> dict[str, str]:
+    """Return the descriptions of fields in a docstring."""
+    section = inspect.getdoc(cls).partition("Attributes:\n")[2]  # type: ignore[union-attr]
+    found = re.findall(r"^    (\w+): (.*?)(?=^    \w+: |\Z)", section, re.DOTALL | re.MULTILINE)
+    texts = {name: re.sub(r",? see :\w+:`[^`]*`", "", text).strip().removesuffix(".") for name, text in found}
+    return {name: text.replace("``None``", "no key") for name, text in texts.items()}
+
+
+def _kind(hint: Any) -> str:
+    """Say what a field of a recipe holds."""
+    origin, inner = get_origin(hint), [each for each in get_args(hint) if each is not types.NoneType]
+    if origin is Literal:
+        return _joined([f"`{choice}`" for choice in inner], "or")
+    if origin in (Union, types.UnionType):
+        return _joined([_kind(each) for each in inner], "or")
+    if origin is tuple:
+        many = _kind(inner[0]).replace("number", "numbers").replace("text", "texts").replace("image]", "images]")
+        return f"list of {many}" if inner[-1] is Ellipsis else f"list of {len(inner)} {many}"
+    if origin is not None and issubclass(origin, Mapping):
+        return "table of parameters"
+    names = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+    tables = {Component: "component", Source: "image", Term: "losses", Region: "regions"}
+    return names.get(hint) or f"[{tables[hint]}](#{_anchor(hint)})"
+
+
+def _anchor(cls: type) -> str:
+    title = next(title for title, (each, _) in RECIPE_TABLES.items() if each is cls)
+    return title.lower().replace(" ", "-")
+
+
+def _default(field: Any) -> str:
+    if field.default is dataclasses.MISSING:
+        return "required" if field.default_factory is dataclasses.MISSING else "none"
+    if field.default is None or field.default == ():
+        return "none"
+    return f"`{_number(field.default)}`" if isinstance(field.default, float) else _value(field.default)
+
+
+def exit_codes_page() -> str:
+    """Return the page of exit codes."""
+    rows = "".join(f"| {code} | {text} |\n" for code, text in exit_codes.MEANINGS.items())
+    return EXIT_CODES_HEAD + rows + EXIT_CODES_TAIL
+
+
+def environment_page() -> str:
+    """Return the page of environment variables."""
+    parts = [ENVIRONMENT_HEAD]
+    for title, variables in ENVIRONMENT.items():
+        rows = "".join(f"| `{name}` | {values} | {effect} |\n" for name, (values, effect) in variables.items())
+        parts.append(f"## {title}\n\n| variable | values | effect |\n|---|---|---|\n{rows}")
+    return "\n".join(parts)
 
 
 def options_page() -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from nst_cli import console, interruption
+from nst_cli import console, exit_codes, interruption
 from nst_cli.plugin_commands import plugin_commands
 
 __all__ = ["build_app", "main"]
@@ -126,8 +126,7 @@ def options(
 def main() -> None:
     """Run the command.
 
-    Exit codes: 0 done, 1 a bug in nst, 2 bad input, 128 and the number of the signal that interrupted it: 130 for
-    Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+    Exit codes are in :mod:`nst_cli.exit_codes`.
     """
     _leave_cores_to_others()
     # --debug is accepted anywhere, since people notice only afterwards that they want it.
@@ -184,10 +183,10 @@ def _report(error: Exception, debug: bool) -> int:
         traceback.print_exception(error)
     if isinstance(error, NstError):
         console.say(f"error: {error}")
-        return 2
+        return exit_codes.REFUSED
     if is_out_of_memory(error):
         console.say(f"error: out of memory; {_more_memory()}")
-        return 2
+        return exit_codes.REFUSED
     text = textwrap.shorten(str(error), LONGEST, placeholder=" …")
     console.say(f"internal error: {type(error).__name__}: {text}\nThis is a bug in nst; --debug shows the traceback.")
-    return 1
+    return exit_codes.FAILED

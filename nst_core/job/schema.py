@@ -245,10 +245,10 @@ class Job:
         normalize_gradients: whether each loss is divided by its gradient at an image of noise, see
             :meth:`Objective.normalized_weights`.
         weights_sha256: the weights that the job was made with; "" for any that the extractor finds.
-        precision: of the network; the image, the statistics and the optimizer are float32 whatever it is. In "tf32"
+        precision: of the network; the image, the statistics and the optimizer are float32 whatever it is. In ``tf32``
             a GPU from NVIDIA rounds what it convolves, float32, to ten bits of the mantissa.
-        device: "auto", "cpu", "cuda", "cuda:1", "mps".
-        schema: version of these fields, :data:`SCHEMA`.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        schema: version of these fields.
     """
 
     terms: tuple[Term, ...]

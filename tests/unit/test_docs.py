@@ -188,7 +188,7 @@ def test_the_extractor_of_the_reference_finds_its_weights(tmp_path):
 
 PROGRAMS = [
     (page, number)
-    for page in ("README.md", "docs/control.md", "docs/large.md", "docs/python.md")
+    for page in ("README.md", "docs/control.md", "docs/gpu.md", "docs/large.md", "docs/python.md", "docs/start.md")
     for number in range(len(re.findall(r"^```python$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)))
 ]
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from tiny import tiny_registry
 
+from nst_cli import exit_codes
+from nst_cli.main import COMMANDS
+from nst_core import Component, Job, Region, Source, Term
 from nst_core.job.bounds import BOUNDS
 from nst_core.options import build, table
 from nst_core.options.table import OPTIONS, Option
@@ -26,7 +32,10 @@ def maker() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["options.md", "components.md", "limits.md"])
+NAMES = ["commands", "components", "environment", "exit-codes", "limits", "options", "recipe"]
+
+
+@pytest.mark.parametrize("name", [f"{name}.md" for name in NAMES])
 def test_the_pages_are_up_to_date(maker, name):
     written = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
     assert written == maker.pages()[name], "run: python tools/make_reference.py"
@@ -40,7 +49,7 @@ def test_the_program_writes_them(maker, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["make_reference.py", str(tmp_path / "pages")])
     maker.main()
     assert (tmp_path / "pages" / "options.md").read_text(encoding="utf-8") == maker.options_page()
-    assert capsys.readouterr().out.count("\n") == 3
+    assert capsys.readouterr().out.count("\n") == len(NAMES)
 
 
 def test_one_more_row_is_one_more_section(maker, monkeypatch):
@@ -73,6 +82,58 @@ def test_every_bound_is_in_the_page_of_limits(maker):
     assert maker.limits_page().count("\n| ") == len(BOUNDS) + 6
     assert "| steps | 1 to 1,000,000 |" in maker.limits_page()
     assert "| share of a style image in the blend | 0, or 1e-30 to 1e30 |" in maker.limits_page()
+
+
+def test_every_command_has_a_section(maker):
+    page = maker.commands_page()
+    assert all(f"\n## nst {name}\n" in page for name in COMMANDS)
+    assert "\n### nst plugins check\n" in page
+    assert "| `--badge` <code>FILE</code> |" in page
+    assert "`--strength`" not in page, "the options of jobs have a page of their own"
+
+
+def test_every_field_of_a_recipe_is_in_its_page(maker):
+    page = maker.recipe_page()
+    for cls in (Job, Term, Source, Region, Component):
+        assert all(f"\n| `{field.name}` | " in page for field in dataclasses.fields(cls))
+
+
+def variables_in_the_code() -> set[str]:
+    """Environment variables that are read or set somewhere, by their names in quotes."""
+    found = set()
+    folders = ("nst_core", "plugins", "cli", "benchmarks", "tests/integration", "tools")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    for path in (*files, ROOT / "setup.py", ROOT / "tests" / "conftest.py"):
+        texts = [
+            node.value
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Constant)
+        ]
+        found |= {text for text in texts if isinstance(text, str) and re.fullmatch(r"NST_[A-Z_]+", text)}
+    for folder in ("cpp", "tests/cpp"):
+        for path in (ROOT / folder).rglob("*.*"):
+            text = path.read_text(encoding="utf-8") if path.suffix in (".cpp", ".h", ".txt", ".cmake") else ""
+            found |= set(re.findall(r"(?:getenv\(\"|ENV\{)(NST_[A-Z_]+)", text))
+    return found
+
+
+def test_every_environment_variable_is_in_its_page_and_no_other(maker):
+    told = [name for variables in maker.ENVIRONMENT.values() for name in variables]
+    assert sorted(told) == sorted(variables_in_the_code())
+
+
+def test_exit_codes_are_those_of_the_table():
+    """Commands end with a code that has a meaning, or with that of a signal."""
+    for path in (ROOT / "cli" / "nst_cli").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("typer.Exit", "sys.exit"):
+                assert all(ast.unparse(code) in ALLOWED_CODES for code in node.args), (
+                    f"{path.name}: {ast.unparse(node)}"
+                )
+    assert {exit_codes.FAILED, exit_codes.REFUSED} < {*exit_codes.MEANINGS}
+
+
+ALLOWED_CODES = ("exit_codes.FAILED", "interruption.exit_code()", "_report(error, debug)")
 
 
 def test_other_packages_are_not_in_the_page(maker, nst):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nst_cli import console
+from nst_cli import console, exit_codes
 
 __all__ = ["doctor"]
 
@@ -24,7 +24,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         for line in _lines(report):
             console.out(line)
     if broken:
-        raise typer.Exit(1)
+        raise typer.Exit(exit_codes.FAILED)
 
 
 def _processors(found: dict[str, Any]) -> str:

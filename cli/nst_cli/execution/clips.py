@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nst_cli import console, interruption
+from nst_cli import console, exit_codes, interruption
 from nst_cli.execution.batch_progress import minutes
 from nst_cli.options.clip_orders import ChosenOrders
 from nst_cli.options.clips import ClipResourceOptions
@@ -57,7 +57,7 @@ def show_clip_plan(chosen: ChosenOrders, session: Session, report: ReportOptions
             )
         _say_failed(failed)
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(exit_codes.FAILED)
 
 
 def _say_failed(failed: Mapping[str, str]) -> None:
@@ -182,7 +182,7 @@ def carry_out_clips(chosen: ChosenOrders, session: Session, report: ReportOption
         report.say("interrupted; finished frames are kept, and the same command continues")
         raise typer.Exit(interruption.exit_code())
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(exit_codes.FAILED)
 
 
 def _make_folders(orders: Sequence[ClipOrder]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nst_cli import console
+from nst_cli import console, exit_codes
 
 if TYPE_CHECKING:
     from nst_core import Job, MemoryPlan, Resources, Session
@@ -26,7 +26,7 @@ def show_plan(job: Job, session: Session, resources: Resources, *, as_json: bool
     else:
         console.out("\n".join(_lines(found, job)))
     if not found.fits:
-        raise typer.Exit(1)
+        raise typer.Exit(exit_codes.FAILED)
 
 
 def _lines(plan: MemoryPlan, job: Job) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nst_cli import console
+from nst_cli import console, exit_codes
 from nst_cli.options.groups import ReportOptions, WorkOptions
 
 if TYPE_CHECKING:
@@ -78,4 +78,4 @@ def forecast(
             hint = " Fewer --workers have more memory each." if workers > 1 else ""
             console.out(f"it does not fit. {memory.advice}{hint}")
     if failed or not fits:
-        raise typer.Exit(1)
+        raise typer.Exit(exit_codes.FAILED)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nst_cli import console, interruption
+from nst_cli import console, exit_codes, interruption
 from nst_cli.options.groups import ReportOptions, ThreadOptions, WorkOptions
 from nst_core.errors import JobError
 from nst_core.files import Lock
@@ -176,7 +176,7 @@ def conclude(
         raise typer.Exit(interruption.exit_code())
     if batch.failed:
         say(f"{len(batch.failed)} of {len(batch.results)} cells failed; the others are in the report")
-        raise typer.Exit(1)
+        raise typer.Exit(exit_codes.FAILED)
 
 
 def reported(plan: Plan, batch: Batch, folder: Path) -> tuple[Path, Path]:

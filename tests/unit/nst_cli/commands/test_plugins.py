@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from installed import install
@@ -157,6 +160,23 @@ def test_check_prints_a_table_and_fails_with_code_one(sulky):
     assert rows["decreases-a-quadratic"]["verdict"] == "failed"
     assert "becomes" in rows["decreases-a-quadratic"]["detail"]
     assert rows["obeys-damping"]["demand"].startswith("With damping 0.1")
+
+
+def test_check_writes_a_badge(sulky):
+    good = sulky("plugins", "check", "tv:isotropic", "--badge", "good.svg")
+    assert (good.code, good.err.splitlines()[-1]) == (0, "for a README: ![nst: 7 checks passed](good.svg)")
+    shown = re.findall(r"<text [^>]*>([^<]*)</text>", Path("good.svg").read_text())
+    assert shown == [f"nst {version('nst')}", "7 checks passed"]
+    bad = sulky("plugins", "check", "leap", "--badge", "bad.svg")
+    assert bad.code == 1
+    assert re.search(r"\d+ checks failed", Path("bad.svg").read_text())
+
+
+@pytest.mark.parametrize(("name", "message"), [("badge.png", "such as badge.svg"), ("no/badge.svg", "no")])
+def test_a_badge_that_cannot_be_written_is_refused_first(name, message, nst):
+    done = nst("plugins", "check", "tv", "--badge", name)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
 
 
 def test_check_refuses_unknown_names_and_parameters(nst):
