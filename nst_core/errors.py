@@ -21,6 +21,7 @@ __all__ = [
     "NonFiniteError",
     "NstError",
     "PluginError",
+    "ScratchError",
     "UnknownNameError",
     "WeightsError",
     "is_out_of_memory",
@@ -89,6 +90,10 @@ class ExecutorError(NstError):
 
 class ExportError(NstError):
     """An extractor cannot be exported, or the exported file is wrong."""
+
+
+class ScratchError(NstError):
+    """The folder for large tensors has no room for one."""
 
 
 class NonFiniteError(NstError):

@@ -1,7 +1,8 @@
 #include "core/workspace.h"
 
 #include <ATen/Functions.h>
-#include <c10/core/CPUAllocator.h>
+
+#include "core/scratch.h"
 
 namespace nst::detail {
 namespace {
@@ -10,9 +11,8 @@ constexpr int64_t kEvaluations = 64;
 
 bool is_free(const c10::Storage& storage) { return storage.use_count() == 1; }
 
-c10::Storage fresh(size_t bytes) {
-  return c10::Storage(c10::Storage::use_byte_size_t(), bytes, c10::GetCPUAllocator());
-}
+// Maps of tiles come and go with every tile: they have no business in files.
+c10::Storage fresh(size_t bytes) { return c10::Storage(c10::Storage::use_byte_size_t(), bytes, memory_allocator()); }
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <malloc.h>
 #endif
 
+#include "core/scratch.h"
 #include "core/workspace.h"
 #include "layers/conv_stack.h"
 #include "nst/build_info.h"
@@ -63,6 +64,12 @@ std::shared_ptr<nst::detail::ConvStack> make_stack(const std::vector<int64_t>& k
       layers, weights, biases, taps, or_undefined(projection_weights), or_undefined(projection_biases), mean, std});
 }
 
+// Zeros of float; in a file that nobody has written to yet there is nothing else.
+at::Tensor zeros(const std::vector<int64_t>& sizes) {
+  auto result = at::empty(sizes, at::kFloat);
+  return nst::detail::is_in_file(result.const_data_ptr()) ? result : result.zero_();
+}
+
 }  // namespace
 
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
@@ -80,6 +87,16 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
   module.def(
       "release_workspace", [] { nst::detail::Workspace::shared().release(); },
       "Give back memory that is kept for the next evaluation.");
+  module.attr("SCRATCH_ERROR") = nst::detail::kScratchError;
+  using nst::detail::Scratch;
+  py::class_<Scratch, std::shared_ptr<Scratch>>(module, "Scratch", "A folder for blocks of memory that are large.")
+      .def(py::init<std::string, size_t>(), py::arg("folder"), py::arg("smallest"))
+      .def_static("exchange", &Scratch::exchange, py::arg("next").none(true),
+                  "Give this thread another scratch folder, or none; return the one that it had.")
+      .def_static("limit_resident", &Scratch::limit_resident, py::arg("bytes"))
+      .def_property_readonly("bytes", &Scratch::bytes, "Bytes in files now.")
+      .def_property_readonly("peak", &Scratch::peak, "Most bytes that were in files at once.");
+  module.def("zeros", &zeros, py::arg("sizes"), "Zeros of float32, which take no time where they are in a file.");
   py::class_<nst::detail::ConvStack, std::shared_ptr<nst::detail::ConvStack>>(
       module, "ConvStack", "A frozen stack of convolutions, ReLUs and poolings.")
       .def(py::init(&make_stack), py::arg("kinds"), py::arg("weights"), py::arg("biases"), py::arg("taps"),

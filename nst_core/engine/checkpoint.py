@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 from torch import Tensor
 
 from nst_core.engine.destination import Destination
 from nst_core.engine.pinning import weights_by_content
 from nst_core.engine.result import LevelResult, versions
+from nst_core.engine.tensor_file import PIECE, bytes_of, load_file, save_file
 from nst_core.errors import CheckpointError, JobError
 from nst_core.files import Lock, atomic_write, check_writable, companion
 from nst_core.job.schema import Job
@@ -246,9 +246,8 @@ class Checkpoint:
 
 def _read(path: Path) -> Saved:
     try:
-        with safe_open(path, framework="pt") as file:
-            document = json.loads((file.metadata() or {})["nst"])
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - no dict
+        tensors, metadata = load_file(path)
+        document = json.loads(metadata["nst"])
         if document["format"] != FORMAT:
             raise CheckpointError(f"the checkpoint '{path}' has the format {document['format']}, not {FORMAT}")
         if _digest(tensors) != document["sha256"]:
@@ -270,7 +269,9 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
     found = hashlib.sha256()
     for name in sorted(tensors):
         found.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
-        found.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+        data = bytes_of(tensors[name])
+        for first in range(0, len(data), PIECE):
+            found.update(data[first : first + PIECE])
     return found.hexdigest()
 
 

@@ -97,6 +97,7 @@ class Result:
         remarks: notes for the user.
         alpha: alpha channel of the content image, ``(1, 1, H, W)`` float32 on the CPU, 0 where it is transparent;
             ``None`` for an opaque one. The colours of ``image`` are the pastiche's own, whatever the alpha.
+        scratch: most bytes that were in scratch files at once.
     """
 
     image: Tensor = field(repr=False)
@@ -111,6 +112,7 @@ class Result:
     threads: int
     remarks: tuple[str, ...] = ()
     alpha: Tensor | None = field(default=None, repr=False)
+    scratch: int = 0
 
     @property
     def evaluations(self) -> int:
@@ -135,6 +137,7 @@ class Result:
             "levels": [asdict(level) for level in self.levels],
             "device": self.device,
             "threads": self.threads,
+            "scratch": self.scratch,
             "transparent": self.alpha is not None,
             "versions": versions(),
             "remarks": list(self.remarks),

@@ -20,6 +20,7 @@ from nst_core.engine.result import LevelResult, Result, Step, StopReason
 from nst_core.errors import CancelledError, CheckpointError, JobError, unknown_name
 from nst_core.job.schema import Component, Job, Term
 from nst_core.plugins.attribution import naming_plugins
+from nst_core.runtime.scratch import Scratch, using
 from nst_core.runtime.threads import processor_threads, threads_to_use
 
 __all__ = ["Observer", "Run"]
@@ -51,6 +52,7 @@ class Run(Iterator[Step]):
         saved: Saved | None = None,
         start: Tensor | None = None,
         threads: int | None = None,
+        scratch: Scratch | None = None,
     ) -> None:
         """Make a run; see :meth:`Session.run`."""
         self.prepared = prepared
@@ -58,6 +60,7 @@ class Run(Iterator[Step]):
         self._checkpoint = checkpoint
         self._claim = claim or ExitStack()  # of the checkpoint's file, until the run has ended
         self._threads = threads
+        self._scratch = scratch
         self._levels: list[LevelResult] = list(saved.levels) if saved else []
         self._history: list[float] = list(saved.history) if saved else []
         self._saved = saved
@@ -80,7 +83,8 @@ class Run(Iterator[Step]):
         return self
 
     def __next__(self) -> Step:
-        with processor_threads(self._threads):  # for this step alone: whoever looks at it has threads of its own
+        # For this step alone: whoever looks at it has threads and memory of its own.
+        with processor_threads(self._threads), using(self._scratch):
             return next(self._steps)
 
     def cancel(self) -> None:
@@ -166,7 +170,8 @@ class Run(Iterator[Step]):
     def best(self) -> Tensor | None:
         """The best image so far, ``(1, 3, H, W)`` on the device, in [0, 1]; ``None`` before the first evaluation."""
         loop = self._latest()
-        return loop.image() if loop is not None else None
+        with using(self._scratch):
+            return loop.image() if loop is not None else None
 
     @property
     def unfinished(self) -> Tensor | None:
@@ -175,7 +180,8 @@ class Run(Iterator[Step]):
         It is :attr:`best` itself where the colour mode has none.
         """
         loop = self._latest()
-        return loop.unfinished() if loop is not None else None
+        with using(self._scratch):
+            return loop.unfinished() if loop is not None else None
 
     def result(self) -> Result:
         """Return the result as it is now, whether the run has ended or not.
@@ -189,7 +195,9 @@ class Run(Iterator[Step]):
         levels, history = self._levels, self._history
         if loop is self._loop:
             levels, history = [*levels, loop.result()], [*history, *loop.history]
-        image = loop.image().cpu()
+        with using(self._scratch):
+            image = loop.image().cpu()
+            alpha = self.prepared.alpha_at((image.shape[-2], image.shape[-1]))
         return Result(
             image=image,
             total=loop.best.total,
@@ -202,7 +210,8 @@ class Run(Iterator[Step]):
             device=str(self.prepared.device),
             threads=threads_to_use(self._threads),
             remarks=(*self.prepared.remarks, *self._remarks),
-            alpha=self.prepared.alpha_at((image.shape[-2], image.shape[-1])),
+            alpha=alpha,
+            scratch=self._scratch.peak if self._scratch else 0,
         )
 
     def _same_size(self) -> bool:

@@ -28,6 +28,7 @@ from nst_core.plugins.attribution import naming_plugins
 from nst_core.plugins.discovery import default_registry
 from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_device, choose_dtype
+from nst_core.runtime.scratch import Scratch, check_scratch, smallest_for, using
 from nst_core.runtime.threads import processor_threads
 
 __all__ = ["PREVIEW_SIZE", "Session"]
@@ -79,6 +80,7 @@ class Session:
         """
         resources = resources or Resources()
         with naming_plugins(self.registry), processor_threads(resources.threads):
+            _check_scratch(job, resources)
             return self._prepare(job, Inputs(content, styles, earlier), resources)[0]
 
     def run(
@@ -117,9 +119,12 @@ class Session:
         if start is not None:
             _check_start(start, checkpoint)
         with naming_plugins(self.registry), processor_threads(resources.threads), ExitStack() as claim:
+            _check_scratch(job, resources)
             if checkpoint:
                 claim.enter_context(checkpoint.claimed())
-            saved = checkpoint.read() if checkpoint else None
+            folder = resources.scratch
+            with using(Scratch(folder) if folder else None):
+                saved = checkpoint.read() if checkpoint else None
             inputs = Inputs(content, styles, earlier)
             prepared, resumed = self._prepare(job, inputs, resources, checkpoint, saved, allocation)
             return Run(
@@ -129,6 +134,7 @@ class Session:
                 claim=claim.pop_all(),
                 saved=saved if resumed else None,
                 threads=resources.threads,
+                scratch=Scratch(folder, smallest_for(prepared.size)) if folder else None,
             )
 
     def plan(
@@ -142,6 +148,7 @@ class Session:
         """Estimate what a run needs, from a few evaluations of small images; see :meth:`prepare`."""
         resources = resources or Resources()
         with naming_plugins(self.registry), processor_threads(resources.threads):
+            _check_scratch(job, resources)
             job = pinning.with_recorded_weights(job, self.registry, self.cache)
             images = pinning.open_images(job, Inputs(content, styles), self.images)
             levels, size = self._schedule(job, images)
@@ -156,6 +163,7 @@ class Session:
         """
         resources = resources or Resources()
         with naming_plugins(self.registry), processor_threads(resources.threads):
+            _check_scratch(job, resources)
             images = pinning.open_images(job, Inputs(), self.images)
             levels, size = self._schedule(job, images)
             check_possible(size, resources, choose_device(job.device), images.style_shapes(job, max(size)))
@@ -246,6 +254,7 @@ class Session:
             check_possible(size, resources, device, images.style_shapes(job, max(size)))
             allocation = allocate(found, levels, size, registry, cache, resources)
         remarks = pinning.remarks_on(job, cache.extractor(registry, job.extractor), images, max(size), device)
+        remarks += [remark for remark in (_check_scratch(job, resources), allocation.remark) if remark]
         prepared = PreparedJob(
             job=replace(found, optimizer=allocation.optimizer),
             levels=levels,
@@ -253,13 +262,18 @@ class Session:
             max_pixels=allocation.max_pixels,
             device=device,
             dtype=dtype,
-            remarks=tuple(remarks + ([allocation.remark] if allocation.remark else [])),
+            remarks=tuple(remarks),
             registry=registry,
             cache=cache,
             images=images,
             files=pinning.initial_files(job.initializer, registry, self.images),
         )
         return prepared, resumed
+
+
+def _check_scratch(job: Job, resources: Resources) -> str:
+    """Refuse a scratch folder that cannot be used; return what the user should know of it, or ""."""
+    return check_scratch(resources.scratch, choose_device(job.device)) if resources.scratch else ""
 
 
 def _check_start(start: Tensor, checkpoint: Checkpoint | None) -> None:

@@ -20,6 +20,10 @@ from nst_core.images.resize import resample, scaled_shape
 __all__ = ["Decoded", "decode", "decode_bytes", "load_image"]
 
 
+_STRIP = 1 << 22
+"""Pixels that are converted at a time."""
+
+
 @dataclass(frozen=True)
 class Decoded:
     """An image at its own size, decoded and hashed.
@@ -136,9 +140,14 @@ def _resized(image: Image.Image, shape: tuple[int, int]) -> Tensor:
     height, width = shape
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    array = np.asarray(image, dtype=np.float32) / 255.0
-    pixels = torch.from_numpy(array)
-    return (pixels[None, None] if pixels.dim() == 2 else pixels.permute(2, 0, 1)[None]).contiguous()
+    pixels = torch.empty(1, len(image.getbands()), height, width)
+    strip = max(1, _STRIP // width)
+    for top in range(0, height, strip):  # so that there are never two large copies
+        bottom = min(height, top + strip)
+        array = np.asarray(image.crop((0, top, width, bottom)), dtype=np.float32) / 255.0
+        part = torch.from_numpy(array)
+        pixels[0, :, top:bottom] = part[None] if part.dim() == 2 else part.permute(2, 0, 1)
+    return pixels
 
 
 def _from_tensor(tensor: Tensor, role: str) -> Tensor:

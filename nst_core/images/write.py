@@ -24,6 +24,10 @@ _MAX_SIDE = {"JPEG": 65500, "WEBP": 16383}
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
+_STRIP = 1 << 20
+"""Pixels that are rounded at a time."""
+
+
 def check_output(path: str | os.PathLike[str], *, bits: int = 8, longest: int = 0) -> None:
     """Check that an image could be saved, before any work starts.
 
@@ -69,16 +73,22 @@ def quantize(pixels: Tensor, bits: int = 8, alpha: Tensor | None = None) -> np.n
     image = _channels(pixels)
     if image.dim() != 3 or image.shape[0] != 3 or image.numel() == 0:
         raise ImageError(f"an image must have the shape (1, 3, H, W) or (3, H, W), not {tuple(pixels.shape)}")
-    if alpha is not None:
-        image = torch.cat((image, _alpha_of(image, alpha)))
-    if not torch.isfinite(image).all():
-        raise ImageError("the image has NaN or infinite pixels; replace them first")
-    rounded = (image.clamp(0.0, 1.0) * (2**bits - 1)).round().permute(1, 2, 0).numpy()
-    return np.ascontiguousarray(rounded.astype(np.uint8 if bits == 8 else np.uint16))
+    opacity = None if alpha is None else _alpha_of(image, alpha)
+    height, width = image.shape[-2:]
+    found = np.empty((height, width, 3 if opacity is None else 4), np.uint8 if bits == 8 else np.uint16)
+    strip = max(1, _STRIP // width)
+    for top in range(0, height, strip):  # so that there is never a large copy
+        rows = slice(top, top + strip)
+        part = image[:, rows] if opacity is None else torch.cat((image[:, rows], opacity[:, rows]))
+        part = part.double()
+        if not torch.isfinite(part).all():
+            raise ImageError("the image has NaN or infinite pixels; replace them first")
+        found[rows] = (part.clamp(0.0, 1.0) * (2**bits - 1)).round().permute(1, 2, 0).numpy()
+    return found
 
 
 def _channels(pixels: Tensor) -> Tensor:
-    image = pixels.detach().cpu().double()
+    image = pixels.detach().cpu()
     return image[0] if image.dim() == 4 and image.shape[0] == 1 else image
 
 
@@ -119,7 +129,7 @@ def save_image(
     """
     check_output(path, bits=bits, longest=max(pixels.shape[-2:], default=0))
     if alpha is not None and not holds_alpha(path):
-        pixels, alpha = 1.0 - _alpha_of(pixels, alpha) * (1.0 - _channels(pixels)), None
+        pixels, alpha = 1.0 - _alpha_of(pixels, alpha).double() * (1.0 - _channels(pixels).double()), None
     array = quantize(pixels, bits, alpha)
     target = Path(path)
     try:

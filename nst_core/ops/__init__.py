@@ -4,7 +4,7 @@ from nst_core.ops.gram import gram, gram_reference, projected_gram
 from nst_core.ops.loading import Native, native
 from nst_core.ops.positions import sum_positions, to_accumulation, total_weight
 from nst_core.ops.projection import Projection
-from nst_core.ops.rows import combine_rows, combine_rows_reference, row_products, row_products_reference
+from nst_core.ops.rows import combine_rows, combine_rows_reference, row_products, row_products_reference, zero_rows
 from nst_core.ops.squared_error import squared_error, squared_error_reference
 from nst_core.ops.stack import ConvStack, HasProjections, LayerKind, ReferenceStack, Stacked, accelerated, conv_stack
 from nst_core.ops.transfer import to_device, to_host
@@ -34,4 +34,5 @@ __all__ = [
     "to_device",
     "to_host",
     "total_weight",
+    "zero_rows",
 ]

@@ -10,7 +10,22 @@ from torch import Tensor
 from nst_core.ops.loading import native
 from nst_core.ops.transfer import to_device
 
-__all__ = ["combine_rows", "combine_rows_reference", "row_products", "row_products_reference"]
+__all__ = ["combine_rows", "combine_rows_reference", "row_products", "row_products_reference", "zero_rows"]
+
+
+def zero_rows(height: int, like: Tensor) -> Tensor:
+    """Return zeros, without writing them where they are in a new scratch file, which has nothing else.
+
+    Args:
+        height: number of rows.
+        like: ``(width,)``, whose dtype and device the rows have.
+
+    Returns:
+        ``(height, width)``.
+    """
+    module = native().module if like.device.type == "cpu" and like.dtype == torch.float32 else None
+    rows: Tensor = module.zeros([height, like.numel()]) if module else like.new_zeros(height, like.numel())
+    return rows
 
 
 def row_products(rows: Tensor, chosen: Sequence[int]) -> Tensor:

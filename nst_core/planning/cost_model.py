@@ -20,14 +20,16 @@ from nst_core.objective.targets import TargetImage, Targets
 from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_dtype, convolution_precision
 from nst_core.runtime.memory import PeakMemory, memory_in_use, tensor_bytes
+from nst_core.runtime.scratch import RESIDENT
 
-__all__ = ["IMAGES", "IMAGE_BYTES", "CostModel", "measured_costs"]
+__all__ = ["DECODED_BYTES", "IMAGES", "IMAGE_BYTES", "CostModel", "measured_costs"]
 
 # Images that are held at once besides the optimizer's: content, initial and best one, point, picture, gradient, and
 # what a step of the optimizer makes on the way.
 IMAGES = 11
 IMAGE_BYTES = 12  # of a pixel: three float32
 KEPT_BYTES = 16  # of a pixel where something is kept: a mask, and the image with the content laid over it
+DECODED_BYTES = 12  # of a pixel of images as they are decoded and saved, which are not tensors
 MASK_BYTES = 7  # of a pixel of a decoded mask, which is drawn at the picture's size more often than not
 SAMPLE_SIZES = ((192, 256), (384, 512))
 SAMPLE_IMAGES = 6  # content, style, picture, leaf, gradient, and the gradient's sum
@@ -102,6 +104,10 @@ class CostModel:
     def floor(self, pixels: int, optimizer: Component) -> float:
         """Return what a pastiche needs whatever the tiles, the process included."""
         return self.base + self._fixed + pixels * self.pixel_bytes(optimizer)
+
+    def scratch_floor(self, pixels: int) -> float:
+        """Return what a pastiche needs of memory whatever the tiles, if its large tensors are in files."""
+        return self.base + self._fixed + RESIDENT + pixels * DECODED_BYTES
 
 
 def measured_costs(job: Job, registry: Registry, cache: Cache, device: torch.device) -> CostModel:

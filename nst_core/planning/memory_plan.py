@@ -19,11 +19,12 @@ from nst_core.errors import JobError
 from nst_core.job.schedule import Level
 from nst_core.job.schema import Component, Job
 from nst_core.objective.tiling import Tiling
-from nst_core.planning.cost_model import IMAGE_BYTES, IMAGES, CostModel, measured_costs
+from nst_core.planning.cost_model import DECODED_BYTES, IMAGE_BYTES, IMAGES, CostModel, measured_costs
 from nst_core.planning.resources import Resources
 from nst_core.runtime.cache import Cache
 from nst_core.runtime.device import choose_device
 from nst_core.runtime.memory import children_memory, format_memory, memory_available
+from nst_core.runtime.scratch import room_in
 
 __all__ = [
     "MAX_REDUCTIONS",
@@ -63,6 +64,7 @@ class LevelPlan:
         overlap: pixels computed for every pixel of the image.
         bytes: of memory at the peak.
         seconds: that the level takes.
+        disk: bytes in scratch files, 0 without a scratch folder.
     """
 
     height: int
@@ -74,6 +76,7 @@ class LevelPlan:
     overlap: float
     bytes: float
     seconds: float
+    disk: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,9 @@ class MemoryPlan:
         floor: bytes that are needed whatever the tiles: process, pastiche, targets and the optimizer's memory.
         optimizer: the optimizer, with parameters that need less memory where that was needed.
         optimizer_reduced: whether it was.
-        fits: whether the peak is within the limit.
+        fits: whether the peak is within the limit, and what is in files within the room that there is for them.
         advice: what to do where it does not fit, else "".
+        disk_room: bytes that there is room for in the scratch folder, 0 without one.
     """
 
     levels: tuple[LevelPlan, ...]
@@ -97,11 +101,17 @@ class MemoryPlan:
     optimizer_reduced: bool
     fits: bool
     advice: str
+    disk_room: int = 0
 
     @property
     def bytes(self) -> float:
         """Peak of memory."""
         return max(level.bytes for level in self.levels)
+
+    @property
+    def disk(self) -> float:
+        """Bytes in scratch files, 0 without a scratch folder."""
+        return max(level.disk for level in self.levels)
 
     @property
     def seconds(self) -> float:
@@ -112,7 +122,7 @@ class MemoryPlan:
         """Return plain data."""
         optimizer = {"name": self.optimizer.name, "params": dict(self.optimizer.params)}
         plain = asdict(replace(self, optimizer=Component(self.optimizer.name)))
-        return plain | {"optimizer": optimizer, "bytes": self.bytes, "seconds": self.seconds}
+        return plain | {"optimizer": optimizer, "bytes": self.bytes, "disk": self.disk, "seconds": self.seconds}
 
 
 @dataclass(frozen=True)
@@ -153,15 +163,21 @@ def allocate(
     """
     device = choose_device(job.device)
     pixels = size[0] * size[1]
-    if resources.tile == "off":
-        return Allocation(job.optimizer)
-    if isinstance(resources.tile, int):
-        return Allocation(job.optimizer, resources.tile**2)
+    chosen = resources.tile != "auto"
     limit = resources.memory_limit
     room = SHARE * memory_available(device) if limit is None else limit - PROCESS
-    if pixels * PLENTY < room:
-        return Allocation(job.optimizer)
+    if resources.scratch:
+        room = room_in(resources.scratch) if chosen else min(room, room_in(resources.scratch))
+    if pixels * PLENTY < room or (chosen and not resources.scratch):
+        return Allocation(job.optimizer, resources.tile**2 if isinstance(resources.tile, int) else None)
     plan = make_plan(job, levels, size, registry, cache, resources)
+    if plan.disk > plan.disk_room:
+        raise JobError(
+            f"{size[1]}×{size[0]} pixels need {format_memory(plan.disk)} in the scratch folder, but there is room for "
+            f"{format_memory(plan.disk_room)} only. {plan.advice}"
+        )
+    if chosen:
+        return Allocation(job.optimizer, resources.tile**2 if isinstance(resources.tile, int) else None)
     if not plan.fits:
         needed, allowed = format_memory(plan.bytes), format_memory(plan.limit)
         raise JobError(f"{size[1]}×{size[0]} pixels need {needed}, but only {allowed} may be used. {plan.advice}")
@@ -200,19 +216,20 @@ def check_possible(
     """
     height, width = size
     each = IMAGES * IMAGE_BYTES
-    allowed = resources.memory_limit or memory_available(device)
+    allowed = room_in(resources.scratch) if resources.scratch else resources.memory_limit or memory_available(device)
+    what = f"can be in '{resources.scratch}'" if resources.scratch else "may be used"
     largest = max(styles, key=math.prod, default=(0, 0))
     if math.prod(largest) * IMAGE_BYTES > allowed:
         raise JobError(
             f"a style image of {largest[1]}×{largest[0]} pixels needs at least "
-            f"{format_memory(math.prod(largest) * IMAGE_BYTES)}, but only {format_memory(allowed)} may be used. Use a "
+            f"{format_memory(math.prod(largest) * IMAGE_BYTES)}, but only {format_memory(allowed)} {what}. Use a "
             "smaller --style-scale."
         )
     if height * width * each > allowed:
         longest = max(1, int(math.sqrt(allowed / each / (height * width)) * max(size)))
         raise JobError(
             f"{width}×{height} pixels need at least {format_memory(height * width * each)}, but only "
-            f"{format_memory(allowed)} may be used. Use a longest side below {longest} pixels."
+            f"{format_memory(allowed)} {what}. Use a longest side below {longest} pixels."
         )
 
 
@@ -228,7 +245,9 @@ def make_plan(
     device = choose_device(job.device)
     costs = measured_costs(job, registry, cache, device)
     most = resources.memory_limit or int(costs.base + SHARE * memory_available(device))
-    layouts = [_layout(costs, component, size, resources.tile, most) for component in less_memory(job, registry)]
+    # On a disk the optimizer may remember as much as it likes.
+    components = [job.optimizer] if resources.scratch else less_memory(job, registry)
+    layouts = [_layout(costs, component, size, resources, most) for component in components]
     fitting = [layout for layout in layouts if layout.fits]
     cheap = next((layout for layout in fitting if layout.overlap <= COSTLY), None)
     chosen = cheap or min(fitting, key=lambda layout: layout.overlap, default=layouts[-1])
@@ -237,14 +256,20 @@ def make_plan(
     for level in levels:
         height, width = (max(1, round(side * level.size / longest)) for side in size)
         planned.append(_level_plan(costs, chosen, (height, width), level.steps))
+    room = room_in(resources.scratch) if resources.scratch else 0
+    full = bool(resources.scratch) and max(level.disk for level in planned) > room
+    advice = "" if fitting else _advice(costs, layouts[-1], size, most, registry)
+    if full:
+        advice = _disk_advice(costs, chosen, size, room, registry)
     return MemoryPlan(
         levels=tuple(planned),
         limit=most,
         floor=chosen.floor,
         optimizer=chosen.optimizer,
         optimizer_reduced=chosen is not layouts[0],
-        fits=bool(fitting),
-        advice="" if fitting else _advice(costs, layouts[-1], size, most, registry),
+        fits=bool(fitting) and not full,
+        advice=advice,
+        disk_room=room,
     )
 
 
@@ -253,28 +278,33 @@ class _Layout:
     """One way to lay out the largest level: ``tiling`` with or without a limit, ``overlap`` infinite if that fails."""
 
     optimizer: Component
+    scratch: bool
     floor: float
     tiling: Tiling
     overlap: float
     fits: bool
 
 
-def _layout(costs: CostModel, optimizer: Component, size: tuple[int, int], tile: str | int, limit: int) -> _Layout:
-    pixels = size[0] * size[1]
-    floor = costs.floor(pixels, optimizer)
+def _floor(costs: CostModel, pixels: int, optimizer: Component, scratch: bool) -> float:
+    return costs.scratch_floor(pixels) if scratch else costs.floor(pixels, optimizer)
+
+
+def _layout(costs: CostModel, optimizer: Component, size: tuple[int, int], resources: Resources, limit: int) -> _Layout:
+    pixels, tile, scratch = size[0] * size[1], resources.tile, resources.scratch is not None
+    floor = _floor(costs, pixels, optimizer, scratch)
     room = (limit - floor) / costs.tile_bytes
     whole = replace(costs.tiling, max_pixels=None)
     if tile == "off" or costs.untileable or (tile == "auto" and room >= pixels):
-        return _Layout(optimizer, floor, whole, 1.0, room >= pixels)
+        return _Layout(optimizer, scratch, floor, whole, 1.0, room >= pixels)
     tiling = replace(costs.tiling, max_pixels=tile * tile if isinstance(tile, int) else max(1, int(room)))
     try:
         tiles = tiling.tiles(*size)
     except JobError:
         if isinstance(tile, int):
             raise
-        return _Layout(optimizer, floor, replace(tiling, max_pixels=tiling.min_pixels), math.inf, False)
+        return _Layout(optimizer, scratch, floor, replace(tiling, max_pixels=tiling.min_pixels), math.inf, False)
     fits = max(one.pixels for one in tiles) <= room
-    return _Layout(optimizer, floor, tiling, sum(one.pixels for one in tiles) / pixels, fits)
+    return _Layout(optimizer, scratch, floor, tiling, sum(one.pixels for one in tiles) / pixels, fits)
 
 
 def _level_plan(costs: CostModel, layout: _Layout, size: tuple[int, int], steps: int) -> LevelPlan:
@@ -284,8 +314,24 @@ def _level_plan(costs: CostModel, layout: _Layout, size: tuple[int, int], steps:
     largest = max(tile.pixels for tile in tiles)
     computed = sum(tile.pixels for tile in tiles)
     each = costs.seconds * computed + costs.forward_seconds * (computed - tiles[-1].pixels)
-    peak = costs.floor(height * width, layout.optimizer) + costs.tile_bytes * largest
-    return LevelPlan(height, width, steps, rows, columns, largest, computed / (height * width), peak, each * steps)
+    peak = _floor(costs, height * width, layout.optimizer, layout.scratch) + costs.tile_bytes * largest
+    disk = height * width * costs.pixel_bytes(layout.optimizer) if layout.scratch else 0.0
+    overlap = computed / (height * width)
+    return LevelPlan(height, width, steps, rows, columns, largest, overlap, peak, each * steps, disk)
+
+
+def _disk_advice(costs: CostModel, layout: _Layout, size: tuple[int, int], room: int, registry: Registry) -> str:
+    """Say what would fit into a scratch folder."""
+    pixels = size[0] * size[1]
+    longest = int(math.sqrt(room / costs.pixel_bytes(layout.optimizer) / pixels) * max(size))
+    ways = ["name a folder on a larger disk"]
+    smaller = registry.create("optimizer", layout.optimizer).with_less_memory()
+    if smaller:
+        params = ",".join(f"{name}={value}" for name, value in smaller.items())
+        ways.append(f"use --optimizer {layout.optimizer.name}:{params}")
+    if longest > 0:
+        ways.append(f"use --size {longest} or less")
+    return f"Free some space, or {', or '.join(ways)}."
 
 
 def _advice(costs: CostModel, layout: _Layout, size: tuple[int, int], limit: int, registry: Registry) -> str:
@@ -295,19 +341,25 @@ def _advice(costs: CostModel, layout: _Layout, size: tuple[int, int], limit: int
         ways.append(f"'{costs.untileable[0]}' cannot be computed in tiles: use a loss on statistics or positions")
     least = costs.tile_bytes * (pixels if costs.untileable else costs.tiling.min_pixels)
     for entry in registry.entries("optimizer"):
-        if entry.name == layout.optimizer.name:
+        if layout.scratch or entry.name == layout.optimizer.name:
             continue
         try:
-            needed = costs.floor(pixels, Component(entry.name)) + least
+            needed = _floor(costs, pixels, Component(entry.name), layout.scratch) + least
         except Exception:  # noqa: S112 - a third party's optimizer that nobody asked for
             continue
         if needed <= limit:
             ways.append(f"use --optimizer {entry.name}, which needs {format_memory(needed)}")
-    each = costs.pixel_bytes(layout.optimizer) + (costs.tile_bytes if costs.untileable else 0.0)
-    left = limit - costs.floor(0, layout.optimizer) - (0.0 if costs.untileable else least)
+    own = DECODED_BYTES if layout.scratch else costs.pixel_bytes(layout.optimizer)
+    each = own + (costs.tile_bytes if costs.untileable else 0.0)
+    left = limit - _floor(costs, 0, layout.optimizer, layout.scratch) - (0.0 if costs.untileable else least)
     if left > 0:
         ways.append(f"use --size {int(math.sqrt(left / each / pixels) * max(size))} or less")
-    named = f"The pastiche and the memory of '{layout.optimizer.name}' alone need {format_memory(layout.floor)}. "
+    what = (
+        "What is not in files needs"
+        if layout.scratch
+        else f"The pastiche and the memory of '{layout.optimizer.name}' alone need"
+    )
+    named = f"{what} {format_memory(layout.floor)}. "
     return named + ("; or ".join(ways)[:1].upper() + "; or ".join(ways)[1:] if ways else "Use another machine") + "."
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from nst_core.errors import JobError
@@ -23,11 +25,14 @@ class Resources:
         memory_limit: bytes of memory that the process may use; ``None`` for most of what is available.
         threads: of the processor, 1 to :data:`MOST_THREADS`; ``None`` for one a core that the process may use.
             Another number adds sums up in another order: pictures differ as they do between processors.
+        scratch: folder for files that hold large tensors in place of memory: the picture, the optimizer's memory, the
+            targets; ``None`` for none. It is made if it is not there. Linux with native kernels, jobs on the CPU.
     """
 
     tile: Literal["auto", "off"] | int = "auto"
     memory_limit: int | None = None
     threads: int | None = None
+    scratch: Path | None = None
 
     def __post_init__(self) -> None:
         if self.tile not in ("auto", "off") and not (type(self.tile) is int and self.tile >= 1):
@@ -36,3 +41,7 @@ class Resources:
             raise JobError(f"the memory limit must be at least one byte, not {self.memory_limit}")
         if self.threads is not None and not (type(self.threads) is int and 1 <= self.threads <= MOST_THREADS):
             raise JobError(f"threads must be a whole number from 1 to {MOST_THREADS}, not {self.threads!r}")
+        if self.scratch is not None:
+            if not isinstance(self.scratch, str | os.PathLike) or not os.fspath(self.scratch):
+                raise JobError(f"scratch must be the path of a folder, not {self.scratch!r}")
+            object.__setattr__(self, "scratch", Path(self.scratch))

@@ -92,7 +92,7 @@ def paint_clips(
         threads=share.threads,
         session=session,
         orders=dict(zip(keys, pinned, strict=True)),
-        resources=Resources(resources.tile, share.memory_limit, share.threads),
+        resources=Resources(resources.tile, share.memory_limit, share.threads, resources.scratch),
     )
     tasks = [Task(key, order.job) for key, order in zip(keys, pinned, strict=True)]
     with naming_plugins(session.registry):

@@ -63,6 +63,15 @@ def ui(
     memory_limit: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Memory that the process may use.", rich_help_panel=LIMITS)
     ] = None,
+    scratch: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder for files that hold large pictures in place of memory.",
+            resolve_path=True,
+            rich_help_panel=LIMITS,
+        ),
+    ] = None,
 ) -> None:
     """Open the studio: a page in the browser where one paints, and changes the picture while it is made.
 
@@ -91,6 +100,7 @@ def ui(
         resources=Resources(
             memory_limit=parse_memory(memory_limit) if memory_limit else None,
             threads=threads.threads,
+            scratch=scratch,
         ),
     )
     listening = listen(host, port)

@@ -43,11 +43,13 @@ def _lines(plan: MemoryPlan, job: Job) -> list[str]:
             f"{format_memory(level.bytes)}  {minutes(level.seconds)}"
         )
     params = ", ".join(f"{name}={value}" for name, value in plan.optimizer.params.items())
+    files = f"{format_memory(plan.disk)} in scratch files; {format_memory(plan.disk_room)} are free"
     lines += [
         f"optimizer   {job.optimizer.name}" + (f" with {params}, to fit" if plan.optimizer_reduced else ""),
         f"memory      {format_memory(plan.bytes)} at the peak; {format_memory(plan.limit)} may be used",
         f"floor       {format_memory(plan.floor)} whatever the tiles",
         f"time        {minutes(plan.seconds)}, without loading",
+        *([f"disk        {files}"] if plan.disk else []),
         "it fits" if plan.fits else f"it does not fit. {plan.advice}",
     ]
     return lines

@@ -289,6 +289,16 @@ class ResourceOptions(ThreadOptions):
             rich_help_panel=RESOURCES,
         ),
     ] = None
+    scratch: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder for files that hold picture and optimizer's memory in place of memory, with the same result.",
+            show_default="memory alone",
+            resolve_path=True,
+            rich_help_panel=RESOURCES,
+        ),
+    ] = None
 
     def resources(self) -> Resources:
         """Return them as the API takes them.
@@ -304,7 +314,7 @@ class ResourceOptions(ThreadOptions):
                 raise JobError(f"--tile must be auto, off, or the side of a tile in pixels, not '{self.tile}'")
             tile = int(self.tile)
         limit = None if self.memory_limit is None else parse_memory(self.memory_limit)
-        return Resources(tile, limit, self.threads)  # type: ignore[arg-type]
+        return Resources(tile, limit, self.threads, self.scratch)  # type: ignore[arg-type]
 
 
 @dataclass

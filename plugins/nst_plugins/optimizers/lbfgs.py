@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nst_core import Optimizer, ParamValue
-from nst_core.ops import combine_rows, row_products, to_host
+from nst_core.ops import combine_rows, row_products, to_host, zero_rows
 from nst_plugins.optimizers.strong_wolfe import Point, StrongWolfe
 
 __all__ = ["Lbfgs"]
@@ -87,7 +87,7 @@ class Lbfgs(Optimizer):
         self._shape = variable.shape
         self._point = variable.detach().flatten()
         # Rows 0 to m-1 are steps, m to 2m-1 changes of gradient, row 2m the gradient.
-        self._rows = self._point.new_zeros(2 * self.history + 1, self._point.numel())
+        self._rows = zero_rows(2 * self.history + 1, self._point)
         self._products = torch.zeros(len(self._rows), len(self._rows), dtype=torch.float64)
         self._pairs = 0
         self._direction: Tensor | None = None
@@ -278,6 +278,11 @@ class Lbfgs(Optimizer):
         """Continue from :meth:`state_dict`."""
         plain = {k: v for k, v in state.items() if k not in ("products", "shape", "search")}
         place = self._point.device
+        rows = plain.pop("rows")
+        if self._rows.shape == rows.shape:  # in place: they may be far larger than everything else together
+            self._rows.copy_(rows)
+        else:
+            self._rows = rows.to(place, copy=True)
         for name, value in plain.items():
             setattr(self, f"_{name}", value.to(place, copy=True) if isinstance(value, Tensor) else value)
         self._products = state["products"].cpu().clone()

@@ -1,0 +1,142 @@
+"""Memory and time of one evaluation and one optimizer step of a large picture in scratch files.
+
+python -m nst_benchmarks.scratch CONTENT STYLE FOLDER MEGAPIXELS… [--memory-limit 6GB] [--optimizer lbfgs] [--threads N]
+
+The content image is enlarged and painted at one level by a process of its own, with FOLDER for its scratch files. Five
+times a second its memory is looked at: what is its own (RssAnon), and all that is resident (VmRSS), files included.
+The run is cancelled after its first step, and the picture is saved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from nst_core import Resources, Session, make_job
+from nst_core.runtime.memory import parse_memory
+
+__all__ = ["main"]
+
+INTERVAL = 0.2
+
+
+def main() -> None:
+    """Measure every size and print a line about it."""
+    parser = argparse.ArgumentParser(prog="nst_benchmarks.scratch")
+    parser.add_argument("content", type=Path)
+    parser.add_argument("style", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("megapixels", type=float, nargs="+")
+    parser.add_argument("--memory-limit", default="6GB")
+    parser.add_argument("--optimizer", default="lbfgs")
+    parser.add_argument("--extractor", default="vgg19")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.here:
+        print(json.dumps(painted(arguments)))  # noqa: T201
+        return
+    more = ["--memory-limit", arguments.memory_limit, "--optimizer", arguments.optimizer]
+    more += ["--extractor", arguments.extractor]
+    more += ["--threads", str(arguments.threads)] if arguments.threads else []
+    for megapixels in arguments.megapixels:
+        with tempfile.TemporaryDirectory() as folder:
+            photo = enlarged(arguments.content, megapixels, Path(folder))
+            files = [str(photo), str(arguments.style), str(arguments.folder), str(megapixels)]
+            print(measured([*files, *more, "--here"]), flush=True)  # noqa: T201
+
+
+def enlarged(content: Path, megapixels: float, folder: Path) -> Path:
+    """Write an image with so many megapixels, and return its path."""
+    with Image.open(content) as image:
+        factor = math.sqrt(megapixels * 1e6 / (image.width * image.height))
+        size = round(image.width * factor), round(image.height * factor)
+        image.convert("RGB").resize(size, Image.Resampling.BICUBIC).save(folder / "photo.jpg", quality=92)
+    return folder / "photo.jpg"
+
+
+def painted(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Make one evaluation and one step, save the picture, and return figures."""
+    session = Session()
+    with Image.open(arguments.content) as image:
+        size = max(image.size)
+    job = make_job(
+        str(arguments.content),
+        str(arguments.style),
+        session=session,
+        size=size,
+        levels="off",
+        steps=2,
+        extractor=arguments.extractor,
+        optimizer=arguments.optimizer,
+        device="cpu",
+    )
+    limit = parse_memory(arguments.memory_limit)
+    resources = Resources(memory_limit=limit, threads=arguments.threads, scratch=arguments.folder)
+    began = time.monotonic()
+    run = session.run(job, resources=resources)
+    step = next(run)
+    evaluated = time.monotonic()
+    run.cancel()
+    for _ in run:  # it makes the optimizer's step before it ends
+        pass
+    stepped = time.monotonic()
+    result = run.result()
+    result.save(arguments.content.with_name("out.png"))
+    return {
+        "size": list(result.image.shape[-2:]),
+        "files": result.scratch,
+        "evaluation": step.seconds,
+        "loading": evaluated - began - step.seconds,
+        "step": stepped - evaluated,
+        "saving": time.monotonic() - stepped,
+        "remarks": list(result.remarks),
+    }
+
+
+def measured(arguments: list[str]) -> str:
+    """Paint in another process and say what that took."""
+    command = [sys.executable, "-m", "nst_benchmarks.scratch", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        peaks, ended = {"RssAnon": 0, "VmRSS": 0}, threading.Event()
+        watcher = threading.Thread(target=_watch, args=(process.pid, peaks, ended))
+        watcher.start()
+        printed = process.communicate()[0]
+        ended.set()
+        watcher.join()
+    if process.returncode:
+        sys.exit(f"painting ended with {process.returncode}")
+    found = json.loads(printed)
+    height, width = found["size"]
+    return (
+        f"{width}×{height}  files {found['files'] / 1e9:.1f} GB  RssAnon {peaks['RssAnon'] * 1024 / 1e9:.2f} GB  "
+        f"VmRSS {peaks['VmRSS'] * 1024 / 1e9:.2f} GB  plan, images and targets {found['loading']:.0f} s  evaluation "
+        f"{found['evaluation']:.0f} s  step {found['step']:.0f} s  saving {found['saving']:.0f} s  {found['remarks']}"
+    )
+
+
+def _watch(process: int, peaks: dict[str, int], ended: threading.Event) -> None:
+    """Note the most that a process has of each kind of memory, in kB."""
+    while not ended.wait(INTERVAL):
+        try:
+            lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+        except OSError:  # it has ended
+            return
+        for line in lines:
+            name, _, value = line.partition(":")
+            if name in peaks:
+                peaks[name] = max(peaks[name], int(value.split()[0]))
+
+
+if __name__ == "__main__":
+    main()
