@@ -1,10 +1,10 @@
 """Memory and time of one evaluation and one optimizer step of a large picture in scratch files.
 
-python -m nst_benchmarks.scratch CONTENT STYLE FOLDER MEGAPIXELS… [--memory-limit 6GB] [--optimizer lbfgs] [--threads N]
+python -m nst_benchmarks.scratch CONTENT STYLE FOLDER MEGAPIXELS… [--memory-limit 6GB] [--optimizer lbfgs]
 
-The content image is enlarged and painted at one level by a process of its own, with FOLDER for its scratch files. Five
-times a second its memory is looked at: what is its own (RssAnon), and all that is resident (VmRSS), files included.
-The run is cancelled after its first step, and the picture is saved.
+The content image is enlarged, and painted at one level with the style image at its own size, by a process of its own
+with FOLDER for its scratch files. Five times a second its memory is looked at: what is its own (RssAnon), and all that
+is resident (VmRSS), files included. The run is cancelled after its first step, and the picture is saved.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def enlarged(content: Path, megapixels: float, folder: Path) -> Path:
 def painted(arguments: argparse.Namespace) -> dict[str, Any]:
     """Make one evaluation and one step, save the picture, and return figures."""
     session = Session()
-    with Image.open(arguments.content) as image:
-        size = max(image.size)
+    with Image.open(arguments.content) as image, Image.open(arguments.style) as style:
+        size, own = max(image.size), max(style.size)
     job = make_job(
         str(arguments.content),
         str(arguments.style),
@@ -77,6 +77,7 @@ def painted(arguments: argparse.Namespace) -> dict[str, Any]:
         size=size,
         levels="off",
         steps=2,
+        style_scale=min(1.0, own / size),
         extractor=arguments.extractor,
         optimizer=arguments.optimizer,
         device="cpu",
