@@ -59,11 +59,11 @@ def test_without_plugins_the_report_goes_on(installed):
 
 
 def test_a_check_that_fails_unexpectedly_is_reported(installed, monkeypatch):
-    def broken() -> str:
+    def broken(_: object) -> str:
         raise ZeroDivisionError("no good")
 
     installed(tiny_registry())
-    monkeypatch.setattr(diagnostics, "_gram", broken)
+    monkeypatch.setattr(diagnostics, "gram_fault", broken)
     assert diagnostics.checks()["gram"] == "ZeroDivisionError: no good"
 
 

@@ -113,6 +113,7 @@ def test_test_files_of_modules_that_are_gone_are_gone():
         "engine/test_reweighting.py",
         "objective/test_normalization.py",
         "objective/test_projections.py",
+        "ops/test_threads.py",
     }
     known = {str(path.relative_to(TESTS)) for path in modules().values()} | {place for _, place in ELSEWHERE.values()}
     for folder in (*(p.name for p in (ROOT / "nst_core").iterdir() if p.is_dir()), "nst_plugins"):
