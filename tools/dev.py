@@ -25,7 +25,8 @@ BIN = FOLDER / ("Scripts" if os.name == "nt" else "bin")
 RUN = ("run",)
 # Each has a torch of its own, some 500 MB.
 MOST_PROCESSES = 4
-# What computes with the kernels, or asks for them: runs once more on their Python references.
+# What computes with the kernels, or asks for them: runs once more on their Python references, but for
+# tests marked `once`.
 KERNEL_TESTS = (
     "tests/integration/test_real.py",
     "tests/integration/test_regions.py",
@@ -172,7 +173,7 @@ def main() -> None:
             python(ROOT / "tests" / "fuzz" / "run.py", "all", "--seconds", str(FUZZ_SECONDS))
         print("once more on the Python references of the kernels", flush=True)
         os.environ["NST_NATIVE"] = "0"
-        python("-m", "pytest", "--quiet", *several, *(rest or KERNEL_TESTS))
+        python("-m", "pytest", "--quiet", *several, *(rest or ("-m", "not slow and not once", *KERNEL_TESTS)))
 
 
 if __name__ == "__main__":

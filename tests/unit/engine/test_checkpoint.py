@@ -289,6 +289,7 @@ main()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
+@pytest.mark.once
 def test_the_command_saves_the_picture_where_the_checkpoint_has_no_room(images, tmp_path):
     environment, _ = installed(tmp_path)
     out, kept = tmp_path / "out.png", tmp_path / "run.ckpt"
@@ -348,6 +349,7 @@ def test_the_command_has_its_checkpoint_alone_until_the_picture_is_saved(nst, mo
     assert sorted(path.name for path in Path().iterdir()) == ["out.png", "painting.png", "photo.jpg"]
 
 
+@pytest.mark.once
 def test_kills_while_it_is_written_leave_nothing_for_ever(crashed, images):
     program = """
 import os, sys
@@ -399,6 +401,7 @@ def test_ctrl_c_keeps_the_run(images, tmp_path, monkeypatch):
     assert torch.equal(resumed.image, whole.image)
 
 
+@pytest.mark.once
 def test_the_command_resumes_after_a_kill(images, tmp_path):
     """nst run is killed in the middle; nst resume makes the picture that it would have made."""
     environment, command = installed(tmp_path)

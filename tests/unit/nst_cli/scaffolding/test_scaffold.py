@@ -18,26 +18,34 @@ from nst_core.components import KINDS
 ROOT = Path(__file__).resolve().parents[4]
 
 
-@pytest.mark.parametrize("kind", scaffold_kinds())
-def test_a_new_package_passes_its_own_tests_and_our_lint(kind, tmp_path):
-    folder = tmp_path / "package"
-    write_package("my-first", kind, folder, tiny_registry())
-    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1"}
+# The tests of an executor start processes, and take as long as those of all others.
+TOGETHER = [("executor",), tuple(kind for kind in scaffold_kinds() if kind != "executor")]
+
+
+@pytest.mark.parametrize("kinds", TOGETHER, ids=" ".join)
+def test_new_packages_pass_their_own_tests_and_our_lint(kinds, tmp_path):
+    """Some at a time, as each process imports torch."""
+    folders = [tmp_path / f"my-{kind}" for kind in kinds]
+    for kind, folder in zip(kinds, folders, strict=True):
+        write_package(f"my-{kind}", kind, folder, tiny_registry())
+    sources = os.pathsep.join(str(folder / "src") for folder in folders)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-q", "-rA", "-W", "error", "-p", "no:cacheprovider"],
         capture_output=True,
         text=True,
-        cwd=folder,
-        env=environment,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": sources, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stdout[-3000:]
     assert "failed" not in done.stdout
+    for folder in folders:
+        assert f"PASSED {folder.name}/tests/" in done.stdout
     rules = ("--config", str(ROOT / "pyproject.toml"), "--ignore", "D1,ARG002,I001,S101")
     lint = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--no-cache", *rules, "."], capture_output=True, text=True, cwd=folder
+        [sys.executable, "-m", "ruff", "check", "--no-cache", *rules, "."], capture_output=True, text=True, cwd=tmp_path
     )
     assert lint.returncode == 0, lint.stdout
-    leftovers = [p for p in folder.rglob("*") if p.suffix in (".py", ".md", ".toml") and "$" in p.read_text()]
+    leftovers = [p for p in tmp_path.rglob("*") if p.suffix in (".py", ".md", ".toml") and "$" in p.read_text()]
     assert leftovers == []
 
 

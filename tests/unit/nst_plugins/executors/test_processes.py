@@ -16,6 +16,8 @@ from executor_work import Dying, Endless, Raising, tasks
 from nst_core import Progress
 from nst_plugins.executors.processes import Processes
 
+pytestmark = pytest.mark.once
+
 TESTS = Path(__file__).resolve().parents[3]
 
 

@@ -11,6 +11,8 @@ from nst_core.testing import conformance, run_checks
 from nst_core.weights import TORCHVISION, list_weight_sets
 from nst_plugins.extractors.torchvision import Torchvision
 
+pytestmark = pytest.mark.once  # its networks have no kernels
+
 
 @pytest.fixture(scope="module")
 def resnet(tmp_path_factory):

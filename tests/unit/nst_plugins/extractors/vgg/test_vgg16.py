@@ -54,6 +54,7 @@ def test_vgg16_is_torchvisions(random_vgg16):
         torch.testing.assert_close(one, expected[index], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.once
 def test_vgg16_conforms(random_vgg16):
     checks = [c for c in conformance(Vgg16, weights=str(random_vgg16)) if str(c) != "sees-what-it-declares"]
     assert {str(o.check): o.detail for o in run_checks(checks) if o.verdict == "failed"} == {}

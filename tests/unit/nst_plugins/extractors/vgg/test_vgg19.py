@@ -191,6 +191,7 @@ def test_real_layers_have_unit_rms_over_photographs(real_weights, real_images):
     assert all(0.6 < value < 1.6 for value in rms.values()), rms
 
 
+@pytest.mark.once
 def test_weights_without_a_scale_are_measured_and_give_the_same_features(real_weights, tmp_path, image):
     """Every layer multiplied by some number and the file silent about it: the taps stay what they were."""
     known = find(str(real_weights), Vgg19.architecture)
