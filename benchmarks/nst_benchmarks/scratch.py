@@ -10,15 +10,15 @@ is resident (VmRSS), files included. The run is cancelled after its first step, 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -31,7 +31,8 @@ INTERVAL = 0.2
 
 
 def main() -> None:
-    """Measure every size and print a line about it."""
+    """Measure every size."""
+    Image.MAX_IMAGE_PIXELS = None  # it warns of large pictures
     parser = argparse.ArgumentParser(prog="nst_benchmarks.scratch")
     parser.add_argument("content", type=Path)
     parser.add_argument("style", type=Path)
@@ -44,7 +45,7 @@ def main() -> None:
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.here:
-        print(json.dumps(painted(arguments)))  # noqa: T201
+        painted(arguments)
         return
     more = ["--memory-limit", arguments.memory_limit, "--optimizer", arguments.optimizer]
     more += ["--extractor", arguments.extractor]
@@ -53,7 +54,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             photo = enlarged(arguments.content, megapixels, Path(folder))
             files = [str(photo), str(arguments.style), str(arguments.folder), str(megapixels)]
-            print(measured([*files, *more, "--here"]), flush=True)  # noqa: T201
+            measured([*files, *more, "--here"])
 
 
 def enlarged(content: Path, megapixels: float, folder: Path) -> Path:
@@ -65,8 +66,8 @@ def enlarged(content: Path, megapixels: float, folder: Path) -> Path:
     return folder / "photo.jpg"
 
 
-def painted(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Make one evaluation and one step, save the picture, and return figures."""
+def painted(arguments: argparse.Namespace) -> None:
+    """Make one evaluation and one step, and save the picture."""
     session = Session()
     with Image.open(arguments.content) as image, Image.open(arguments.style) as style:
         size, own = max(image.size), max(style.size)
@@ -84,46 +85,48 @@ def painted(arguments: argparse.Namespace) -> dict[str, Any]:
     )
     limit = parse_memory(arguments.memory_limit)
     resources = Resources(memory_limit=limit, threads=arguments.threads, scratch=arguments.folder)
-    began = time.monotonic()
-    run = session.run(job, resources=resources)
-    step = next(run)
-    evaluated = time.monotonic()
+    with _said("plan and images"):
+        run = session.run(job, resources=resources)
+    with _said("targets and evaluation"):
+        step = next(run)
+    _say("of which evaluation", f"{step.seconds:.0f} s")
     run.cancel()
-    for _ in run:  # it makes the optimizer's step before it ends
-        pass
-    stepped = time.monotonic()
-    result = run.result()
-    result.save(arguments.content.with_name("out.png"))
-    return {
-        "size": list(result.image.shape[-2:]),
-        "files": result.scratch,
-        "evaluation": step.seconds,
-        "loading": evaluated - began - step.seconds,
-        "step": stepped - evaluated,
-        "saving": time.monotonic() - stepped,
-        "remarks": list(result.remarks),
-    }
+    with _said("optimizer step"):  # which it makes before it ends
+        for _ in run:
+            pass
+    with _said("saving"):
+        result = run.result()
+        result.save(arguments.content.with_name("out.png"))
+    _say("files", f"{result.scratch / 1e9:.1f} GB")
+    for remark in result.remarks:
+        _say("note", remark)
 
 
-def measured(arguments: list[str]) -> str:
-    """Paint in another process and say what that took."""
+@contextmanager
+def _said(phase: str) -> Iterator[None]:
+    """Say how long a block took."""
+    began = time.monotonic()
+    yield
+    _say(phase, f"{time.monotonic() - began:.0f} s")
+
+
+def _say(what: str, value: str) -> None:
+    print(f"{what}: {value}", flush=True)  # noqa: T201
+
+
+def measured(arguments: list[str]) -> None:
+    """Paint in another process, and print what it says with the most memory that it had had by then."""
     command = [sys.executable, "-m", "nst_benchmarks.scratch", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         peaks, ended = {"RssAnon": 0, "VmRSS": 0}, threading.Event()
-        watcher = threading.Thread(target=_watch, args=(process.pid, peaks, ended))
-        watcher.start()
-        printed = process.communicate()[0]
+        threading.Thread(target=_watch, args=(process.pid, peaks, ended)).start()
+        assert process.stdout is not None  # noqa: S101 - for the type checker
+        for line in process.stdout:
+            most = "  ".join(f"{name} {kilobytes * 1024 / 1e9:.2f} GB" for name, kilobytes in peaks.items())
+            print(f"{line.rstrip():40} {most}", flush=True)  # noqa: T201
         ended.set()
-        watcher.join()
     if process.returncode:
         sys.exit(f"painting ended with {process.returncode}")
-    found = json.loads(printed)
-    height, width = found["size"]
-    return (
-        f"{width}×{height}  files {found['files'] / 1e9:.1f} GB  RssAnon {peaks['RssAnon'] * 1024 / 1e9:.2f} GB  "
-        f"VmRSS {peaks['VmRSS'] * 1024 / 1e9:.2f} GB  plan, images and targets {found['loading']:.0f} s  evaluation "
-        f"{found['evaluation']:.0f} s  step {found['step']:.0f} s  saving {found['saving']:.0f} s  {found['remarks']}"
-    )
 
 
 def _watch(process: int, peaks: dict[str, int], ended: threading.Event) -> None:
