@@ -16,7 +16,7 @@ import pytest
 import torch
 from problems import at, problem_of
 
-import nst_core as nst
+import nst_core
 from nst_core import load_image
 from nst_core.ops import native
 from nst_core.plugins.discovery import default_registry
@@ -47,7 +47,7 @@ def command(real_weights, real_images, tmp_path):
     return run
 
 
-def loss_of(path, job: nst.Job) -> float:
+def loss_of(path, job: nst_core.Job) -> float:
     """Total loss of a saved picture, computed anew from the file."""
     problem = problem_of(job, default_registry())
     with torch.no_grad():
@@ -55,45 +55,44 @@ def loss_of(path, job: nst.Job) -> float:
 
 
 def test_the_saved_file_has_the_reported_loss_and_one_seed_gives_one_picture(command):
-    options = ("--size", "128", "--steps", "40", "--precision", "fp32", "--device", "cpu", "--preset")
+    options = ("--size", "96", "--steps", "40", "--precision", "fp32", "--device", "cpu", "--preset")
     for preset in ("content", "noise"):
         first = command("tubingen", "starry_night", *options, preset, "-o", f"{preset}.png")
         assert first["total"] < 0.2 * first["first_total"]
-        saved = loss_of(first["path"], nst.Job.from_dict(first["job"]))
+        saved = loss_of(first["path"], nst_core.Job.from_dict(first["job"]))
         assert saved == pytest.approx(first["total"], rel=0.02)
     again = command("tubingen", "starry_night", *options, "noise", "-o", "again.png")
     assert torch.equal(load_image(first["path"]).pixels, load_image(again["path"]).pixels)
 
 
-def test_a_picture_of_the_real_network_is_repeated_from_its_recipe(command, real_weights, real_images, tmp_path):
+@pytest.mark.once
+def test_a_picture_of_the_real_network_is_repeated_from_its_recipe(nst, real_weights, real_images):
     """A picture names its files alone, so that they are given again; with all its metadata it finds them by itself."""
     names = ("hoovertowernight", "shipwreck")
-    options = ("--size", "96", "--steps", "8", "--plugin", "tv")
-    made = command(*names, *options, "-o", "one.jpg")
-
-    def repeated(source: str, output: str, *given: str) -> subprocess.CompletedProcess[str]:
-        line = [NST, "run", *given, "--from-image", source, "-o", output]
-        return subprocess.run(line, capture_output=True, text=True, cwd=tmp_path)
-
-    lost = repeated("one.jpg", "lost.jpg")
-    assert lost.returncode == 2
-    assert all(f"{name}.jpg" in lost.stderr for name in names)
-    assert "--weights" in lost.stderr
     images = [str(real_images / f"{name}.jpg") for name in names]
-    done = repeated("one.jpg", "two.jpg", *images, "--weights", str(real_weights))
-    assert (done.returncode, done.stdout) == (0, "two.jpg\n"), done.stderr
-    assert torch.equal(load_image(made["path"]).pixels, load_image(tmp_path / "two.jpg").pixels)
-    command(*names, *options, "-o", "full.jpg", "--metadata", "full")
-    done = repeated("full.jpg", "three.jpg")
-    assert (done.returncode, done.stdout) == (0, "three.jpg\n"), done.stderr
-    assert torch.equal(load_image(made["path"]).pixels, load_image(tmp_path / "three.jpg").pixels)
+    weights = ("--weights", str(real_weights))
+    options = ("--size", "96", "--steps", "8", "--plugin", "tv")
+    for output, *more in (("one.jpg",), ("full.jpg", "--metadata", "full")):
+        made = nst("run", *images, *weights, *options, *more, "-o", output)
+        assert (made.code, made.out) == (0, f"{output}\n"), made.err
+    lost = nst("run", "--from-image", "one.jpg", "-o", "lost.jpg")
+    assert lost.code == 2
+    assert all(f"{name}.jpg" in lost.err for name in names)
+    assert "--weights" in lost.err
+    for output, *given in (
+        ("two.jpg", *images, *weights, "--from-image", "one.jpg"),
+        ("three.jpg", "--from-image", "full.jpg"),
+    ):
+        done = nst("run", *given, "-o", output)
+        assert (done.code, done.out) == (0, f"{output}\n"), done.err
+        assert torch.equal(load_image("one.jpg").pixels, load_image(output).pixels)
 
 
 def test_bfloat16_sees_the_same_picture(real_weights, real_images):
     """Where the processor has no bf16 it is rounded to it; the losses still agree."""
     totals = {}
     for precision in ("fp32", "bf16"):
-        result = nst.stylize(
+        result = nst_core.stylize(
             real_images / "tubingen.jpg",
             real_images / "starry_night.jpg",
             size=64,
@@ -110,11 +109,11 @@ def test_bfloat16_sees_the_same_picture(real_weights, real_images):
 @pytest.mark.parametrize("preset", ["content", "noise"])
 def test_bfloat16_reaches_the_loss_of_float32(real_weights, real_images, preset):
     """As many evaluations, and the float32 loss of both pictures within 2 %."""
-    options = {"preset": preset, "size": 128, "steps": 60, "weights": str(real_weights), "device": "cpu"}
+    options = {"preset": preset, "size": 96, "steps": 60, "weights": str(real_weights), "device": "cpu"}
     pair = (real_images / "tubingen.jpg", real_images / "starry_night.jpg")
     losses = {}
     for precision in ("fp32", "bf16"):
-        result = nst.stylize(*pair, **options, precision=precision)
+        result = nst_core.stylize(*pair, **options, precision=precision)
         problem = problem_of(replace(result.job, precision="fp32"), default_registry())
         with torch.no_grad():
             losses[precision] = float(at(problem, result.image).total)
@@ -128,7 +127,7 @@ def test_bfloat16_reaches_the_loss_of_float32(real_weights, real_images, preset)
 def test_the_real_network_is_the_same_in_tiles(precision, tolerance, real_weights, real_images):
     """Losses and gradient at a picture on its way, in eight tiles and as a whole."""
     pair = (str(real_images / "tubingen.jpg"), str(real_images / "starry_night.jpg"))
-    job = nst.make_job(*pair, size=512, weights=str(real_weights), precision=precision, device="cpu")
+    job = nst_core.make_job(*pair, size=512, weights=str(real_weights), precision=precision, device="cpu")
     job = replace(job, levels=())
     found = []
     for tile in (None, 330):
@@ -146,10 +145,10 @@ def test_reconstruction_and_texture_synthesis(real_weights, real_images):
     """The shallow layer brings the photograph back; the texture has the painting's colours and not its places."""
     options = {"size": 96, "weights": str(real_weights), "precision": "fp32", "device": "cpu"}
     photo, painting = real_images / "tubingen.jpg", real_images / "starry_night.jpg"
-    back = nst.reconstruct(photo, "conv1_2", steps=40, **options)
+    back = nst_core.reconstruct(photo, "conv1_2", steps=40, **options)
     truth = load_image(photo, size=96).pixels
     assert (back.image - truth).square().mean() < 0.1 * (0.5 - truth).square().mean()
-    texture = nst.synthesize(painting, shape=(64, 96), steps=100, **options)
+    texture = nst_core.synthesize(painting, shape=(64, 96), steps=100, **options)
     assert texture.image.shape == (1, 3, 64, 96)
     assert texture.total < 0.05 * texture.history[0]
     colours = load_image(painting, size=96).pixels.mean(dim=(2, 3))
@@ -161,7 +160,7 @@ def test_the_content_preset_reaches_its_goal(command):
     """256 px, 200 evaluations: below 2.5 % of the first total, measured on the saved file."""
     options = ("--preset", "content", "--size", "256", "--steps", "200", "--precision", "fp32", "-o", "goal.png")
     made = command("tubingen", "starry_night", *options)
-    assert loss_of(made["path"], nst.Job.from_dict(made["job"])) < 0.025 * made["first_total"]
+    assert loss_of(made["path"], nst_core.Job.from_dict(made["job"])) < 0.025 * made["first_total"]
 
 
 @pytest.mark.slow
