@@ -141,6 +141,7 @@ def test_the_real_network_is_the_same_in_tiles(precision, tolerance, real_weight
     assert float((tiled.gradient - whole.gradient).norm()) < tolerance * float(whole.gradient.norm())
 
 
+@pytest.mark.once
 def test_reconstruction_and_texture_synthesis(real_weights, real_images):
     """The shallow layer brings the photograph back; the texture has the painting's colours and not its places."""
     options = {"size": 96, "weights": str(real_weights), "precision": "fp32", "device": "cpu"}
