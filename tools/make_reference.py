@@ -179,6 +179,11 @@ ENVIRONMENT = {
             "use the native kernels if they can be loaded, use the Python references instead, or fail without kernels",
         ),
         "NST_UI_AUTH": ("`NAME:PASSWORD …`", "who may open the [studio](../studio.md), as `nst ui --auth` does"),
+        "OMP_NUM_THREADS": ("number", "most threads, unless `--threads` says how many"),
+        "OMP_WAIT_POLICY": (
+            "`passive`, `active`",
+            "how torch's threads wait; `nst` takes `passive` unless this, `GOMP_SPINCOUNT` or `KMP_BLOCKTIME` is set",
+        ),
     },
     "While it is built": {
         "NST_BUILD_CPP": (

@@ -98,18 +98,22 @@ class Pool {
  private:
   // Have so many helpers, or as many as the system allows.
   void start(int64_t wanted) {
+    if (started_ >= wanted) return;
+#if !defined(_WIN32)
+    sigset_t every, before;  // signals are for the program's own threads
+    sigfillset(&every);
+    pthread_sigmask(SIG_SETMASK, &every, &before);
+#endif
     try {
       for (; started_ < wanted; ++started_) std::thread([this] { help(); }).detach();
     } catch (const std::system_error&) {  // the others do the work
     }
+#if !defined(_WIN32)
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+#endif
   }
 
   void help() {
-#if !defined(_WIN32)
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, nullptr);  // signals are for the program's own threads
-#endif
     for (uint32_t seen = 0;;) {
       if (auto* const region = join(seen)) {
         region->work();

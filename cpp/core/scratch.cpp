@@ -28,6 +28,9 @@ namespace {
 // Time between two looks at what is resident. The memory that a thread can touch meanwhile is a few hundred megabytes.
 constexpr auto kInterval = std::chrono::milliseconds(20);
 
+// After so many looks, what is resident of other files is counted anew.
+constexpr int64_t kLooks = 250;
+
 thread_local std::shared_ptr<Scratch> current;
 
 struct Block {
@@ -54,7 +57,15 @@ size_t resident_of_files() {
 class Blocks {
  public:
   static Blocks& all() {
-    static auto* const blocks = new Blocks();  // never destroyed: tensors may outlive what is static
+    static auto* const blocks = [] {
+      // A process that is forked has no thread that watches, and must not find the lock held.
+      pthread_atfork([] { all().mutex_.lock(); }, [] { all().mutex_.unlock(); },
+                     [] {
+                       all().watched_ = false;
+                       all().mutex_.unlock();
+                     });
+      return new Blocks();  // never destroyed: tensors may outlive what is static
+    }();
     return *blocks;
   }
 
@@ -121,13 +132,18 @@ class Blocks {
   /// Let go of pages, block by block, of those first that had their turn longest ago, down to half of the limit. The
   /// pages stay in the system's cache until it needs the room, and a dirty one is written to the file first.
   void trim() {
-    if (resident_of_files() <= others_ + limit_) return;
+    const size_t now = resident_of_files();
+    others_ = std::min(others_, now);
+    const bool anew = counted_ && ++looks_ % kLooks == 0;
+    if (!anew && now <= others_ + limit_) return;
     for (size_t left = order_.size(); left > 0; --left) {
       madvise(order_.front().data, order_.front().bytes, MADV_DONTNEED);
       order_.splice(order_.end(), order_, order_.begin());
-      if (resident_of_files() <= others_ + limit_ / 2) return;
+      if (!anew && resident_of_files() <= others_ + limit_ / 2) return;
     }
-    others_ = resident_of_files();  // that many are of libraries and other files
+    // The rest is of libraries and other files, or was touched meanwhile: hence it is counted anew from time to time.
+    others_ = resident_of_files();
+    counted_ = true;
   }
 
   std::mutex mutex_;
@@ -136,6 +152,8 @@ class Blocks {
   std::unordered_map<const void*, std::list<Block>::iterator> places_;
   size_t limit_ = size_t{1} << 30;
   size_t others_ = 0;
+  int64_t looks_ = 0;
+  bool counted_ = false;  // whether others_ was counted while threads may have touched our blocks
   bool watched_ = false;
 };
 
@@ -211,17 +229,18 @@ int Scratch::open_file() const {
 }
 
 void* Scratch::map(size_t bytes) {
-  const auto check = [&](bool done, int error) {
-    TORCH_CHECK(done, kScratchError, "no room for ", bytes, " bytes in '", folder_, "': ", std::strerror(error));
-  };
   const int file = open_file();
-  check(file >= 0, errno);
+  TORCH_CHECK(file >= 0, kScratchError, "no room for a file in '", folder_, "': ", std::strerror(errno));
   // With its room taken now, a full disk is an error here and not a signal when a page is written.
-  const int refused = posix_fallocate(file, 0, static_cast<off_t>(bytes));
+  int refused = 0;
+  do refused = posix_fallocate(file, 0, static_cast<off_t>(bytes));
+  while (refused == EINTR);  // Ctrl-C is somebody else's
   void* const data = refused ? MAP_FAILED : mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   const int failed = refused ? refused : errno;
   close(file);
-  check(data != MAP_FAILED, failed);
+  TORCH_CHECK(!refused, kScratchError, "no room for ", bytes, " bytes in '", folder_, "': ", std::strerror(failed));
+  TORCH_CHECK(data != MAP_FAILED, kScratchError, "no addresses for ", bytes, " bytes of '", folder_,
+              "' (see ulimit -v)");
   const size_t now = bytes_ += bytes;
   for (size_t most = peak_; most < now && !peak_.compare_exchange_weak(most, now);) {
   }

@@ -201,7 +201,8 @@ class Loop:
 
     def _look_ahead(self, gradient: Tensor) -> list[Tensor]:
         """Return what the optimizer wants to know at its next step, where every copy to the CPU waits: one is to do."""
-        if gradient.device.type == "cpu":
+        last = len(self.history) + 1 >= self.problem.steps  # nothing will be asked of it any more
+        if gradient.device.type == "cpu" or last:
             return []
         try:
             ahead = self._optimizer.look_ahead(gradient)

@@ -45,7 +45,7 @@ def run_batch(
             the plugins that are installed, and not those of a registry made by hand.
         executor: where jobs are computed, and how many at a time. It is not closed.
         observer: told of everything.
-        threads: of all workers on this machine together; ``None`` for one a core.
+        threads: of all workers on this machine together; ``None`` for one per core.
 
     Raises:
         ExecutorError: there is nobody to do the work.
@@ -77,7 +77,7 @@ def share_of(
 
     Args:
         executor: whose worker.
-        threads: of all workers on this machine together; ``None`` for one a core that may be used.
+        threads: of all workers on this machine together; ``None`` for one per core that may be used.
         device: whose memory they share.
     """
     own, memory = executor.limits()

@@ -75,7 +75,7 @@ class CellWork:
     Attributes:
         folder: of all cells, as a path that workers see, too.
         place: folder that relative paths start from.
-        threads: to compute with; ``None`` for one a core that may be used.
+        threads: to compute with; ``None`` for one per core that may be used.
         versions: that workers must have, see :func:`deciding_versions`.
         extractors: networks of the tasks, as far as they are no files, with the SHA-256 of their weights.
         session: of this process; it does not travel.

@@ -26,6 +26,7 @@ __all__ = [
     "decode_full_depth",
     "decode_image",
     "exif_of",
+    "pillow_pixel_limit",
     "read_bytes",
     "sample_names",
     "upright",
@@ -113,7 +114,7 @@ def _near(path: Path) -> str:
 
 
 @contextmanager
-def _pillow_pixel_limit() -> Iterator[None]:
+def pillow_pixel_limit() -> Iterator[None]:
     """Apply :data:`MAX_PIXELS`; Pillow has one limit for the whole process, and refuses more than twice its value."""
     with _LIMIT:
         before = Image.MAX_IMAGE_PIXELS
@@ -130,7 +131,7 @@ def _decoding(path: str, role: str) -> Iterator[None]:
     for name in ("PIL", "tifffile"):
         logging.getLogger(name).addHandler(_SILENT)
     try:
-        with _pillow_pixel_limit(), warnings.catch_warnings():
+        with pillow_pixel_limit(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns at half of the limit, and of odd metadata
             yield
     except NstError:
@@ -152,7 +153,7 @@ def _decoding(path: str, role: str) -> Iterator[None]:
 def _silent_libtiff() -> Iterator[None]:
     """Discard what is written to the terminal meanwhile: libtiff writes about damage there, and cannot be told not to.
 
-    The caller holds the lock of :func:`_pillow_pixel_limit`, so that this is done once at a time.
+    The caller holds the lock of :func:`pillow_pixel_limit`, so that this is done once at a time.
     """
     try:
         terminal = os.dup(_STDERR)

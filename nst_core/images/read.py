@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nst_core.errors import ImageError
 from nst_core.images.colour import to_srgb
-from nst_core.images.decode import decode_full_depth, read_bytes, upright
+from nst_core.images.decode import decode_full_depth, pillow_pixel_limit, read_bytes, upright
 from nst_core.images.picture import ImageInput, Picture
 from nst_core.images.resize import resample, scaled_shape
 
@@ -144,7 +144,9 @@ def _resized(image: Image.Image, shape: tuple[int, int]) -> Tensor:
     strip = max(1, _STRIP // width)
     for top in range(0, height, strip):  # so that there are never two large copies
         bottom = min(height, top + strip)
-        array = np.asarray(image.crop((0, top, width, bottom)), dtype=np.float32) / 255.0
+        with pillow_pixel_limit():
+            cut = image.crop((0, top, width, bottom))
+        array = np.asarray(cut, dtype=np.float32) / 255.0
         part = torch.from_numpy(array)
         pixels[0, :, top:bottom] = part[None] if part.dim() == 2 else part.permute(2, 0, 1)
     return pixels

@@ -137,7 +137,7 @@ def _compile_again() -> str:
     """Say how to compile the kernels for the torch that is here, from where nst was installed from."""
     checkout = Path(__file__).resolve().parents[2]
     here = f'-e "{checkout}"' if (checkout / "setup.py").is_file() else ""
-    source = here or _installed_from() or "--no-binary nst nst"
+    source = here or _installed_from() or "nst-VERSION.tar.gz, the source archive of this release"
     pip = f'"{sys.executable}" -m pip install --no-build-isolation --no-deps --force-reinstall'
     return f"to compile them for this torch, with a C++20 compiler: {pip} {source}"
 

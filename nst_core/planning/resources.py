@@ -23,7 +23,7 @@ class Resources:
         tile: "auto" cuts images into tiles where they do not fit into memory, "off" never does; a number is the side
             of a square tile in pixels, its margin included.
         memory_limit: bytes of memory that the process may use; ``None`` for most of what is available.
-        threads: of the processor, 1 to :data:`MOST_THREADS`; ``None`` for one a core that the process may use.
+        threads: of the processor, 1 to :data:`MOST_THREADS`; ``None`` for one per core that the process may use.
             Another number adds sums up in another order: pictures differ as they do between processors.
         scratch: folder for files that hold large tensors in place of memory: the picture, the optimizer's memory, the
             targets; ``None`` for none. It is made if it is not there. Linux with native kernels, jobs on the CPU.

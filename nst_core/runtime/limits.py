@@ -68,7 +68,7 @@ def control_groups(controller: str, root: Path = ROOT) -> Iterator[tuple[Path, i
         The folder of a group, and the version of its interface: 2 or 1. There are none elsewhere.
     """
     try:
-        lines = (root / "proc/self/cgroup").read_text(encoding="ascii").splitlines()
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return
     mounted = root / "sys/fs/cgroup"

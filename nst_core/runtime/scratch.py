@@ -8,6 +8,7 @@ the same, and so are the pixels.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -149,5 +150,6 @@ def _file_system(folder: Path) -> str:
     kinds = {}
     for line in lines:
         _, place, kind, *_ = line.split()
-        kinds[Path(place.encode().decode("unicode_escape", errors="replace"))] = kind  # the last one covers the others
+        plain = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), place)  # a space is written as \040
+        kinds[Path(plain)] = kind  # the last one covers the others
     return next((kinds[place] for place in (path, *path.parents) if place in kinds), "")

@@ -177,7 +177,7 @@ class ThreadOptions(OptionGroup):
         typer.Option(
             metavar="N",
             help="Number of threads; another number rounds differently.",
-            show_default="one a core that may be used",
+            show_default="one per core that may be used",
             rich_help_panel=RESOURCES,
         ),
     ] = None
@@ -204,7 +204,7 @@ class WorkOptions(ThreadOptions):
         typer.Option(
             metavar="N",
             help="Number of threads, of all workers together; another number rounds differently.",
-            show_default="one a core that may be used",
+            show_default="one per core that may be used",
             rich_help_panel=RESOURCES,
         ),
     ] = None

@@ -149,8 +149,11 @@ def test_kernels_for_another_patch_release_that_compute_wrongly_are_refused(comp
 @pytest.mark.parametrize(
     ("record", "source"),
     [
-        (None, "--no-binary nst nst"),
-        ({"url": "file:///downloads/nst-1.0-cp311-cp311-linux_x86_64.whl"}, "--no-binary nst nst"),
+        (None, "nst-VERSION.tar.gz, the source archive of this release"),
+        (
+            {"url": "file:///downloads/nst-1.0-cp311-cp311-linux_x86_64.whl"},
+            "nst-VERSION.tar.gz, the source archive of this release",
+        ),
         ({"url": "file:///home/me/nst", "dir_info": {}}, '"file:///home/me/nst"'),
         (
             {"url": "https://example.org/nst.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
