@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import sys
@@ -46,15 +47,14 @@ class Processors:
 
 
 def processors(root: Path = ROOT) -> Processors:
-    """Return the processors that this process may use now.
+    """Return the processors that this process may use, by its affinity now and its quota at the first call.
 
     Args:
         root: of the file system in which Linux describes control groups.
     """
     present = os.cpu_count() or 1
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else present
-    quotas = [quota for folder, version in control_groups("cpu", root) if (quota := _quota(folder, version))]
-    return Processors(present, affinity, min(quotas, default=None))
+    return Processors(present, affinity, _least_quota(root))
 
 
 def control_groups(controller: str, root: Path = ROOT) -> Iterator[tuple[Path, int]]:
@@ -84,6 +84,12 @@ def control_groups(controller: str, root: Path = ROOT) -> Iterator[tuple[Path, i
         for place in (folder, *folder.parents):
             if place.is_relative_to(top):
                 yield place, version
+
+
+@functools.cache  # every step of a run asks for it
+def _least_quota(root: Path) -> float | None:
+    quotas = [quota for folder, version in control_groups("cpu", root) if (quota := _quota(folder, version))]
+    return min(quotas, default=None)
 
 
 def _quota(folder: Path, version: int) -> float | None:

@@ -37,24 +37,29 @@ def group(root, line, folder, **files):
 
 
 def test_the_quota_of_a_container(tmp_path):
-    group(tmp_path, "0::/box/job", "box/job", cpu__max="250000 100000")
-    assert processors(tmp_path).quota == 2.5
-    group(tmp_path, "0::/box/job", "box", cpu__max="150000 100000")  # the least of those around it counts
-    assert processors(tmp_path).quota == 1.5
+    one, two = tmp_path / "one", tmp_path / "two"
+    for root in (one, two):
+        group(root, "0::/box/job", "box/job", cpu__max="250000 100000")
+    assert processors(one).quota == 2.5
+    group(two, "0::/box/job", "box", cpu__max="150000 100000")  # the least of those around it counts
+    assert processors(two).quota == 1.5
 
 
 def test_the_quota_in_the_first_version_of_control_groups(tmp_path):
     files = {"cpu__cfs_quota_us": "50000", "cpu__cfs_period_us": "100000"}
-    group(tmp_path, "4:cpu,cpuacct:/job", "cpu/job", **files)
-    assert processors(tmp_path).quota == 0.5
-    group(tmp_path, "4:cpu,cpuacct:/job", "cpu/job", cpu__cfs_quota_us="-1")
-    assert processors(tmp_path).quota is None
+    one, two = tmp_path / "one", tmp_path / "two"
+    for root in (one, two):
+        group(root, "4:cpu,cpuacct:/job", "cpu/job", **files)
+    assert processors(one).quota == 0.5
+    group(two, "4:cpu,cpuacct:/job", "cpu/job", cpu__cfs_quota_us="-1")
+    assert processors(two).quota is None
 
 
 def test_a_container_without_quota(tmp_path):
-    assert processors(tmp_path).quota is None  # no description at all
-    group(tmp_path, "0::/", "", cpu__max="max 100000")
-    assert processors(tmp_path).quota is None
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert processors(one).quota is None  # no description at all
+    group(two, "0::/", "", cpu__max="max 100000")
+    assert processors(two).quota is None
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinity")
