@@ -1,15 +1,21 @@
-// A pool of memory for feature maps.
+// Memory for feature maps.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include <map>
+#include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace nst::detail {
 
-/// Hands out channels-last maps, and reuses their memory once nobody holds them. The system clears every page of fresh
-/// memory before it gives it away, and maps have many pages.
+/// Hands out channels-last maps and takes their memory back once nobody holds them. The system clears every page of
+/// fresh memory before it gives it away, and maps have many pages.
+///
+/// A map lies in the smallest gap that it fits into, in blocks that are meant to hold all maps of an evaluation at
+/// once. Pages that no map has ever lain in take no memory.
 class Workspace {
  public:
   /// The one that all networks share: a network at rest holds no memory that another one could use.
@@ -18,25 +24,34 @@ class Workspace {
   /// A map (B, C, H, W) on the CPU whose values are undefined.
   at::Tensor map(at::IntArrayRef sizes, at::ScalarType type);
 
-  /// Room for `count` numbers, separate from the maps: it is larger than most of them, and they would occupy it.
+  /// Room for `count` numbers.
   at::Tensor scratch(int64_t count, at::ScalarType type);
 
-  /// Say that a new evaluation begins. Memory that none of the last 64 used is given back. So many, because an image in
-  /// tiles makes many small evaluations, and those without gradients use little.
-  void begin();
+  /// Say that a new evaluation begins, which holds up to `bytes` at once. Memory that none of the last 64 used is given
+  /// back. So many, because an image in tiles makes many small evaluations, and those without gradients use little.
+  void begin(size_t bytes);
 
   /// Give back everything that nobody holds.
   void release();
 
  private:
-  struct Piece {
-    c10::Storage storage;
-    int64_t used;  // number of the evaluation
+  struct Block {
+    c10::DataPtr memory;
+    size_t bytes = 0;
+    std::map<size_t, size_t> taken;  // pieces: where each begins and ends
+    size_t used = 0;                 // where what the evaluations since the last look used ends
+    size_t touched = 0;              // where what was used since it was given back ends
+
+    std::pair<size_t, bool> place(size_t needed) const;
   };
+  struct Piece;
+
+  c10::Storage room(size_t bytes);
+  std::shared_ptr<Block> add_block(size_t bytes);
+  void look();
 
   std::mutex mutex_;
-  std::vector<Piece> pieces_;
-  c10::Storage scratch_;
+  std::vector<std::shared_ptr<Block>> blocks_;
   int64_t evaluation_ = 0;
 };
 

@@ -11,10 +11,10 @@ namespace nst::detail {
 /// What is done to the result of a convolution while it is in registers, in this order; null leaves a step out.
 template <typename T>
 struct Epilogue {
-  const float* bias = nullptr;  ///< one for each channel
-  bool relu = false;            ///< negative results become zero
-  const T* mask = nullptr;      ///< the result is zero where this map is not positive
-  const T* add = nullptr;       ///< a map that is added
+  const float* bias = nullptr;     ///< one for each channel
+  bool relu = false;               ///< negative results become zero
+  const uint8_t* signs = nullptr;  ///< the result is zero where a bit of SignBits is
+  const T* add = nullptr;          ///< a map that is added; it may be the output itself
 };
 
 /// One image to convolve, as layers/winograd_convolution.cpp describes it. T is float, or uint16_t for the bits of
@@ -23,7 +23,7 @@ template <typename T>
 struct WinogradProblem {
   const T* input;
   int64_t height, width, across, inputs, outputs;
-  const T* kernel;
+  const T* const* kernel;  ///< by panel of outputs: 36 matrices with a gap behind each
   Epilogue<T> epilogue;
   T* output;
 };
@@ -33,20 +33,25 @@ struct WinogradProblem {
 template <typename T>
 using WinogradTiles = void (*)(const WinogradProblem<T>&, int64_t first, int64_t count, T* rows, float* products);
 
-/// Two rows of a map to one row of the pooled map; `width` counts the positions of the latter.
+/// Two rows of a map to one row of the pooled map; `width` counts the positions of the latter. `takers` says which of
+/// its four inputs every pooled number's gradient goes to, a bit for each; null where nobody wants to know.
 template <typename T>
 using PoolRow = void (*)(const T* above, const T* below, int64_t width, int64_t channels, bool average, bool relu,
-                         T* out);
+                         T* out, uint8_t* takers);
 
-/// The gradient of PoolRow; `add_above` and `add_below` are added, where they are not null.
+/// The gradient of PoolRow, each input's times `share`; `add_above` and `add_below` are added, where they are not null.
+/// They may be the outputs themselves.
 template <typename T>
-using PoolRowBackward = void (*)(const T* gradient, const T* above, const T* below, const T* add_above,
-                                 const T* add_below, int64_t width, int64_t channels, bool average, bool relu,
-                                 T* out_above, T* out_below);
+using PoolRowBackward = void (*)(const T* gradient, const uint8_t* takers, const T* add_above, const T* add_below,
+                                 int64_t width, int64_t channels, float share, T* out_above, T* out_below);
 
-/// out = (mask > 0 ? out : 0) + add; mask or add may be null.
+/// Bit i % 8 of byte i / 8 becomes one where map[i] is positive.
 template <typename T>
-using MaskAdd = void (*)(const T* mask, const T* add, int64_t count, T* out);
+using SignBits = void (*)(const T* map, int64_t count, uint8_t* signs);
+
+/// out = (a bit of SignBits ? out : 0) + add; signs or add may be null.
+template <typename T>
+using MaskAdd = void (*)(const uint8_t* signs, const T* add, int64_t count, T* out);
 
 /// Σ (a - b)².
 template <typename T>
@@ -85,9 +90,10 @@ using FewChannelGather = void (*)(const float* const* rows, int64_t width, int64
 template <typename T>
 struct MatrixKernels {
   int64_t step;  ///< rows that pack() interleaves
-  /// One panel of weights (inputs, 9, panel) to 36 matrices (inputs / step, panel, step) with a gap behind each. In
-  /// every `panel` of inputs, those whose index leaves the same rest when divided by the step are neighbours.
-  void (*winograd_weights)(const T* weight, int64_t inputs, T* packed);
+  /// A block of weights (9, panel of K, panel of C) to its part of 36 matrices (inputs / step, panel, step) with a gap
+  /// behind each. Inputs whose index leaves the same rest when divided by the step are neighbours. Of the convolution,
+  /// whose inputs are the C, or, transposed, of its gradient, whose inputs are the K.
+  void (*winograd_weights)(const T* block, bool transposed, int64_t inputs, T* packed);
   WinogradTiles<T> winograd_tiles;
   /// (rows, width) to panels (width / panel, rows / step, panel, step), each row times its factor, unless that is null.
   void (*pack)(const T* matrix, const float* factors, int64_t rows, int64_t width, T* packed);
@@ -106,6 +112,7 @@ struct TypeKernels {
   FewChannelGather few_channel_gather;
   PoolRow<T> pool_row;
   PoolRowBackward<T> pool_row_backward;
+  SignBits<T> sign_bits;
   MaskAdd<T> mask_add;
   SquaredError<T> squared_error;
   ScaledDifference<T> scaled_difference;

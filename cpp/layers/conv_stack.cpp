@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/held_once.h"
 #include "layers/parameter_check.h"
 #include "layers/pooling.h"
 
@@ -56,6 +57,10 @@ ConvStack::ConvStack(const StackParts& parts)
       channels = weights[next++].size(0);
     }
     if (tapped_[i]) tap_channels.push_back(channels);
+    // The ReLU between a layer and what it reads is applied by one of the two, unless somebody wants to see its output.
+    auto before = static_cast<int64_t>(i) - 1;
+    while (before >= 0 && !saves(before)) --before;
+    source_.push_back(before);
   }
   TORCH_CHECK(projection_weights.size() == projection_biases.size() &&
                   (projection_weights.empty() || projection_weights.size() == taps.size()),
@@ -70,83 +75,115 @@ ConvStack::ConvStack(const StackParts& parts)
   }
 }
 
-ConvStack::Maps ConvStack::forward(const at::Tensor& input, bool keep) const {
+// Bytes of the largest maps that there are at once, at most: virtual memory, of which nothing is used that is not
+// needed.
+size_t ConvStack::bytes_needed(const at::Tensor& input, bool keep) const {
+  auto sizes = input.sizes().vec();
+  size_t all = c10::multiply_integers(sizes) * c10::elementSize(type_), taps = 0, largest = 0;
+  for (size_t i = 0; i < kinds_.size(); ++i) {
+    sizes = sizes_after(i, sizes);
+    const size_t bytes = c10::multiply_integers(sizes) * c10::elementSize(type_);
+    largest = std::max(largest, bytes);
+    if (kinds_[i] != LayerKind::relu) all += bytes;
+    if (tapped_[i]) taps += bytes;
+  }
+  return keep ? all + taps + largest : all;
+}
+
+std::vector<int64_t> ConvStack::sizes_after(size_t layer, std::vector<int64_t> sizes) const {
+  if (convolutions_[layer]) {
+    sizes[1] = convolutions_[layer]->outputs();
+  } else if (kinds_[layer] != LayerKind::relu) {
+    sizes[2] /= 2;
+    sizes[3] /= 2;
+  }
+  return sizes;
+}
+
+std::vector<at::Tensor> ConvStack::forward(const at::Tensor& input, Trace* trace) const {
   TORCH_CHECK(input.dim() == 4 && input.size(1) == inputs_ && input.device().is_cpu(),
               "nst::ConvStack: the input must be (B, ", inputs_, ", H, W) on the CPU, not ", input.sizes(), " on ",
               input.device());
   const at::AutoDispatchBelowAutograd no_graph;
-  workspace_.begin();
-  if (!keep) give_back_memory();
-  Maps maps{normalization_.forward(input.detach(), type_, workspace_), std::vector<at::Tensor>(kinds_.size()), {}};
-  auto current = maps.input;
+  workspace_.begin(bytes_needed(input, trace));
+  if (!trace) give_back_memory();
+  if (trace) *trace = {input.sizes().vec(), std::vector<at::Tensor>(kinds_.size())};
+  std::vector<at::Tensor> taps;
+  auto current = normalization_.forward(input.detach(), type_, workspace_);
   bool relu = false;  // whether a ReLU still has to be applied to `current`
   for (size_t i = 0; i < kinds_.size(); ++i) {
+    const bool skipped = source_[i] + 1 < static_cast<int64_t>(i);  // a ReLU is between this layer and what it reads
+    const auto keep_signs = [&] {
+      if (trace) trace->bytes[i] = sign_bits(current);
+    };
     if (kinds_[i] == LayerKind::convolution) {
+      if (skipped) keep_signs();
       const bool fused = is(i + 1, LayerKind::relu) && !tapped_[i];
-      current = maps.saved[i] = convolutions_[i]->forward(relu ? at::relu(current) : current, fused, workspace_);
+      current = convolutions_[i]->forward(relu ? at::relu(current) : current, fused, workspace_);
       relu = false;
     } else if (kinds_[i] == LayerKind::relu) {
       relu = i == 0 || tapped_[i - 1] || kinds_[i - 1] != LayerKind::convolution;
-      if (relu && (tapped_[i] || i == 0)) {
+      if (saves(i)) keep_signs();
+      if (relu && saves(i)) {
         current = at::relu(current);
         relu = false;
       }
-      if (tapped_[i] || i == 0) maps.saved[i] = current;
     } else {
-      auto output = workspace_.map({current.size(0), current.size(1), current.size(2) / 2, current.size(3) / 2}, type_);
-      pool(current, kinds_[i] == LayerKind::average_pool, relu, output);
-      current = maps.saved[i] = output;
+      auto output = workspace_.map(sizes_after(i, current.sizes().vec()), type_);
+      // To apply the ReLU again changes nothing, but says that its zeros pass no gradient on.
+      const auto takers = pool(current, kinds_[i] == LayerKind::average_pool, relu || skipped, trace, output);
+      if (trace) trace->bytes[i] = takers;
+      current = std::move(output);
       relu = false;
     }
     if (tapped_[i]) {
-      const auto* projection = projection_of(maps.taps.size());
-      maps.taps.push_back(projection ? projection->forward(current, workspace_) : current);
+      const auto* projection = projection_of(taps.size());
+      taps.push_back(projection ? projection->forward(current, workspace_) : current);
     }
-    if (!keep && i > 0) maps.saved[i - 1].reset();
   }
-  if (!keep) maps = {{}, {}, std::move(maps.taps)};
-  return maps;
+  return taps;
 }
 
-at::Tensor ConvStack::backward(const Maps& maps, const std::vector<at::Tensor>& gradients) const {
-  const auto taps = std::count(tapped_.begin(), tapped_.end(), true);
-  TORCH_CHECK(static_cast<int64_t>(gradients.size()) == taps, "nst::ConvStack: ", taps, " gradients are needed, not ",
-              gradients.size());
+at::Tensor ConvStack::backward(const Trace& trace, const GradientOf& gradient_of) const {
   const at::AutoDispatchBelowAutograd no_graph;
-  std::vector<at::Tensor> given(kinds_.size());
-  for (size_t i = 0, next = 0; i < kinds_.size(); ++i) {
-    if (!tapped_[i]) continue;
-    const auto tap = next++;
-    if (!gradients[tap].defined()) continue;
-    given[i] = gradients[tap].to(type_).contiguous(at::MemoryFormat::ChannelsLast);
-    if (const auto* projection = projection_of(tap)) given[i] = projection->backward(given[i], workspace_);
-  }
+  std::vector<std::vector<int64_t>> sizes{trace.sizes};  // of what every layer reads
+  for (size_t i = 0; i < kinds_.size(); ++i) sizes.push_back(sizes_after(i, sizes.back()));
+  size_t tap = std::count(tapped_.begin(), tapped_.end(), true);
+  // Of the output of a layer, as far as its tap knows; layers are asked for from the last one on.
+  const auto given = [&](int64_t layer) {
+    if (layer < 0 || !tapped_[layer]) return at::Tensor();
+    auto gradient = gradient_of(--tap);
+    if (!gradient.defined()) return gradient;
+    gradient = gradient.to(type_).contiguous(at::MemoryFormat::ChannelsLast);
+    const auto* projection = projection_of(tap);
+    return projection ? projection->backward(gradient, workspace_) : gradient;
+  };
   at::Tensor current;  // gradient of the output of layer i, its own tap included
-  for (size_t i = kinds_.size(); i-- > 0;) {
-    if (!current.defined()) current = given[i];
-    if (!current.defined()) continue;
-    // What layer i reads: the nearest map that was saved before it. A ReLU between them saved none.
-    size_t before = i;
-    while (before > 0 && !maps.saved[before - 1].defined()) --before;
-    const auto& source = before > 0 ? maps.saved[before - 1] : maps.input;
-    current = gradient_through(i, current, source, before < i, before > 0 ? given[before - 1] : at::Tensor());
-    if (before > 0) current = current.to(type_);  // a convolution with few channels gives float32
+  for (int64_t i = static_cast<int64_t>(kinds_.size()) - 1; i >= 0;) {
+    if (!current.defined()) current = given(i);
+    if (!current.defined()) {
+      --i;
+      continue;
+    }
+    const int64_t before = source_[i];
+    current = gradient_through(i, std::move(current), trace.bytes[i], sizes[i], given(before));
+    if (before >= 0) current = current.to(type_);  // a convolution with few channels gives float32
     i = before;
   }
   return current.defined() ? normalization_.backward(current) : current;
 }
 
-at::Tensor ConvStack::gradient_through(size_t layer, const at::Tensor& gradient, const at::Tensor& source, bool relu,
-                                       const at::Tensor& add) const {
+at::Tensor ConvStack::gradient_through(size_t layer, at::Tensor gradient, const at::Tensor& bytes,
+                                       at::IntArrayRef sizes, at::Tensor add) const {
   if (kinds_[layer] == LayerKind::convolution)
-    return convolutions_[layer]->backward(gradient, relu ? source : at::Tensor(), add, workspace_);
+    return convolutions_[layer]->backward(gradient, bytes, std::move(add), workspace_);
   if (kinds_[layer] == LayerKind::relu) {
-    auto result = gradient.clone();
-    mask_add(source, add, result);
+    auto result = held_once(gradient) ? gradient : gradient.clone();
+    mask_add(bytes, add, result);
     return result;
   }
-  auto result = workspace_.map(source.sizes(), type_);
-  pool_backward(gradient, source, kinds_[layer] == LayerKind::average_pool, relu, add, result);
+  auto result = held_once(add) ? add : workspace_.map(sizes, type_);
+  pool_backward(gradient, bytes, kinds_[layer] == LayerKind::average_pool, add, result);
   return result;
 }
 
@@ -162,37 +199,34 @@ class Apply : public torch::autograd::Function<Apply> {
  public:
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const at::Tensor& input,
                                                 const c10::intrusive_ptr<Holder>& holder) {
-    auto maps = holder->stack->forward(input);
+    ConvStack::Trace trace;
+    auto taps = holder->stack->forward(input, &trace);
     context->set_materialize_grads(false);
     context->saved_data["dtype"] = static_cast<int64_t>(input.scalar_type());
+    context->saved_data["sizes"] = trace.sizes;
     context->saved_data["stack"] = c10::IValue::make_capsule(holder);
-    // Saved like this, a map that somebody changes in place is noticed, and all are let go of after the backward pass.
-    auto saved = std::move(maps.saved);
-    saved.push_back(maps.input);
-    context->save_for_backward(std::move(saved));
-    // The outputs must not be the saved tensors: they get a gradient function, which holds the saved ones.
-    for (auto& tap : maps.taps) tap = tap.detach();
-    return maps.taps;
+    context->save_for_backward(std::move(trace.bytes));  // they are let go of after the backward pass
+    return taps;
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
-                                                 const torch::autograd::variable_list& gradients) {
+                                                 torch::autograd::variable_list gradients) {
     TORCH_CHECK(!at::GradMode::is_enabled(),
                 "nst::ConvStack: there are first derivatives only; leave create_graph out, or set NST_NATIVE=0");
-    ConvStack::Maps maps{{}, context->get_saved_variables(), {}};
-    maps.input = std::move(maps.saved.back());
-    maps.saved.pop_back();
+    const ConvStack::Trace trace{context->saved_data["sizes"].toIntVector(), context->get_saved_variables()};
     const auto capsule = context->saved_data["stack"].toCapsule();
-    const auto gradient = static_cast<const Holder*>(capsule.get())->stack->backward(maps, gradients);
     const auto type = static_cast<at::ScalarType>(context->saved_data["dtype"].toInt());
-    return {gradient.defined() ? gradient.to(type) : at::zeros_like(maps.input).to(type), at::Tensor()};
+    const auto gradient = static_cast<const Holder*>(capsule.get())->stack->backward(trace, [&](size_t tap) {
+      return std::move(gradients[tap]);
+    });
+    return {gradient.defined() ? gradient.to(type) : at::zeros(trace.sizes, type), at::Tensor()};
   }
 };
 
 }  // namespace
 
 std::vector<at::Tensor> ConvStack::apply(const std::shared_ptr<const ConvStack>& stack, const at::Tensor& input) {
-  if (!at::GradMode::is_enabled() || !input.requires_grad()) return stack->forward(input, false).taps;
+  if (!at::GradMode::is_enabled() || !input.requires_grad()) return stack->forward(input, nullptr);
   return Apply::apply(input, c10::make_intrusive<Holder>(stack));
 }
 

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -32,43 +33,50 @@ struct StackParts {
 
 /// Evaluates the layers, and the gradient with respect to the input; never the gradient of weights.
 ///
-/// Maps are channels-last, in the dtype of the weights. Only the outputs of convolutions and poolings are saved. A
-/// ReLU is applied by the convolution before it, or, where that one is tapped, by the layer that reads the map. May
-/// be called by several threads at once.
+/// Maps are channels-last, in the dtype of the weights. No map is kept for the backward pass, but for the taps, by whom
+/// they were computed for. A ReLU is applied by the convolution before it, or, where that one is tapped, by the layer
+/// that reads the map. May be called by several threads at once.
 class ConvStack {
  public:
   explicit ConvStack(const StackParts& parts);
 
-  /// What forward() computes and backward() needs.
-  struct Maps {
-    at::Tensor input;               ///< of the first layer
-    std::vector<at::Tensor> saved;  ///< output of every layer; a ReLU saves nothing unless it is tapped
-    std::vector<at::Tensor> taps;   ///< outputs of the tapped layers, in order, or what their projections make of them
+  /// What backward() needs to know of an evaluation: no maps, but which of their numbers were positive.
+  struct Trace {
+    std::vector<int64_t> sizes;     ///< of the input
+    std::vector<at::Tensor> bytes;  ///< by layer: sign_bits() of what it reads, or the takers of pool(), or undefined
   };
 
   /// input: (B, C, H, W) on the CPU, floating-point.
-  /// keep: whether backward() will be called; else only the taps are returned.
-  Maps forward(const at::Tensor& input, bool keep = true) const;
+  /// trace: is filled for backward(); null where it will not be called.
+  /// Returns the outputs of the tapped layers, in order, or what their projections make of them.
+  std::vector<at::Tensor> forward(const at::Tensor& input, Trace* trace) const;
 
-  /// maps: of forward(); the taps are not needed.
-  /// gradients: of the taps, in order; undefined ones count as zero.
+  /// The gradient of the output of a tap, by its number; undefined for zero.
+  using GradientOf = std::function<at::Tensor(size_t)>;
+
+  /// gradient_of: is asked once for each tap, the last one first, when its gradient is needed.
   /// Returns the gradient of the input, float32; undefined where no gradient is defined.
-  at::Tensor backward(const Maps& maps, const std::vector<at::Tensor>& gradients) const;
+  at::Tensor backward(const Trace& trace, const GradientOf& gradient_of) const;
 
   /// The outputs of the tapped layers, differentiable with respect to `input`, once.
   static std::vector<at::Tensor> apply(const std::shared_ptr<const ConvStack>& stack, const at::Tensor& input);
 
  private:
+  size_t bytes_needed(const at::Tensor& input, bool keep) const;
+  std::vector<int64_t> sizes_after(size_t layer, std::vector<int64_t> sizes) const;
   const Projection* projection_of(size_t tap) const {
     return tap < projections_.size() && projections_[tap] ? &*projections_[tap] : nullptr;
   }
   bool is(size_t layer, LayerKind kind) const { return layer < kinds_.size() && kinds_[layer] == kind; }
-  at::Tensor gradient_through(size_t layer, const at::Tensor& gradient, const at::Tensor& source, bool relu,
-                              const at::Tensor& add) const;
+  // Whether the output of a layer is there by itself.
+  bool saves(size_t layer) const { return layer == 0 || tapped_[layer] || kinds_[layer] != LayerKind::relu; }
+  at::Tensor gradient_through(size_t layer, at::Tensor gradient, const at::Tensor& bytes, at::IntArrayRef sizes,
+                              at::Tensor add) const;
 
   std::vector<LayerKind> kinds_;
   std::vector<std::unique_ptr<Convolution>> convolutions_;  // by layer; null for the others
   std::vector<bool> tapped_;
+  std::vector<int64_t> source_;                         // by layer: the one whose output it reads, -1 for the input
   std::vector<std::optional<Projection>> projections_;  // by tap, or none at all
   at::ScalarType type_;
   int64_t inputs_;

@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 
 #include "core/compute_dtype.h"
+#include "core/held_once.h"
 #include "core/onednn.h"
 #include "layers/parameter_check.h"
 #include "layers/pooling.h"
@@ -46,8 +47,7 @@ Convolution::Convolution(const at::Tensor& weight, const at::Tensor& bias) {
     return;
   }
   if (WinogradConvolution::fits(frozen)) {
-    winograd_ = std::make_unique<WinogradConvolution>(frozen, false);
-    winograd_back_ = std::make_unique<WinogradConvolution>(frozen, true);
+    winograd_ = std::make_unique<WinogradConvolution>(frozen);
     return;
   }
   if (compute_dtype(frozen) != frozen.scalar_type()) {
@@ -87,24 +87,24 @@ at::Tensor Convolution::forward(const at::Tensor& input, bool relu, Workspace& w
   if (in_float32_) return in_float32_->forward(input.to(at::kFloat), relu, workspace).to(input.scalar_type());
   if (!winograd_) return direct_(input, relu);
   auto output = new_map(input, winograd_->outputs(), workspace);
-  (*winograd_)(input, bias_, relu, {}, {}, workspace, output);
+  winograd_->forward(input, bias_, relu, workspace, output);
   return output;
 }
 
-at::Tensor Convolution::backward(const at::Tensor& gradient, const at::Tensor& mask, const at::Tensor& add,
+at::Tensor Convolution::backward(const at::Tensor& gradient, const at::Tensor& signs, at::Tensor add,
                                  Workspace& workspace) const {
   if (!winograd_) {
     auto result = few_channels_ ? few_channels_->backward(gradient)
                   : in_float32_ ? in_float32_->backward(gradient.to(at::kFloat), {}, {}, workspace)
                                 : direct_back_(gradient, false);
-    if (!mask.defined() && !add.defined()) return result;
+    if (!signs.defined() && !add.defined()) return result;
     result = result.to(gradient.scalar_type());
-    mask_add(mask, add, result);
+    mask_add(signs, add, result);
     return result;
   }
-  auto output = new_map(gradient, winograd_back_->outputs(), workspace);
-  (*winograd_back_)(gradient, {}, false, mask, add, workspace, output);
-  return output;
+  auto result = held_once(add) ? add : new_map(gradient, winograd_->inputs(), workspace);
+  winograd_->backward(gradient, signs, add, workspace, result);
+  return result;
 }
 
 }  // namespace nst::detail

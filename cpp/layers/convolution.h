@@ -18,14 +18,15 @@ class Convolution {
   /// weight (K, C, 3, 3) and bias (K), of one dtype, float32 or bfloat16.
   Convolution(const at::Tensor& weight, const at::Tensor& bias);
 
+  int64_t outputs() const { return bias_.size(0); }
+
   /// input: (B, C, H, W), channels-last. Returns (B, K, H, W), channels-last; with `relu`, not negative.
   at::Tensor forward(const at::Tensor& input, bool relu, Workspace& workspace) const;
 
-  /// The gradient with respect to the input. Where `mask` is defined, it is zero where that map is not positive;
-  /// where `add` is defined, it is added then. Both are (B, C, H, W), channels-last. Where neither is defined, the
-  /// result may be float32 whatever the weights are.
-  at::Tensor backward(const at::Tensor& gradient, const at::Tensor& mask, const at::Tensor& add,
-                      Workspace& workspace) const;
+  /// The gradient with respect to the input, (B, C, H, W), channels-last. Where `signs` is defined, it is zero where
+  /// a bit of sign_bits() of that map is; where `add` is defined, it is added then, and is written to if nobody else
+  /// has it. Where neither is defined, the result may be float32 whatever the weights are.
+  at::Tensor backward(const at::Tensor& gradient, const at::Tensor& signs, at::Tensor add, Workspace& workspace) const;
 
  private:
   struct Direct {
@@ -35,7 +36,7 @@ class Convolution {
   };
   static Direct direct(const at::Tensor& weight, const at::Tensor& bias);
 
-  std::unique_ptr<WinogradConvolution> winograd_, winograd_back_;
+  std::unique_ptr<WinogradConvolution> winograd_;
   std::unique_ptr<FewChannelConvolution> few_channels_;
   std::unique_ptr<Convolution> in_float32_;
   at::Tensor bias_;

@@ -1,5 +1,7 @@
 #include "layers/pooling.h"
 
+#include <ATen/Functions.h>
+
 #include <algorithm>
 
 #include "core/dtype_dispatch.h"
@@ -10,46 +12,53 @@ namespace {
 
 // Rows of a pooled map that a thread takes at once.
 constexpr int64_t kRows = 4;
-// Elements of a map that a thread of mask_add() takes at once.
+// Numbers of a map that a thread takes at once where positions do not matter; a multiple of eight, whose bits are a
+// byte.
 constexpr int64_t kGrain = 1 << 16;
 
+// out = add, which may be out itself, or zero.
 template <typename T>
 void copy_or_zero(const T* add, int64_t count, T* out) {
-  if (add)
-    std::copy(add, add + count, out);
-  else
+  if (!add)
     std::fill(out, out + count, T(0));
+  else if (add != out)
+    std::copy(add, add + count, out);
 }
 
 }  // namespace
 
-void pool(const at::Tensor& input, bool average, bool relu, at::Tensor& output) {
+at::Tensor pool(const at::Tensor& input, bool average, bool relu, bool keep, at::Tensor& output) {
   const int64_t channels = input.size(1), height = input.size(2), width = input.size(3);
   const int64_t rows = height / 2, columns = width / 2, line = width * channels;
+  auto takers = keep ? at::empty({output.numel()}, at::kByte) : at::Tensor();
   dispatch_dtype(input, [&](auto number) {
     using T = decltype(number);
     const T* in = data<T>(input);
     T* out = data<T>(output);
+    auto* taken = data<uint8_t>(takers);
     parallel_dynamic(input.size(0) * rows, kRows, [&](int64_t row, int64_t end) {
       for (; row < end; ++row) {
         const T* above = in + (row / rows * height + row % rows * 2) * line;
-        kernels_for<T>().pool_row(above, above + line, columns, channels, average, relu,
-                                  out + row * columns * channels);
+        const int64_t at = row * columns * channels;
+        kernels_for<T>().pool_row(above, above + line, columns, channels, average, relu, out + at,
+                                  taken ? taken + at : nullptr);
       }
     });
   });
+  return takers;
 }
 
-void pool_backward(const at::Tensor& gradient, const at::Tensor& input, bool average, bool relu, const at::Tensor& add,
+void pool_backward(const at::Tensor& gradient, const at::Tensor& takers, bool average, const at::Tensor& add,
                    at::Tensor& output) {
-  const int64_t channels = input.size(1), height = input.size(2), width = input.size(3);
+  const int64_t channels = output.size(1), height = output.size(2), width = output.size(3);
   const int64_t rows = height / 2, columns = width / 2, line = width * channels;
-  dispatch_dtype(input, [&](auto number) {
+  dispatch_dtype(gradient, [&](auto number) {
     using T = decltype(number);
-    const T *from = data<T>(gradient), *in = data<T>(input), *plus = data<T>(add);
+    const T *from = data<T>(gradient), *plus = data<T>(add);
+    const auto* taken = data<uint8_t>(takers);
     T* out = data<T>(output);
     // One more row than the pooled map has, for the line that an odd height leaves over.
-    parallel_dynamic(input.size(0) * (rows + 1), kRows, [&](int64_t row, int64_t end) {
+    parallel_dynamic(output.size(0) * (rows + 1), kRows, [&](int64_t row, int64_t end) {
       for (; row < end; ++row) {
         const int64_t n = row / (rows + 1), r = row % (rows + 1), at = (n * height + 2 * r) * line;
         const T* extra = plus ? plus + at : nullptr;
@@ -57,9 +66,9 @@ void pool_backward(const at::Tensor& gradient, const at::Tensor& input, bool ave
           if (height % 2) copy_or_zero(extra, line, out + at);
           continue;
         }
-        kernels_for<T>().pool_row_backward(from + (n * rows + r) * columns * channels, in + at, in + at + line, extra,
-                                           extra ? extra + line : nullptr, columns, channels, average, relu, out + at,
-                                           out + at + line);
+        const int64_t pooled = (n * rows + r) * columns * channels;
+        kernels_for<T>().pool_row_backward(from + pooled, taken + pooled, extra, extra ? extra + line : nullptr,
+                                           columns, channels, average ? 0.25f : 1.0f, out + at, out + at + line);
         for (int64_t k = 1; k <= 2 && width % 2; ++k) {
           const int64_t last = k * line - channels;
           copy_or_zero(extra ? extra + last : nullptr, channels, out + at + last);
@@ -69,13 +78,27 @@ void pool_backward(const at::Tensor& gradient, const at::Tensor& input, bool ave
   });
 }
 
-void mask_add(const at::Tensor& mask, const at::Tensor& add, at::Tensor& map) {
+at::Tensor sign_bits(const at::Tensor& map) {
+  auto signs = at::empty({(map.numel() + 7) / 8}, at::kByte);
   dispatch_dtype(map, [&](auto number) {
     using T = decltype(number);
-    const T *m = data<T>(mask), *a = data<T>(add);
+    const T* from = data<T>(map);
+    auto* bits = data<uint8_t>(signs);
+    parallel_dynamic(map.numel(), kGrain, [&](int64_t first, int64_t end) {
+      kernels_for<T>().sign_bits(from + first, end - first, bits + first / 8);
+    });
+  });
+  return signs;
+}
+
+void mask_add(const at::Tensor& signs, const at::Tensor& add, at::Tensor& map) {
+  dispatch_dtype(map, [&](auto number) {
+    using T = decltype(number);
+    const auto* bits = data<uint8_t>(signs);
+    const T* a = data<T>(add);
     T* out = data<T>(map);
     parallel_dynamic(map.numel(), kGrain, [&](int64_t first, int64_t end) {
-      kernels_for<T>().mask_add(m ? m + first : nullptr, a ? a + first : nullptr, end - first, out + first);
+      kernels_for<T>().mask_add(bits ? bits + first / 8 : nullptr, a ? a + first : nullptr, end - first, out + first);
     });
   });
 }

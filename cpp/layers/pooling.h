@@ -6,15 +6,23 @@
 namespace nst::detail {
 
 /// Pool 2×2 with stride 2 into `output`, (B, C, H/2, W/2). With `relu`, negative inputs count as zero.
-void pool(const at::Tensor& input, bool average, bool relu, at::Tensor& output);
+///
+/// keep: return what pool_backward() needs, a byte for each number of the output; else an undefined tensor.
+at::Tensor pool(const at::Tensor& input, bool average, bool relu, bool keep, at::Tensor& output);
 
 /// The gradient of pool() with respect to its input, plus `add` where that is defined.
-/// With ties the first of the four gets the gradient, as in torch.
-void pool_backward(const at::Tensor& gradient, const at::Tensor& input, bool average, bool relu, const at::Tensor& add,
+///
+/// takers: of pool(). With ties the first of the four gets the gradient, as in torch.
+/// add: like the input; it may be the output itself.
+void pool_backward(const at::Tensor& gradient, const at::Tensor& takers, bool average, const at::Tensor& add,
                    at::Tensor& output);
 
-/// The gradient of a ReLU and of what else reads its input: map = (mask > 0 ? map : 0) + add, in place.
-/// An undefined mask or add is left out.
-void mask_add(const at::Tensor& mask, const at::Tensor& add, at::Tensor& map);
+/// A bit for each number of a map, in the order in which they lie in memory: whether it is positive. It takes a
+/// sixteenth of the memory of bfloat16.
+at::Tensor sign_bits(const at::Tensor& map);
+
+/// The gradient of a ReLU and of what else reads its input: map = (bit ? map : 0) + add, in place, with the bits of
+/// sign_bits(). Undefined ones are left out.
+void mask_add(const at::Tensor& signs, const at::Tensor& add, at::Tensor& map);
 
 }  // namespace nst::detail

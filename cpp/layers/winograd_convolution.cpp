@@ -21,7 +21,7 @@ constexpr int64_t kTurns = 4;
 constexpr int64_t kRows = 12;
 
 template <typename T>
-void convolve(const WinogradProblem<T>& problem) {
+void convolve_image(const WinogradProblem<T>& problem) {
   const int64_t panel = kernels().panel, gap = kernels().gap;
   const int64_t all = (problem.height + 3) / 4 * problem.across, turns = kTurns * at::get_num_threads();
   const int64_t tiles = std::clamp((all / turns + kRows - 1) / kRows * kRows, kRows, kMostTiles);
@@ -34,6 +34,28 @@ void convolve(const WinogradProblem<T>& problem) {
   });
 }
 
+template <typename T>
+void convolve(const at::Tensor& input, const std::vector<at::Tensor>& kernel, const at::Tensor& bias, bool relu,
+              const at::Tensor& signs, const at::Tensor& add, at::Tensor& output) {
+  const int64_t inputs = input.size(1), outputs = output.size(1);
+  const int64_t height = input.size(2), width = input.size(3), pixels = height * width;
+  std::vector<const T*> panels;
+  for (const auto& panel : kernel) panels.push_back(data<T>(panel));
+  for (int64_t n = 0; n < input.size(0) && pixels > 0; ++n) {
+    const int64_t at = n * pixels * outputs;
+    convolve_image<T>({data<T>(input) + n * pixels * inputs,
+                       height,
+                       width,
+                       (width + 3) / 4,
+                       inputs,
+                       outputs,
+                       panels.data(),
+                       {data<float>(bias), relu, signs.defined() ? data<uint8_t>(signs) + at / 8 : nullptr,
+                        add.defined() ? data<T>(add) + at : nullptr},
+                       data<T>(output) + at});
+  }
+}
+
 }  // namespace
 
 bool WinogradConvolution::fits(const at::Tensor& weight) {
@@ -43,47 +65,49 @@ bool WinogradConvolution::fits(const at::Tensor& weight) {
   return weight.scalar_type() == at::kFloat;
 }
 
-WinogradConvolution::WinogradConvolution(const at::Tensor& weight, bool transposed) {
+WinogradConvolution::WinogradConvolution(const at::Tensor& weight) {
   TORCH_CHECK(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3,
               "nst: a Winograd kernel needs weights (K, C, 3, 3), not ", weight.sizes());
-  const auto w = transposed ? weight.flip({2, 3}).transpose(0, 1) : weight;
-  outputs_ = w.size(0);
-  inputs_ = w.size(1);
+  outputs_ = weight.size(0);
+  inputs_ = weight.size(1);
   const int64_t panel = kernels().panel;
   TORCH_CHECK(inputs_ % panel == 0 && outputs_ % panel == 0, "nst: the Winograd kernel for ", kernels().isa,
               " needs multiples of ", panel, " channels, not ", inputs_, " and ", outputs_);
-  int64_t step = 1;
-  dispatch_dtype(w, [&](auto number) { step = kernels_for<decltype(number)>().matrix.step; });
-  weight_ = w.reshape({outputs_ / panel, panel, inputs_ / panel, panel / step, step, 9})
-                .permute({0, 2, 4, 3, 5, 1})
-                .reshape({outputs_ / panel, inputs_, 9, panel})
-                .contiguous();
+  weight_ = weight.reshape({outputs_ / panel, panel, inputs_ / panel, panel, 9}).permute({0, 2, 4, 1, 3}).contiguous();
 }
 
-void WinogradConvolution::operator()(const at::Tensor& input, const at::Tensor& bias, bool relu, const at::Tensor& mask,
-                                     const at::Tensor& add, Workspace& workspace, at::Tensor& output) const {
-  const int64_t panel = kernels().panel, apart = 36 * (inputs_ * panel + kernels().gap);
-  auto packed = workspace.scratch(outputs_ / panel * apart, weight_.scalar_type());
+// The kernel as winograd_tiles() reads it, of the convolution or, transposed, of its gradient.
+template <typename T>
+std::vector<at::Tensor> WinogradConvolution::transformed(bool transposed, Workspace& workspace) const {
+  const int64_t panel = kernels().panel, block = 9 * panel * panel;
+  const int64_t across = inputs_ / panel, from = transposed ? outputs_ : inputs_, to = transposed ? inputs_ : outputs_;
+  std::vector<at::Tensor> panels;
+  for (int64_t k = 0; k < to / panel; ++k)
+    panels.push_back(workspace.scratch(36 * (from * panel + kernels().gap), weight_.scalar_type()));
+  parallel_dynamic(to / panel, 1, [&](int64_t k, int64_t) {
+    for (int64_t c = 0; c < from / panel; ++c)
+      kernels_for<T>().matrix.winograd_weights(
+          data<T>(weight_) + (transposed ? c * across + k : k * across + c) * block, transposed, from,
+          data<T>(panels[k]) + c * panel * panel);
+  });
+  return panels;
+}
+
+void WinogradConvolution::forward(const at::Tensor& input, const at::Tensor& bias, bool relu, Workspace& workspace,
+                                  at::Tensor& output) const {
   dispatch_dtype(weight_, [&](auto number) {
     using T = decltype(number);
-    parallel_dynamic(outputs_ / panel, 1, [&](int64_t k, int64_t) {
-      kernels_for<T>().matrix.winograd_weights(data<T>(weight_) + k * inputs_ * 9 * panel, inputs_,
-                                               data<T>(packed) + k * apart);
-    });
-    const int64_t height = input.size(2), width = input.size(3), pixels = height * width;
-    const auto image = [pixels](const at::Tensor& map, int64_t n, int64_t channels) {
-      return map.defined() ? data<T>(map) + n * pixels * channels : nullptr;
-    };
-    for (int64_t n = 0; n < input.size(0) && pixels > 0; ++n)
-      convolve<T>({image(input, n, inputs_),
-                   height,
-                   width,
-                   (width + 3) / 4,
-                   inputs_,
-                   outputs_,
-                   data<T>(packed),
-                   {data<float>(bias), relu, image(mask, n, outputs_), image(add, n, outputs_)},
-                   image(output, n, outputs_)});
+    const auto kernel = transformed<T>(false, workspace);
+    convolve<T>(input, kernel, bias, relu, {}, {}, output);
+  });
+}
+
+void WinogradConvolution::backward(const at::Tensor& gradient, const at::Tensor& signs, const at::Tensor& add,
+                                   Workspace& workspace, at::Tensor& result) const {
+  dispatch_dtype(weight_, [&](auto number) {
+    using T = decltype(number);
+    const auto kernel = transformed<T>(true, workspace);
+    convolve<T>(gradient, kernel, {}, false, signs, add, result);
   });
 }
 

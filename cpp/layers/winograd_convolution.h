@@ -7,35 +7,48 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 #include "core/workspace.h"
 
 namespace nst::detail {
 
-/// A frozen kernel. It is transformed at every call, into memory that is still in the cache when it is read: to keep
-/// the transformed kernels of a VGG-19, four times its size in each direction, was measured to be no faster.
+/// A frozen kernel, for both directions. It is transformed at every call, into memory that is still in the cache when
+/// it is read: to keep the transformed kernels of a VGG-19, four times its size in each direction, was measured to be
+/// no faster.
 class WinogradConvolution {
  public:
-  /// weight: (K, C, 3, 3), float32 or bfloat16. With `transposed`, the convolution is the input gradient of the one
-  /// with `weight`.
-  WinogradConvolution(const at::Tensor& weight, bool transposed);
+  /// weight: (K, C, 3, 3), float32 or bfloat16.
+  explicit WinogradConvolution(const at::Tensor& weight);
 
   /// Whether a convolution with such weights (K, C, 3, 3) can be done so, and should be, on this processor.
   static bool fits(const at::Tensor& weight);
 
+  /// Channels of the input and of the output of the convolution itself.
+  int64_t inputs() const { return inputs_; }
   int64_t outputs() const { return outputs_; }
 
-  /// Convolve. Undefined tensors leave a step out.
+  /// Convolve input (B, C, H, W) to output (B, K, H, W), both channels-last in the dtype of the weights.
   ///
-  /// input: channels-last (B, C, H, W); output: channels-last (B, K, H, W); both in the dtype of the weights.
   /// bias: float32 (K), added first. relu: whether negative results become zero then.
-  /// mask: like output; the result is zero where it is not positive. add: like output, is added last.
   /// workspace: gives room for the transformed kernel.
-  void operator()(const at::Tensor& input, const at::Tensor& bias, bool relu, const at::Tensor& mask,
-                  const at::Tensor& add, Workspace& workspace, at::Tensor& output) const;
+  void forward(const at::Tensor& input, const at::Tensor& bias, bool relu, Workspace& workspace,
+               at::Tensor& output) const;
+
+  /// The gradient of the input (B, C, H, W) from that of the output (B, K, H, W). Undefined tensors leave a step out.
+  ///
+  /// signs: of sign_bits(); the result is zero where a bit is. add: like the result, is added last; it may be the
+  /// result itself.
+  void backward(const at::Tensor& gradient, const at::Tensor& signs, const at::Tensor& add, Workspace& workspace,
+                at::Tensor& result) const;
 
  private:
+  // A panel of outputs each: in pieces, which fit into gaps between maps.
+  template <typename T>
+  std::vector<at::Tensor> transformed(bool transposed, Workspace& workspace) const;
+
   int64_t inputs_, outputs_;
-  at::Tensor weight_;  // (outputs / panel, inputs, 9, panel), the inputs in the order of winograd_weights()
+  at::Tensor weight_;  // (K / panel, C / panel, 9, panel of K, panel of C)
 };
 
 }  // namespace nst::detail

@@ -1,4 +1,5 @@
 // The Python module nst_core._C: the kernels, and what this build is. Operators are also under torch.ops.nst.
+#include <pybind11/functional.h>
 #include <torch/extension.h>
 
 #if defined(__GLIBC__)
@@ -70,6 +71,22 @@ at::Tensor zeros(const std::vector<int64_t>& sizes) {
   return nst::detail::is_in_file(result.const_data_ptr()) ? result : result.zero_();
 }
 
+using nst::detail::ConvStack;
+
+std::pair<Tensors, ConvStack::Trace> traced(const ConvStack& stack, const at::Tensor& input) {
+  const py::gil_scoped_release released;
+  ConvStack::Trace trace;
+  auto taps = stack.forward(input, &trace);
+  return {std::move(taps), std::move(trace)};
+}
+
+std::optional<at::Tensor> pull_back(const ConvStack& stack, const ConvStack::Trace& trace,
+                                    const std::function<std::optional<at::Tensor>(size_t)>& gradient_of) {
+  const py::gil_scoped_release released;  // the function takes it for each of its calls
+  auto gradient = stack.backward(trace, [&](size_t tap) { return gradient_of(tap).value_or(at::Tensor()); });
+  return gradient.defined() ? std::optional<at::Tensor>(std::move(gradient)) : std::nullopt;
+}
+
 }  // namespace
 
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
@@ -97,10 +114,15 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
       .def_property_readonly("bytes", &Scratch::bytes, "Bytes in files now.")
       .def_property_readonly("peak", &Scratch::peak, "Most bytes that were in files at once.");
   module.def("zeros", &zeros, py::arg("sizes"), "Zeros of float32, which take no time where they are in a file.");
-  py::class_<nst::detail::ConvStack, std::shared_ptr<nst::detail::ConvStack>>(
-      module, "ConvStack", "A frozen stack of convolutions, ReLUs and poolings.")
+  py::class_<ConvStack::Trace>(module, "Trace", "What the way back through a stack needs to know of the way there.");
+  py::class_<ConvStack, std::shared_ptr<ConvStack>>(module, "ConvStack",
+                                                    "A frozen stack of convolutions, ReLUs and poolings.")
       .def(py::init(&make_stack), py::arg("kinds"), py::arg("weights"), py::arg("biases"), py::arg("taps"),
            py::arg("projection_weights"), py::arg("projection_biases"), py::arg("mean"), py::arg("std"))
-      .def("__call__", &nst::detail::ConvStack::apply, py::arg("input"), py::call_guard<py::gil_scoped_release>(),
-           "Outputs of the tapped layers, differentiable with respect to the input.");
+      .def("__call__", &ConvStack::apply, py::arg("input"), py::call_guard<py::gil_scoped_release>(),
+           "Outputs of the tapped layers, differentiable with respect to the input.")
+      .def("traced", &traced, py::arg("input"), "Outputs of the tapped layers, without a graph, and a Trace.")
+      .def("pull_back", &pull_back, py::arg("trace"), py::arg("gradient_of"),
+           "Gradient of the input. Asks for that of each tap, or None, by its number, the last one first, when it is "
+           "needed.");
 }

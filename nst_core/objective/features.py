@@ -12,7 +12,7 @@ from nst_core.components import PIXEL_TAP, PIXELS, Tap
 from nst_core.errors import PluginError
 from nst_core.objective.guides import Guides
 from nst_core.objective.tiling import Tile
-from nst_core.ops import Projection
+from nst_core.ops import Projection, PullBack, Traceable
 
 __all__ = ["FeatureNetwork", "TileFeatures"]
 
@@ -120,11 +120,38 @@ class FeatureNetwork:
             pixels: of the tile, its margin included; with a graph where one is wanted.
             guides: of the regions, by source.
         """
-        maps = {PIXELS: pixels}
-        if self.layers:
-            found = self._network(pixels)
-            if len(found) != len(self.layers):
-                raise PluginError(f"the network gave {len(found)} feature maps for the layers {', '.join(self.layers)}")
-            maps |= dict(zip(self.layers, found, strict=True))
+        return self._of(image, tile, pixels, self._network(pixels) if self.layers else [], guides)
+
+    def traced(
+        self, image: Tensor, tile: Tile, pixels: Tensor, guides: Mapping[str, Sequence[Guides]]
+    ) -> tuple[TileFeatures, PullBack | None]:
+        """Compute the maps of a tile, and how to get from their gradients to that of the pixels.
+
+        Args:
+            image: ``(B, 3, H, W)``, the whole of it.
+            tile: a part of it.
+            pixels: of the tile, its margin included; the leaf of a graph.
+            guides: of the regions, by source.
+
+        Returns:
+            The maps, and ``None`` where they have a graph that begins at the pixels; else each begins one of its own,
+            and a function takes their gradients, by their index among the layers, to that of the pixels.
+        """
+        if not (self.layers and isinstance(self._network, Traceable)):
+            return self.features(image, tile, pixels, guides), None
+        found, pull_back = self._network.traced(pixels)
+        return self._of(image, tile, pixels, [one.requires_grad_() for one in found], guides), pull_back
+
+    def _of(
+        self,
+        image: Tensor,
+        tile: Tile,
+        pixels: Tensor,
+        found: Sequence[Tensor],
+        guides: Mapping[str, Sequence[Guides]],
+    ) -> TileFeatures:
+        if len(found) != len(self.layers):
+            raise PluginError(f"the network gave {len(found)} feature maps for the layers {', '.join(self.layers)}")
+        maps = {PIXELS: pixels, **dict(zip(self.layers, found, strict=True))}
         height, width = image.shape[-2:]
         return TileFeatures(tile, maps, self.taps, (height, width), self.projections, guides)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -11,16 +11,15 @@ from torch import Tensor, nn
 
 from nst_core.components import ImageLoss, Statistic, Tap
 from nst_core.errors import BrokenContractError, JobError
-from nst_core.objective.features import FeatureNetwork
+from nst_core.objective.features import FeatureNetwork, TileFeatures
 from nst_core.objective.guides import Guides
+from nst_core.objective.recording import Collected, Recording, all_sums
 from nst_core.objective.targets import TargetCache, TargetImages, Targets, find_targets
 from nst_core.objective.terms import BoundTerm
 from nst_core.objective.tiling import Tile, Tiling
 from nst_core.ops import Projection, to_device
 
 __all__ = ["Evaluation", "Objective", "mean_absolute"]
-
-Collected = list[list[Statistic]]  # by term, then by region and part
 
 
 @dataclass(frozen=True)
@@ -183,18 +182,15 @@ class Objective:
         with torch.no_grad():
             for tile in others:
                 collected = _sum(collected, self._collect(image, tile, tile.cut(image), targets))
-        leaf, with_graph = self._with_graph(image, last, targets)
-        detached = [[s.detach() for s in term] for term in with_graph]
-        total, losses, slopes = self._judge(_sum(collected, detached), targets, weights, image.dtype)
-        gradient = _send_back(with_graph, slopes, leaf)
+        recording = self._record(image, last, targets)
+        total, losses, slopes = self._judge(_sum(collected, recording.detached()), targets, weights, image.dtype)
+        gradient = recording.send_back(slopes)
         if others:
             parts, gradient = gradient, torch.zeros_like(image)
             last.cut(gradient).add_(parts)
-        del with_graph, leaf
+        del recording
         for tile in others:
-            leaf, found = self._with_graph(image, tile, targets)
-            tile.cut(gradient).add_(_send_back(found, slopes, leaf))
-            del found, leaf
+            tile.cut(gradient).add_(self._record(image, tile, targets).send_back(slopes))
         return Evaluation(total, losses, gradient)
 
     def _tiles(self, image: Tensor, tiling: Tiling | None) -> list[Tile]:
@@ -207,12 +203,22 @@ class Objective:
             )
         return tiles
 
-    def _with_graph(self, image: Tensor, tile: Tile, targets: Targets) -> tuple[Tensor, Collected]:
+    def _record(self, image: Tensor, tile: Tile, targets: Targets) -> Recording:
         leaf = tile.cut(image).contiguous().detach().requires_grad_()
-        return leaf, self._collect(image, tile, leaf, targets)
+        features, pull_back = self._network.traced(image, tile, leaf, self._regions)
+        collected = self._gather(features, targets)
+        reads = [
+            term.reads[number % len(term.parts)]
+            for term, found in zip(self._terms, collected, strict=True)
+            for number, statistic in enumerate(found)
+            for _ in statistic.sums
+        ]
+        return Recording(features, self._network.layers, pull_back, collected, reads)
 
     def _collect(self, image: Tensor, tile: Tile, pixels: Tensor, targets: Targets) -> Collected:
-        features = self._network.features(image, tile, pixels, self._regions)
+        return self._gather(self._network.features(image, tile, pixels, self._regions), targets)
+
+    def _gather(self, features: TileFeatures, targets: Targets) -> Collected:
         return [
             [
                 statistic
@@ -236,7 +242,7 @@ class Objective:
         with torch.enable_grad():
             losses = self._losses(leaves, targets, dtype)
             total = torch.dot(losses, self._weights(losses, weights))
-            slopes = torch.autograd.grad(total, _sums(leaves), allow_unused=True)
+            slopes = torch.autograd.grad(total, all_sums(leaves), allow_unused=True)
         return total.detach(), losses.detach(), list(slopes)
 
     def _losses(self, collected: Collected, targets: Targets, dtype: torch.dtype) -> Tensor:
@@ -272,22 +278,7 @@ def _scalar(term: BoundTerm, value: Tensor, dtype: torch.dtype) -> Tensor:
     return value.to(torch.promote_types(dtype, torch.float32))
 
 
-def _sums(collected: Collected) -> list[Tensor]:
-    return [tensor for term in collected for statistic in term for tensor in statistic.sums]
-
-
 def _sum(one: Collected | None, other: Collected) -> Collected:
     if one is None:
         return other
     return [[a + b for a, b in zip(x, y, strict=True)] for x, y in zip(one, other, strict=True)]
-
-
-def _send_back(collected: Collected, slopes: Sequence[Tensor | None], leaf: Tensor) -> Tensor:
-    """Send gradients of the sums back to the pixels that they were computed from."""
-    pairs: Iterator[tuple[Tensor, Tensor | None]] = zip(_sums(collected), slopes, strict=True)
-    used = [(tensor, slope) for tensor, slope in pairs if slope is not None and tensor.requires_grad]
-    if not used:
-        return torch.zeros_like(leaf)
-    outputs, gradients = zip(*used, strict=True)
-    (gradient,) = torch.autograd.grad(outputs, leaf, gradients, allow_unused=True)
-    return torch.zeros_like(leaf) if gradient is None else gradient

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from nst_core.components import (
+    PIXELS,
     ROLES,
     FeatureLoss,
     FeatureMaps,
@@ -76,6 +77,11 @@ class BoundTerm(ABC):
     def source(self) -> str:
         """Which images of the job give its target, see :class:`nst_core.components.Role`; "" for none."""
         return ROLES[self.loss.role].source
+
+    @property
+    def reads(self) -> Sequence[tuple[str, ...]]:
+        """The layers that each of its parts is computed from, in order."""
+        return [(part,) for part in self.parts]
 
     @property
     def takes_regions(self) -> bool:
@@ -213,7 +219,8 @@ class _WholeMaps(Accumulator):
     def add(self, features: TileFeatures) -> None:
         for layer in self._layers:
             if features.tile.whole:
-                self._maps[layer] = features.maps[layer]
+                # A copy, for the map lies amid the memory of the network's other maps.
+                self._maps[layer] = features.maps[layer].clone()
             else:
                 self._place(features, layer)
 
@@ -295,6 +302,10 @@ class _ImageTerm(BoundTerm):
         self.parts = ("image",)
         self.weights = (term.weight,)
 
+    @property
+    def reads(self) -> Sequence[tuple[str, ...]]:
+        return [(PIXELS,)]
+
     def accumulator(self, layers: Sequence[str]) -> Accumulator:  # noqa: ARG002 - a loss on pixels has no target
         return _WholeMaps(())
 
@@ -323,6 +334,10 @@ class _FeatureTerm(_MapTerm):
         super().__init__(label, loss, term, taps)
         self.parts = ("+".join(term.layers),)
         self.weights = (term.weight,)
+
+    @property
+    def reads(self) -> Sequence[tuple[str, ...]]:
+        return [self.term.layers]
 
     @property
     def takes_regions(self) -> bool:

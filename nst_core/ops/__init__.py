@@ -6,7 +6,17 @@ from nst_core.ops.positions import sum_positions, to_accumulation, total_weight
 from nst_core.ops.projection import Projection
 from nst_core.ops.rows import combine_rows, combine_rows_reference, row_products, row_products_reference, zero_rows
 from nst_core.ops.squared_error import squared_error, squared_error_reference
-from nst_core.ops.stack import ConvStack, HasProjections, LayerKind, ReferenceStack, Stacked, accelerated, conv_stack
+from nst_core.ops.stack import (
+    ConvStack,
+    HasProjections,
+    LayerKind,
+    PullBack,
+    ReferenceStack,
+    Stacked,
+    Traceable,
+    accelerated,
+    conv_stack,
+)
 from nst_core.ops.transfer import to_device, to_host
 
 __all__ = [
@@ -15,8 +25,10 @@ __all__ = [
     "LayerKind",
     "Native",
     "Projection",
+    "PullBack",
     "ReferenceStack",
     "Stacked",
+    "Traceable",
     "accelerated",
     "combine_rows",
     "combine_rows_reference",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -13,7 +13,17 @@ from torch import Tensor, nn
 from nst_core.ops.loading import native
 from nst_core.ops.projection import Projection
 
-__all__ = ["ConvStack", "HasProjections", "LayerKind", "ReferenceStack", "Stacked", "accelerated", "conv_stack"]
+__all__ = [
+    "ConvStack",
+    "HasProjections",
+    "LayerKind",
+    "PullBack",
+    "ReferenceStack",
+    "Stacked",
+    "Traceable",
+    "accelerated",
+    "conv_stack",
+]
 
 LayerKind = Literal["conv", "relu", "max-pool", "average-pool"]
 # In the order of the native enumeration.
@@ -110,6 +120,11 @@ class NativeStack(nn.Module):
         found: list[Tensor] = self._stack(x)
         return found
 
+    def traced(self, x: Tensor) -> tuple[list[Tensor], PullBack]:
+        """Compute the same without a graph; see :class:`Traceable`."""
+        found, trace = self._stack.traced(x)
+        return found, lambda gradient_of: self._stack.pull_back(trace, gradient_of)
+
 
 def conv_stack(stack: ConvStack) -> nn.Module:
     """Return a module that runs a stack as fast as this machine can.
@@ -145,6 +160,27 @@ class HasProjections(Protocol):
         """Return the projections of layers, by layer; from then on the network returns what comes before them."""
 
 
+# Asks for the gradients of outputs by their numbers, and returns that of the input; None stands for zero.
+PullBack = Callable[[Callable[[int], Tensor | None]], Tensor | None]
+
+
+@runtime_checkable
+class Traceable(Protocol):
+    """A network that can be gone through forward and back without a graph.
+
+    On the way back it asks for the gradient of each output only where it adds it to the others. So these gradients,
+    which are as large as the maps, need not all be there at once, nor the maps that they are made from.
+    """
+
+    def traced(self, image: Tensor) -> tuple[list[Tensor], PullBack]:
+        """Compute the feature maps of an image ``(B, 3, H, W)``.
+
+        Returns:
+            The maps, without a graph, and a function that may be called once. It asks for the gradient of each map, by
+            its index, once, and returns the gradient with respect to the image, ``(B, 3, H, W)`` in float32.
+        """
+
+
 class StackedNetwork(nn.Module):
     """A :class:`Stacked` network, run by :func:`conv_stack`."""
 
@@ -157,6 +193,14 @@ class StackedNetwork(nn.Module):
         """Compute the feature maps of an image, as the network itself does."""
         taps = self.layers(image)
         return [taps[i] for i in self._order]
+
+    def traced(self, image: Tensor) -> tuple[list[Tensor], PullBack]:
+        """Compute the same without a graph; see :class:`Traceable`."""
+        assert isinstance(self.layers, NativeStack)  # noqa: S101 - for the type checker: see accelerated()
+        taps, pull_back = self.layers.traced(image)
+        place = {tap: index for index, tap in enumerate(self._order)}
+        found = [taps[i] for i in self._order]
+        return found, lambda gradient_of: pull_back(lambda tap: gradient_of(place[tap]))
 
 
 def accelerated(network: nn.Module) -> nn.Module:
