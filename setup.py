@@ -12,6 +12,7 @@ import json
 import os
 import re
 import runpy
+import shutil
 import sys
 import sysconfig
 from pathlib import Path
@@ -36,6 +37,8 @@ RECORD = Path("nst_core", VERSIONING["RECORD"])
 SBOM = runpy.run_path("build_support/sbom.py")
 # Of what is compiled in, for the SBOM.
 COMPILED: dict[str, str] = {}
+# What editors, desktops and Python leave in a package's folders is no data of it. MANIFEST.in has the same names.
+LEFTOVERS = [".*", "*~", "#*#", "*.bak", "*.orig", "*.rej", "*.swp", "*.py[cod]", "Thumbs.db", "desktop.ini"]
 
 
 def commit() -> str:
@@ -67,14 +70,35 @@ class Packages(build_py):
     """Packages that know their commit, unless they stay in the checkout."""
 
     def run(self) -> None:
-        """Add the commit to what is copied."""
+        """Add the commit to what is copied, to a folder without what the sources no longer have."""
+        if not self.editable_mode:
+            self.remove_stale()
         super().run()
         if not self.editable_mode:
             record_commit(self.build_lib)
 
+    def remove_stale(self) -> None:
+        """Delete what an earlier build left in the build folder and this one does not make; a wheel takes all of it."""
+        made = [*self.get_outputs(include_bytecode=False)]
+        if self.distribution.has_ext_modules():
+            made += self.get_finalized_command("build_ext").get_outputs()
+        kept = {Path(name) for name in made}
+        for name in FOLDERS:
+            for path in sorted(Path(self.build_lib, name).rglob("*")):
+                if path.is_file() and path not in kept:
+                    path.unlink()
+
 
 class Wheel(bdist_wheel):
     """A wheel with an SBOM, where PEP 770 wants it."""
+
+    def run(self) -> None:
+        """Build it; what a build that failed has laid out would be in the way of the next one."""
+        try:
+            super().run()
+        except BaseException:
+            shutil.rmtree(self.bdist_dir, ignore_errors=True)
+            raise
 
     def write_wheelfile(self, wheelfile_base: str, *arguments: str, **named: str) -> None:
         """Add the SBOM once everything is there; an editable installation bundles nothing."""
@@ -184,6 +208,7 @@ setup(
         "nst_cli.report": ["templates/*"],
         "nst_cli.studio": ["static/*"],
     },
+    exclude_package_data={"": [pattern for name in LEFTOVERS for pattern in (name, f"*/{name}")]},
     cmdclass=COMMANDS,
     **EXTENSION,
 )

@@ -32,7 +32,11 @@ def document(root: Path, version: str, versions: Mapping[str, str], commit: str 
     files = data_files(root)
     unknown = [name for name in files if not any(_has(entry, name) for entry in known)]
     if unknown:
-        raise ValueError(f"build_support/bundled.toml does not say what these files are: {', '.join(unknown)}")
+        raise ValueError(
+            f"the wheel would bundle {', '.join(unknown)}, and build_support/bundled.toml does not say what that is. "
+            "If it belongs there, add it to an entry, or an entry for it that names its authors and its licence; if "
+            "not, move it out of the package's folder"
+        )
     compiled = any(entry.get("compiled") and _has(entry, name) for entry in known for name in files)
     components = [
         _component(entry, root, [name for name in files if _has(entry, name)], versions.get(entry["name"], ""))

@@ -114,15 +114,35 @@ def test_a_wheel_says_what_it_bundles_and_under_which_licence(wheel):
         assert any(name.endswith(f"/{word}") for name in texts), word
 
 
-def test_a_file_that_nobody_accounts_for_stops_the_build(source, tmp_path):
+LEFTOVERS = (
+    "plugins/nst_plugins/data/LICENSE.md~",
+    "plugins/nst_plugins/.DS_Store",
+    "plugins/nst_plugins/data/__pycache__/module.cpython-311.pyc",
+    "cli/nst_cli/report/templates/.style.css.swp",
+    "cli/nst_cli/studio/static/canvas.js.orig",
+    "nst_core/images/samples/Thumbs.db",
+)
+
+
+@pytest.mark.once
+def test_what_is_no_data_stays_out_and_data_that_nobody_accounts_for_stop_the_build(source, wheel, tmp_path):
     stray = source / "plugins" / "nst_plugins" / "data" / "stray.bin"
-    stray.write_bytes(b"?")
+    left = [source / name for name in LEFTOVERS]
+    for path in (*left, stray):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"?")
     try:
-        done = build(source, tmp_path, NST_BUILD_CPP="0")
-    finally:
+        stopped = build(source, tmp_path, NST_BUILD_CPP="0")
         stray.unlink()
-    assert done.returncode != 0
-    assert "bundled.toml does not say what these files are: nst_plugins/data/stray.bin" in done.stderr
+        again = build(source, tmp_path, NST_BUILD_CPP="0")  # in the build folder of the first
+    finally:
+        for path in left:
+            path.unlink()
+    assert stopped.returncode != 0
+    assert "the wheel would bundle nst_plugins/data/stray.bin, and build_support/bundled.toml" in stopped.stderr
+    assert again.returncode == 0, again.stderr[-2000:]
+    (path,) = tmp_path.glob("*.whl")
+    assert set(zipfile.ZipFile(path).namelist()) == set(zipfile.ZipFile(wheel).namelist())
 
 
 def test_a_wheel_works_where_the_sources_are_not(wheel, tmp_path):

@@ -58,5 +58,13 @@ def test_the_same_contents_have_the_same_serial_number_and_others_another(docume
 
 def test_a_file_without_an_entry_is_an_error(document, wheel):
     (wheel / "nst_core" / "weights.bin").write_bytes(b"?")
-    with pytest.raises(ValueError, match=r"does not say what these files are: nst_core/weights\.bin"):
+    with pytest.raises(ValueError, match=r"bundle nst_core/weights\.bin, and .*bundled\.toml does not .* licence"):
+        document(wheel, "1.2", VERSIONS)
+
+
+def test_a_folder_of_data_is_no_entry_for_whatever_lies_in_it(document, wheel):
+    for name in ("nst_cli/studio/static/canvas.js", "nst_cli/studio/static/font.woff2"):
+        (wheel / name).parent.mkdir(parents=True, exist_ok=True)
+        (wheel / name).write_text(name)
+    with pytest.raises(ValueError, match=r"would bundle nst_cli/studio/static/font\.woff2, and"):
         document(wheel, "1.2", VERSIONS)
