@@ -145,10 +145,10 @@ class Session:
         styles: Sequence[ImageInput | None] = (),
         resources: Resources | None = None,
     ) -> MemoryPlan:
-        """Estimate what a run needs, from a few evaluations of small images; see :meth:`prepare`."""
+        """Estimate what a run needs from a few evaluations of small images, and write nothing; see :meth:`prepare`."""
         resources = resources or Resources()
         with naming_plugins(self.registry), processor_threads(resources.threads):
-            _check_scratch(job, resources)
+            _check_scratch(job, resources, make=False)
             job = pinning.with_recorded_weights(job, self.registry, self.cache)
             images = pinning.open_images(job, Inputs(content, styles), self.images)
             levels, size = self._schedule(job, images)
@@ -271,9 +271,11 @@ class Session:
         return prepared, resumed
 
 
-def _check_scratch(job: Job, resources: Resources) -> str:
+def _check_scratch(job: Job, resources: Resources, *, make: bool = True) -> str:
     """Refuse a scratch folder that cannot be used; return what the user should know of it, or ""."""
-    return check_scratch(resources.scratch, choose_device(job.device)) if resources.scratch else ""
+    if resources.scratch is None:
+        return ""
+    return check_scratch(resources.scratch, choose_device(job.device), make=make)
 
 
 def _check_start(start: Tensor, checkpoint: Checkpoint | None) -> None:

@@ -7,6 +7,7 @@ the same, and so are the pixels.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -97,12 +98,17 @@ def smallest_for(size: tuple[int, int]) -> int:
 
 
 def room_in(folder: Path) -> int:
-    """Return how many bytes can still be written in a folder."""
-    return shutil.disk_usage(folder).free
+    """Return how many bytes can still be written in a folder, which need not be there yet."""
+    return shutil.disk_usage(_nearest(folder)).free
 
 
-def check_scratch(folder: Path, device: torch.device) -> str:
-    """Make a scratch folder where there is none, and check that it can be used, before any work.
+def check_scratch(folder: Path, device: torch.device, *, make: bool = True) -> str:
+    """Check that a scratch folder can be used, before any work.
+
+    Args:
+        folder: the folder.
+        device: where the job is computed.
+        make: whether it is made where there is none, and written to; without that only what can be seen is checked.
 
     Returns:
         What the user should know, or "".
@@ -118,9 +124,12 @@ def check_scratch(folder: Path, device: torch.device) -> str:
         )
     _module()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        else:
+            _check_writable(_nearest(folder))
     except OSError as error:
         raise JobError(
             f"the scratch folder '{folder}' cannot be written to: {error.strerror or error}; name another one"
@@ -129,6 +138,19 @@ def check_scratch(folder: Path, device: torch.device) -> str:
     if kind in _IN_MEMORY:
         return f"the scratch folder '{folder}' is on a {kind}, which is memory itself; name a folder on a disk"
     return ""
+
+
+def _nearest(folder: Path) -> Path:
+    """Return a folder, or if it is not there, the nearest one above that is: it would be made on the same disk."""
+    return next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+
+
+def _check_writable(path: Path) -> None:
+    """Raise the error that writing into a folder would, as far as that can be known without writing."""
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
 
 def _module() -> Any:

@@ -176,6 +176,10 @@ def test_the_command_shows_and_refuses(nst, tmp_path, monkeypatch):
     done = nst("run", *small, "--dry-run", "--scratch", "files")
     assert done.code == 0
     assert "in scratch files" in done.out
+    assert not Path("files").exists()  # it writes nothing
+    done = nst("run", *small, "--dry-run", "--scratch", "photo.jpg")
+    assert done.code == 2
+    assert "photo.jpg' cannot be written to" in done.err
     assert nst("run", *small, "--scratch", "files", "-o", "out.png").code == 0
     done = nst("run", *small, "--scratch", "photo.jpg", "-o", "out.png")
     assert done.code == 2

@@ -16,7 +16,7 @@ import torch
 from nst_core import JobError, ScratchError
 from nst_core.ops import native, zero_rows
 from nst_core.runtime import scratch as module
-from nst_core.runtime.scratch import Scratch, check_scratch, smallest_for, using
+from nst_core.runtime.scratch import Scratch, check_scratch, room_in, smallest_for, using
 
 CPU = torch.device("cpu")
 SMALLEST = 1 << 16
@@ -225,6 +225,23 @@ def test_a_folder_is_made_and_checked(tmp_path):
         check_scratch(tmp_path / "file" / "inside", CPU)
     with pytest.raises(JobError, match=r"computed on 'cuda'.*--device cpu"):
         check_scratch(tmp_path, torch.device("cuda"))
+
+
+@needs_files
+def test_a_folder_is_checked_without_being_made(tmp_path, monkeypatch):
+    assert check_scratch(tmp_path / "a" / "b", CPU, make=False) == ""
+    assert room_in(tmp_path / "a" / "b") == pytest.approx(room_in(tmp_path), rel=0.1)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "inside"):
+        with pytest.raises(JobError, match=r"scratch folder '.*file.*' cannot be written to: Not a directory"):
+            check_scratch(place, CPU, make=False)
+    monkeypatch.chdir(tmp_path)
+    assert check_scratch(Path("relative"), CPU, make=False) == ""
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path)  # root may write anywhere
+    for place in (tmp_path, tmp_path / "a" / "b"):
+        with pytest.raises(JobError, match=r"scratch folder '.*' cannot be written to: Permission denied"):
+            check_scratch(place, CPU, make=False)
 
 
 @needs_files
