@@ -60,7 +60,7 @@ class Optimizer(ABC):
         Every number that a program takes from a GPU makes it wait for all that the GPU has still to do. What an
         optimizer wants to know on the CPU, norms and inner products, it returns here as one tensor. The engine copies
         it together with the loss, and calls :meth:`step_ahead` instead of :meth:`step`; or :meth:`start`, where the
-        loss is such that no step is made.
+        loss is such that no step is made. What it keeps until then, in its attributes, counts in the plan of memory.
 
         Args:
             gradient: that the step will be given.

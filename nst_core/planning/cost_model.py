@@ -22,7 +22,7 @@ from nst_core.runtime.device import choose_dtype, convolution_precision
 from nst_core.runtime.memory import PeakMemory, memory_in_use, tensor_bytes
 from nst_core.runtime.scratch import RESIDENT
 
-__all__ = ["DECODED_BYTES", "IMAGES", "IMAGE_BYTES", "CostModel", "measured_costs"]
+__all__ = ["DECODED_BYTES", "IMAGES", "IMAGE_BYTES", "CostModel", "measured_costs", "optimizer_bytes"]
 
 # Images that are held at once besides the optimizer's: content, initial and best one, point, picture, gradient, and
 # what a step of the optimizer makes on the way.
@@ -32,6 +32,7 @@ KEPT_BYTES = 16  # of a pixel where something is kept: a mask, and the image wit
 DECODED_BYTES = 12  # of a pixel of images as they are decoded and saved, which are not tensors
 MASK_BYTES = 7  # of a pixel of a decoded mask, which is drawn at the picture's size more often than not
 SAMPLE_SIZES = ((192, 256), (384, 512))
+LOOKS_AHEAD = 64  # steps after which an optimizer is believed to hold as much between two as it ever does
 SAMPLE_IMAGES = 6  # content, style, picture, leaf, gradient, and the gradient's sum
 
 
@@ -48,7 +49,7 @@ class CostModel:
     """
 
     def __init__(self, job: Job, registry: Registry, cache: Cache, device: torch.device) -> None:
-        self._job, self._registry = job, registry
+        self._job, self._registry, self._device = job, registry, device
         self._optimizers: dict[Component, float] = {}
         self._generator = torch.Generator().manual_seed(0)
         self._network = network = network_for(job, registry, cache, device, choose_dtype(job.precision, device))
@@ -94,7 +95,7 @@ class CostModel:
     def pixel_bytes(self, optimizer: Component) -> float:
         """Return what a pixel of the pastiche needs whatever the tiles."""
         if optimizer not in self._optimizers:
-            self._optimizers[optimizer] = _optimizer_bytes(optimizer, self._registry)
+            self._optimizers[optimizer] = optimizer_bytes(optimizer, self._registry, self._device)
         kept = self._job.keep is not None or (self._job.regions and self._job.outside == "keep")
         masks = [mask for region in self._job.regions for mask in (region.mask, region.style_mask)] + [self._job.keep]
         decoded = MASK_BYTES * len({mask.path for mask in masks if mask})
@@ -138,6 +139,45 @@ def measured_costs(job: Job, registry: Registry, cache: Cache, device: torch.dev
         return cache.costs(key, lambda: CostModel(job, registry, cache, device))
 
 
+def optimizer_bytes(component: Component, registry: Registry, device: torch.device) -> float:
+    """Return what an optimizer holds of every pixel, once its memory is full.
+
+    Args:
+        component: the optimizer.
+        registry: where it is looked up.
+        device: where the variable is. Where that is not the CPU, the optimizer looks ahead, and what it holds from then
+            until the step counts.
+    """
+    optimizer: Optimizer = registry.create("optimizer", component)
+    point = torch.zeros(1, 3, 128, 128)
+    optimizer.start(point)
+    optimizer.step(1.0, torch.ones_like(point))
+    found = tensor_bytes(optimizer.state_dict()) / (128 * 128)
+    if device.type != "cpu" and type(optimizer).look_ahead is not Optimizer.look_ahead:
+        found += _ahead_bytes(registry.create("optimizer", component))
+    return found
+
+
+def _ahead_bytes(optimizer: Optimizer) -> float:
+    """Return what an optimizer holds of every pixel between looking ahead and the step, beyond its memory."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (1, 3, 64, 64)
+    curvature = 1 + 99 * torch.rand(shape, generator=generator)  # a bowl whose bottom no optimizer finds so soon
+    point: Tensor | None = torch.rand(shape, generator=generator)
+    optimizer.start(point)
+    most = 0
+    for _ in range(LOOKS_AHEAD):
+        if point is None:
+            break
+        gradient = curvature * point
+        loss = float(0.5 * (gradient * point).sum())
+        before = tensor_bytes(vars(optimizer))
+        ahead = optimizer.look_ahead(gradient)
+        most = max(most, tensor_bytes(vars(optimizer)) - before)
+        point = optimizer.step(loss, gradient) if ahead is None else optimizer.step_ahead(loss, gradient, ahead)
+    return most / (shape[2] * shape[3])
+
+
 def _regions(job: Job, height: int, width: int, device: torch.device) -> list[tuple[Guides, Guides]]:
     """Return guides of as many regions as a job may have, in stripes, and those of their style images."""
     style_masks = [region.style_mask is not None for region in job.regions]
@@ -167,12 +207,3 @@ def _wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
-
-
-def _optimizer_bytes(component: Component, registry: Registry) -> float:
-    """Return what an optimizer remembers of every pixel, once its memory is full."""
-    optimizer: Optimizer = registry.create("optimizer", component)
-    point = torch.zeros(1, 3, 128, 128)
-    optimizer.start(point)
-    optimizer.step(1.0, torch.ones_like(point))
-    return tensor_bytes(optimizer.state_dict()) / (128 * 128)

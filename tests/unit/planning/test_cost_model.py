@@ -12,7 +12,7 @@ from nst_core import Component, FeatureLoss, Job, Optimizer, Region, Session, So
 from nst_core.objective import networks
 from nst_core.objective.tiling import Tiling
 from nst_core.planning import cost_model
-from nst_core.planning.cost_model import CostModel, measured_costs
+from nst_core.planning.cost_model import CostModel, measured_costs, optimizer_bytes
 from nst_core.runtime.cache import Cache
 
 CPU = torch.device("cpu")
@@ -83,6 +83,28 @@ def test_what_an_optimizer_remembers_is_counted(costs, points):
 def test_lbfgs_costs_two_images_for_every_pair(costs):
     short, long = (costs.pixel_bytes(Component("lbfgs", {"history": history})) for history in (3, 13))
     assert long - short == pytest.approx(10 * 2 * 12, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "images"),
+    [
+        (Component("lbfgs", {"history": 3}), 3),  # the oldest pair and the gradient before
+        (Component("lbfgs", {"history": 20}), 3),
+        (Component("lbfgs", {"line_search": "strong-wolfe"}), 0),  # a search needs the loss first
+        (Component("adam"), 0),
+        (Component("hoarder"), 0),
+    ],
+)
+def test_what_is_held_between_looking_ahead_and_the_step_counts_on_a_gpu(optimizer, images):
+    there, here = (optimizer_bytes(optimizer, REGISTRY, torch.device(name)) for name in ("cuda", "cpu"))
+    assert there - here == pytest.approx(images * 12, abs=1)
+
+
+def test_a_model_of_a_gpu_counts_it(costs, monkeypatch):
+    lbfgs = Component("lbfgs", {"history": 3})
+    there = CostModel(job(), REGISTRY, Cache(), CPU)
+    monkeypatch.setattr(there, "_device", torch.device("cuda"))
+    assert there.pixel_bytes(lbfgs) - costs.pixel_bytes(lbfgs) == pytest.approx(36, abs=1)
 
 
 def test_a_model_is_made_without_images_and_for_several_styles(monkeypatch):
