@@ -174,7 +174,9 @@ def native() -> dict[str, Any]:
             *build["flags"],
             "-g0",  # Python's own flags may ask for debugging information, of which there would be 30 times as much
             "-DNST_API=",  # the module exports nothing of the C++ library's API
+            "-pthread",
         ],
+        extra_link_args=["-pthread"],  # before glibc 2.34 threads were in a library of their own
     )
     print(f"compiling the native kernels for torch {torch.__version__}", file=sys.stderr, flush=True)
     return {"ext_modules": [extension], "build_ext": Build}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +52,17 @@ def test_includes_point_one_way(folder):
 def test_the_kernels_need_no_torch():
     for path in files("kernels"):
         assert not {name.split("/")[0] for name in included(path)} & TORCH, path
+
+
+def test_the_module_is_linked_with_threads():
+    """Before glibc 2.34 they were in a library of their own, and a module without it could not be loaded there."""
+    program = (
+        "from distutils.core import run_setup; (module,) = run_setup('setup.py', stop_after='init').ext_modules;"
+        "print(*module.extra_compile_args, '|', *module.extra_link_args)"
+    )
+    around = os.environ | {"NST_BUILD_CPP": "1", "SETUPTOOLS_USE_DISTUTILS": "local"}
+    command = [sys.executable, "-c", f"import setuptools; {program}"]
+    done = subprocess.run(command, cwd=CPP.parent, env=around, check=True, capture_output=True, text=True)
+    compiled, linked = done.stdout.splitlines()[-1].split(" | ")
+    assert "-pthread" in compiled.split()
+    assert "-pthread" in linked.split()
