@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         unknown_name,
     )
     from nst_core.export import Exported, export_extractor
+    from nst_core.extras import install_command
     from nst_core.images import ImageInput, Picture, load_image, read_recipe, save_image
     from nst_core.job.schema import Component, Job, Params, ParamValue, Region, Source, Term
     from nst_core.mixing import mix_scales
@@ -143,6 +144,7 @@ __all__ = [
     "default_registry",
     "export_extractor",
     "hookimpl",
+    "install_command",
     "load_image",
     "load_job",
     "load_registry",
@@ -231,6 +233,7 @@ _MODULES = {
         "WeightsError",
         "unknown_name",
     ),
+    "extras": ("install_command",),
     "export": (
         "Exported",
         "export_extractor",

@@ -8,6 +8,7 @@ from typing import Any
 
 from nst_benchmarks.speed import Row
 from nst_core.errors import NstError
+from nst_core.extras import install_command
 from nst_core.files import check_writable
 
 __all__ = ["check_plot", "plot"]
@@ -62,5 +63,5 @@ def _pyplot() -> Any:
         mpl.use("Agg")
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise NstError("--plot needs matplotlib: pip install 'nst[plot]'") from error
+        raise NstError(f"--plot needs matplotlib; install it with: {install_command('plot')}") from error
     return plt

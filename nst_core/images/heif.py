@@ -8,6 +8,7 @@ from collections.abc import Callable
 from PIL import Image
 
 from nst_core.errors import ImageError
+from nst_core.extras import install_command
 
 __all__ = ["decode_heic", "is_heic"]
 
@@ -38,8 +39,8 @@ def decode_heic(data: bytes, what: str, check_size: Callable[[tuple[int, int]], 
         import pillow_heif
     except ImportError:
         raise ImageError(
-            f"{what} is a HEIC picture, as phones take them; install what reads them with pip install 'nst[heif]', or "
-            "save the picture as JPEG"
+            f"{what} is a HEIC picture, as phones take them; install what reads them with "
+            f"{install_command('heif')}, or save the picture as JPEG"
         ) from None
     file = pillow_heif.open_heif(io.BytesIO(data))
     check_size(file.size)

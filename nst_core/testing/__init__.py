@@ -7,7 +7,7 @@
     def test_conforms(check):
         check()
 
-It needs the package ``hypothesis`` (``pip install "nst[testing]"``), not pytest. ``nst plugins check NAME`` runs
+It needs the package ``hypothesis`` (the extra ``testing``), not pytest. ``nst plugins check NAME`` runs
 the same checks on an installed component.
 """
 

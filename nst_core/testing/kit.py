@@ -23,6 +23,7 @@ from nst_core.components import (
 )
 from nst_core.components.parameters import parameters_of
 from nst_core.errors import PluginError
+from nst_core.extras import install_command
 from nst_core.job.schema import ParamValue
 from nst_core.testing.check import Check
 
@@ -95,7 +96,9 @@ def _laws() -> dict[type, tuple[Law, ...]]:
     except ModuleNotFoundError as error:
         if error.name != "hypothesis":
             raise
-        raise PluginError('the conformance kit needs hypothesis; pip install "nst[testing]"') from error
+        raise PluginError(
+            f"the conformance kit needs hypothesis; install it with: {install_command('testing')}"
+        ) from error
     return {
         StatisticLoss: statistics.LAWS,
         PointwiseLoss: pointwise.LAWS,

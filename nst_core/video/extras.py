@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from nst_core.errors import JobError
+from nst_core.extras import install_command
 
 __all__ = ["opencv", "pyav"]
 
@@ -33,4 +34,6 @@ def _imported(module: str, name: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise JobError(f"clips need {name}, which cannot be loaded ({error}); pip install 'nst[video]'") from error
+        raise JobError(
+            f"clips need {name}, which cannot be loaded ({error}); install it with: {install_command('video')}"
+        ) from error

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LEVELS = (
-    {"errors", "provenance", "version"},
+    {"errors", "extras", "provenance", "version"},
     {"files", "job", "ops"},
     {"images", "weights"},
     {"components"},
@@ -38,6 +38,7 @@ WITHOUT_TORCH = (
     "nst_cli.main",
     "nst_core",
     "nst_core.errors",
+    "nst_core.extras",
     "nst_core.files",
     "nst_core.job",
     "nst_core.job.bounds",

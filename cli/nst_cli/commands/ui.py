@@ -12,6 +12,7 @@ import typer
 from nst_cli import console
 from nst_cli.options.groups import ThreadOptions
 from nst_core.errors import JobError
+from nst_core.extras import install_command
 from nst_core.planning.resources import Resources
 
 __all__ = ["ui"]
@@ -85,7 +86,7 @@ def ui(
     """
     missing = [name for name in ("gradio", "uvicorn") if find_spec(name) is None]
     if missing:
-        raise JobError(f'the studio needs {" and ".join(missing)}; install it with: pip install "nst[ui]"')
+        raise JobError(f"the studio needs {' and '.join(missing)}; install it with: {install_command('ui')}")
     people = [_person(text) for text in (auth or os.environ.get(AUTH, "").split())]
     from nst_cli.studio.server import listen, serve
     from nst_cli.studio.visitors import Limits, Studio

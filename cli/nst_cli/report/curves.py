@@ -7,12 +7,13 @@ from importlib.util import find_spec
 from typing import Any
 
 from nst_cli.report.contents import ShownSheet
+from nst_core.extras import install_command
 
 __all__ = ["NO_CURVES", "curves", "curves_possible"]
 
 NO_CURVES = (
-    "There are no loss curves because matplotlib is not installed. To draw them, run pip install 'nst[plot]', then the "
-    "same command again."
+    "There are no loss curves because matplotlib is not installed. To draw them, run "
+    f"{install_command('plot')}, then the same command again."
 )
 
 

@@ -17,7 +17,7 @@ from nst_core.images.heif import is_heic
 def test_without_the_package_the_message_says_what_it_is(tmp_path, monkeypatch, brands):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     (tmp_path / "a.heic").write_bytes((8 + len(brands)).to_bytes(4, "big") + b"ftyp" + brands + bytes(99))
-    with pytest.raises(ImageError, match=r"style image '.*a.heic' is a HEIC picture.*pip install 'nst\[heif\]'.*JPEG"):
+    with pytest.raises(ImageError, match=r"style image '.*a.heic' is a HEIC picture.*pip install .pillow-heif>=.*JPEG"):
         load_image(tmp_path / "a.heic", role="style image")
 
 
@@ -30,7 +30,7 @@ def test_films_are_no_pictures(tmp_path):
 
 
 def heic(image: Image.Image, **options) -> bytes:
-    pillow_heif = pytest.importorskip("pillow_heif", reason="pip install 'nst[heif]'")
+    pillow_heif = pytest.importorskip("pillow_heif", reason='needs the extra "heif"')
     buffer = io.BytesIO()
     pillow_heif.from_pillow(image).save(buffer, quality=-1, **options)
     return buffer.getvalue()

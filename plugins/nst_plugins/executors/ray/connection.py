@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nst_core import ExecutorError
+from nst_core import ExecutorError, install_command
 
 __all__ = ["Connection", "Node", "checked_address"]
 
@@ -148,7 +148,7 @@ def _package() -> Any:
         return importlib.import_module("ray")
     except ImportError as error:
         raise ExecutorError(
-            f"the executor 'ray' needs the package ray ({error}); install it with: pip install \"nst[ray]\""
+            f"the executor 'ray' needs the package ray ({error}); install it with: {install_command('ray')}"
         ) from error
 
 

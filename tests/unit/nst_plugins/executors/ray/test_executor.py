@@ -66,6 +66,6 @@ def test_without_tasks_nothing_is_started(monkeypatch):
 def test_without_ray_it_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     executor = RayCluster()
-    with pytest.raises(ExecutorError, match=r'pip install "nst\[ray\]"'):
+    with pytest.raises(ExecutorError, match=r'pip install "ray>='):
         next(executor.run([Task("0" * 64, None)], _Nothing(), print))
     executor.close()
