@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -13,12 +12,9 @@ from pathlib import Path
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason='needs the extra "dev"')
 pytest.importorskip("mkdocs", reason='needs the extra "dev"')
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 PAGES = (
     "index",
     "start",
@@ -33,9 +29,6 @@ PAGES = (
     "plugins/publishing",
     "source/cpp/embed/main.cpp",
 )
-
-if CHROMIUM is None and "NST_TEST_CHROMIUM" not in os.environ:
-    pytest.skip("Chromium needed: apt-get install chromium", allow_module_level=True)
 
 
 class Silent(SimpleHTTPRequestHandler):
@@ -56,15 +49,6 @@ def address(tmp_path_factory):
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    assert CHROMIUM is not None, "tools/dev.py said that Chromium is there, but it is not"
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[1280, 390], ids=["wide", "narrow"])

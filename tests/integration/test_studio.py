@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,15 +21,10 @@ from PIL import Image
 
 from nst_core import Job, read_recipe
 
-playwright = pytest.importorskip("playwright.sync_api", reason='needs the extra "dev"')
+pytest.importorskip("playwright", reason='needs the extra "dev"')
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 SECONDS = 120.0
 """The longest that anything here may take on a busy machine."""
-
-if CHROMIUM is None and "NST_TEST_CHROMIUM" not in os.environ:
-    pytest.skip("Chromium needed: apt-get install chromium", allow_module_level=True)
 
 
 @dataclass
@@ -88,15 +82,6 @@ def until(condition: Callable[[], object], what: str, seconds: float = SECONDS) 
 def server(tmp_path_factory):
     with studio(tmp_path_factory.mktemp("studio") / "pictures", "--visitors", "3", "--max-size", "512") as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    assert CHROMIUM is not None, "tools/dev.py said that Chromium is there, but it is not"
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Visit:
