@@ -163,18 +163,19 @@ def _ahead_bytes(optimizer: Optimizer) -> float:
     generator = torch.Generator().manual_seed(0)
     shape = (1, 3, 64, 64)
     curvature = 1 + 99 * torch.rand(shape, generator=generator)  # a bowl whose bottom no optimizer finds so soon
-    point: Tensor | None = torch.rand(shape, generator=generator)
+    point = torch.rand(shape, generator=generator)
     optimizer.start(point)
     most = 0
     for _ in range(LOOKS_AHEAD):
-        if point is None:
-            break
         gradient = curvature * point
         loss = float(0.5 * (gradient * point).sum())
         before = tensor_bytes(vars(optimizer))
         ahead = optimizer.look_ahead(gradient)
         most = max(most, tensor_bytes(vars(optimizer)) - before)
-        point = optimizer.step(loss, gradient) if ahead is None else optimizer.step_ahead(loss, gradient, ahead)
+        following = optimizer.step(loss, gradient) if ahead is None else optimizer.step_ahead(loss, gradient, ahead)
+        if following is None:
+            break
+        point = following
     return most / (shape[2] * shape[3])
 
 
