@@ -23,8 +23,10 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 from setuptools.command.sdist import sdist
 
-# The folders of cpp/ that the module is made of.
-MODULE = ("kernels", "core", "ops", "layers", "python")
+# The folders of cpp/ that the module is made of, those that take longest first.
+MODULE = ("python", "ops", "layers", "core", "kernels")
+# Where one source is written for each of them.
+UNITS = Path("build", "units")
 CHOICES = ("auto", "1", "0")
 SETTING = os.environ.get("NST_BUILD_CPP", "auto")
 if SETTING not in CHOICES:
@@ -131,6 +133,24 @@ def without(reason: object) -> None:
     )
 
 
+def units(sources: list[str]) -> list[str]:
+    """Write a source for each folder that includes those in it, and return their paths.
+
+    Most of the time goes into torch's headers, which are then read once for a folder and not once for a file.
+    """
+    UNITS.mkdir(parents=True, exist_ok=True)
+    folders: dict[Path, list[str]] = {}
+    for source in map(Path, sources):
+        folders.setdefault(source.parent, []).append(f'#include "{source.resolve().as_posix()}"\n')
+    made = []
+    for folder, lines in folders.items():
+        path, text = UNITS / f"{folder.name}.cpp", "".join(lines)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:  # an older one need not be compiled again
+            path.write_text(text, encoding="utf-8")
+        made.append(str(path))
+    return made
+
+
 def native() -> dict[str, Any]:
     """Return setup's arguments for the extension module, none where it cannot be built."""
     if SETTING == "0":
@@ -160,7 +180,11 @@ def native() -> dict[str, Any]:
             made = Path(self.get_ext_fullpath(ext.name))
             parts = (*ext.sources, *ext.depends, "setup.py", torch_folder / "version.py")
             if self.inplace or not made.exists() or made.stat().st_mtime <= max(Path(p).stat().st_mtime for p in parts):
-                super().build_extension(ext)
+                sources, ext.sources = ext.sources, units(ext.sources)
+                try:
+                    super().build_extension(ext)
+                finally:
+                    ext.sources = sources
 
     root = Path("cpp")
     build = json.loads((root / "build.json").read_text(encoding="utf-8"))  # CMake reads it too

@@ -29,7 +29,7 @@ namespace {
 constexpr auto kInterval = std::chrono::milliseconds(20);
 
 // After so many looks, what is resident of other files is counted anew.
-constexpr int64_t kLooks = 250;
+constexpr int64_t kLooksForFiles = 250;
 
 thread_local std::shared_ptr<Scratch> current;
 
@@ -134,7 +134,7 @@ class Blocks {
   void trim() {
     const size_t now = resident_of_files();
     others_ = std::min(others_, now);
-    const bool anew = counted_ && ++looks_ % kLooks == 0;
+    const bool anew = counted_ && ++looks_ % kLooksForFiles == 0;
     if (!anew && now <= others_ + limit_) return;
     for (size_t left = order_.size(); left > 0; --left) {
       madvise(order_.front().data, order_.front().bytes, MADV_DONTNEED);

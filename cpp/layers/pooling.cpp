@@ -11,7 +11,7 @@ namespace nst::detail {
 namespace {
 
 // Rows of a pooled map that a thread takes at once.
-constexpr int64_t kRows = 4;
+constexpr int64_t kPooledRows = 4;
 // Numbers of a map that a thread takes at once where positions do not matter; a multiple of eight, whose bits are a
 // byte.
 constexpr int64_t kGrain = 1 << 16;
@@ -36,7 +36,7 @@ at::Tensor pool(const at::Tensor& input, bool average, bool relu, bool keep, at:
     const T* in = data<T>(input);
     T* out = data<T>(output);
     auto* taken = data<uint8_t>(takers);
-    parallel_dynamic(input.size(0) * rows, kRows, [&](int64_t row, int64_t end) {
+    parallel_dynamic(input.size(0) * rows, kPooledRows, [&](int64_t row, int64_t end) {
       for (; row < end; ++row) {
         const T* above = in + (row / rows * height + row % rows * 2) * line;
         const int64_t at = row * columns * channels;
@@ -58,7 +58,7 @@ void pool_backward(const at::Tensor& gradient, const at::Tensor& takers, bool av
     const auto* taken = data<uint8_t>(takers);
     T* out = data<T>(output);
     // One more row than the pooled map has, for the line that an odd height leaves over.
-    parallel_dynamic(output.size(0) * (rows + 1), kRows, [&](int64_t row, int64_t end) {
+    parallel_dynamic(output.size(0) * (rows + 1), kPooledRows, [&](int64_t row, int64_t end) {
       for (; row < end; ++row) {
         const int64_t n = row / (rows + 1), r = row % (rows + 1), at = (n * height + 2 * r) * line;
         const T* extra = plus ? plus + at : nullptr;

@@ -18,13 +18,13 @@ constexpr int64_t kMostTiles = 48;
 // Fewer where there are few, so that every thread has several turns; but a multiple of the rows that the GEMM kernel
 // holds in registers.
 constexpr int64_t kTurns = 4;
-constexpr int64_t kRows = 12;
+constexpr int64_t kHeldRows = 12;
 
 template <typename T>
 void convolve_image(const WinogradProblem<T>& problem) {
   const int64_t panel = kernels().panel, gap = kernels().gap;
   const int64_t all = (problem.height + 3) / 4 * problem.across, turns = kTurns * at::get_num_threads();
-  const int64_t tiles = std::clamp((all / turns + kRows - 1) / kRows * kRows, kRows, kMostTiles);
+  const int64_t tiles = std::clamp((all / turns + kHeldRows - 1) / kHeldRows * kHeldRows, kHeldRows, kMostTiles);
   parallel_dynamic(all, tiles, [&](int64_t first, int64_t end) {
     thread_local std::vector<T> rows;
     thread_local std::vector<float> products;

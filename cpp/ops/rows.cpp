@@ -12,7 +12,7 @@ namespace nst::detail {
 namespace {
 
 // Columns that are handled together: those of the chosen rows, or of the sum, stay in the nearest cache.
-constexpr int64_t kPiece = 2048;
+constexpr int64_t kColumns = 2048;
 
 void check_matrix(const char* name, const at::Tensor& rows) {
   TORCH_CHECK(rows.dim() == 2, name, ": rows must be a matrix (height, width), not of shape ", rows.sizes());
@@ -37,15 +37,15 @@ at::Tensor row_products(const at::Tensor& rows, at::IntArrayRef chosen) {
     return products.to(at::kCPU).to(at::kDouble).contiguous();  // in this order: MPS has no float64
   }
   const auto* first = rows.const_data_ptr<float>();
-  const int64_t pieces = (width + kPiece - 1) / kPiece;
+  const int64_t pieces = (width + kColumns - 1) / kColumns;
   auto partial = at::zeros({pieces, height, count}, at::kDouble);
   auto* sums = partial.mutable_data_ptr<double>();
-  parallel_dynamic(width, kPiece, [&](int64_t from, int64_t end) {
+  parallel_dynamic(width, kColumns, [&](int64_t from, int64_t end) {
     std::vector<const float*> others(count);
     for (int64_t i = 0; i < count; ++i) others[i] = first + chosen[i] * width + from;
     for (int64_t row = 0; row < height; ++row)
       kernels().row_products(first + row * width + from, others.data(), count, end - from,
-                             sums + (from / kPiece * height + row) * count);
+                             sums + (from / kColumns * height + row) * count);
   });
   return partial.sum(0);
 }
@@ -61,7 +61,7 @@ at::Tensor combine_rows(const at::Tensor& rows, const at::Tensor& factors) {
   auto result = at::empty({width}, rows.options());
   const auto *first = rows.const_data_ptr<float>(), *f = rounded.const_data_ptr<float>();
   auto* out = result.mutable_data_ptr<float>();
-  parallel_dynamic(width, kPiece, [&](int64_t from, int64_t end) {
+  parallel_dynamic(width, kColumns, [&](int64_t from, int64_t end) {
     kernels().combine_rows(first + from, width, f, height, end - from, out + from);
   });
   return result;

@@ -15,7 +15,7 @@ namespace nst::detail {
 namespace {
 
 // Numbers that one task goes over. The sum is over such pieces in order, so it does not depend on the threads.
-constexpr int64_t kPiece = 1 << 15;
+constexpr int64_t kElements = 1 << 15;
 
 // Both maps with their numbers in the same order and without gaps; copied only where they are not so.
 std::pair<at::Tensor, at::Tensor> aligned(const at::Tensor& feature, const at::Tensor& target) {
@@ -47,13 +47,13 @@ at::Tensor squared_error(const at::Tensor& feature, const at::Tensor& target) {
   check(feature, target);
   if (feature.scalar_type() == at::kDouble) return (feature - target).square().sum();
   const auto [a, b] = aligned(feature, target);
-  const int64_t count = a.numel(), pieces = (count + kPiece - 1) / kPiece;
+  const int64_t count = a.numel(), pieces = (count + kElements - 1) / kElements;
   std::vector<double> sums(pieces);
   dispatch_dtype(a, [&, &a = a, &b = b](auto number) {
     using T = decltype(number);
     const T *x = data<T>(a), *y = data<T>(b);
-    parallel_dynamic(count, kPiece, [&](int64_t first, int64_t end) {
-      sums[first / kPiece] = kernels_for<T>().squared_error(x + first, y + first, end - first);
+    parallel_dynamic(count, kElements, [&](int64_t first, int64_t end) {
+      sums[first / kElements] = kernels_for<T>().squared_error(x + first, y + first, end - first);
     });
   });
   return at::scalar_tensor(std::accumulate(sums.begin(), sums.end(), 0.0), at::kFloat);
@@ -69,7 +69,7 @@ at::Tensor squared_error_backward(const at::Tensor& gradient, const at::Tensor& 
     using T = decltype(number);
     const T *x = data<T>(a), *y = data<T>(b);
     T* out = data<T>(result);
-    parallel_dynamic(a.numel(), kPiece, [&](int64_t first, int64_t end) {
+    parallel_dynamic(a.numel(), kElements, [&](int64_t first, int64_t end) {
       kernels_for<T>().scaled_difference(x + first, y + first, end - first, factor, out + first);
     });
   });
