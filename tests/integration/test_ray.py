@@ -81,10 +81,10 @@ def executor(cluster) -> Iterator[Callable[..., RayCluster]]:
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory) -> Path:
-    """A folder with 24 photographs and a painting."""
+    """A folder with COUNT photographs and a painting."""
     folder = tmp_path_factory.mktemp("images")
     (folder / "photos").mkdir()
-    for number in range(24):
+    for number in range(COUNT):
         pixels = torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(number))
         save_image(pixels, folder / "photos" / f"{number:02}.png")
     save_image(torch.rand(3, 32, 28, generator=torch.Generator().manual_seed(99)), folder / "painting.png")
@@ -105,11 +105,13 @@ def reference(images, environment, tmp_path_factory) -> Batch:
     return made(jobs(images), tmp_path_factory.mktemp("reference"))
 
 
-LONG = (4, 14)
+COUNT = 12
+"""Jobs where all are done."""
+LONG = (4, 8)
 """The jobs that have so many evaluations that something can happen in their middle."""
 
 
-def jobs(folder: Path, count: int = 24) -> list[Job]:
+def jobs(folder: Path, count: int = COUNT) -> list[Job]:
     """Small jobs, one for each of the first photographs."""
     options = {"extractor": "vgg19-lite", "size": 32, "precision": "fp32", "device": "cpu", "levels": "off", "steps": 5}
     job = make_job(folder / "photos" / "00.png", folder / "painting.png", session=Session(), **options)
@@ -191,7 +193,7 @@ def test_whatever_dies_all_pictures_are_there_once_and_as_in_one_process(executo
         for process in killed:
             process.kill()
 
-    noted = _Noted({4: kill, 14: lambda: cluster.remove_node(next(iter(cluster.worker_nodes)))})
+    noted = _Noted({4: kill, 8: lambda: cluster.remove_node(next(iter(cluster.worker_nodes)))})
     several = jobs(folder)
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     ours = executor()
@@ -204,7 +206,7 @@ def test_whatever_dies_all_pictures_are_there_once_and_as_in_one_process(executo
         cluster.wait_for_nodes()
     assert not noted.during
     assert killed
-    assert noted.done == Counter(range(24))
+    assert noted.done == Counter(range(COUNT))
     assert noted.began[4] >= 2
     assert_equal(batch, reference)
 
@@ -257,7 +259,7 @@ def test_a_worker_with_other_versions_is_an_error_that_says_where_and_which(exec
     work = CellWork(folder / "out", versions={"nst": "0.0.1", "torch": torch.__version__})
     expected = rf"a worker on '{os.uname().nodename}' cannot be used: it has nst \S+ instead of 0\.0\.1;"
     with pytest.raises(ExecutorError, match=expected):
-        next(executor().run(tasks(folder), work, print))
+        next(executor(workers=1).run(tasks(folder), work, print))
 
 
 class _Elsewhere:
@@ -269,7 +271,7 @@ class _Elsewhere:
 
 def test_a_worker_without_the_package_is_an_error(executor, folder):
     with pytest.raises(ExecutorError, match=r"No module named 'no_such_module_there'.*install the versions"):
-        next(executor().run(tasks(folder), _Elsewhere(), print))
+        next(executor(workers=1).run(tasks(folder), _Elsewhere(), print))
 
 
 def test_without_room_for_a_worker_it_says_what_there_is(executor, folder):
@@ -293,12 +295,14 @@ def test_a_connection_of_the_calling_program_is_used_and_left_alone(cluster, exe
         ray.shutdown()
 
 
+STARTED = 8
+"""Pictures of the command."""
 PROGRAM = "from nst_cli.main import main; main()"
 
 
 def started(folder: Path, *arguments: str) -> subprocess.Popen:
-    """Begin `nst batch` with twelve of the photographs, in a group of processes of its own, as a shell does."""
-    command = [sys.executable, "-c", PROGRAM, "batch", "photos/0?.png", "photos/1[01].png", "--styles", "painting.png"]
+    """Begin `nst batch` with eight of the photographs, in a group of processes of its own, as a shell does."""
+    command = [sys.executable, "-c", PROGRAM, "batch", "photos/0[0-7].png", "--styles", "painting.png"]
     more = ["-o", "out", "--extractor", "vgg19-lite", "--size", "32", "--levels", "off", "--steps", "20"]
     with (folder / "out.txt").open("w") as out, (folder / "err.txt").open("w") as err:
         whole = [*command, *more, "--threads", "1", *arguments]
@@ -318,16 +322,16 @@ def test_a_driver_that_was_killed_computes_nothing_again(cluster, folder):
     first.wait()
     until(lambda: not workers(), "the end of the workers")
     kept = finished(folder)
-    assert 3 <= len(kept) < 12
+    assert 3 <= len(kept) < STARTED
     second = started(folder, "--executor", f"ray:{cluster.address}", "--json")
     until(lambda: len(finished(folder)) > len(kept), "another picture")
     for process in workers()[:1]:
         process.kill()
     assert second.wait(PATIENCE) == 0, (folder / "err.txt").read_text()
-    assert len(finished(folder)) == 12
+    assert len(finished(folder)) == STARTED
     assert {path: finished(folder)[path] for path in kept} == kept
     statuses = Counter(cell["status"] for cell in json.loads((folder / "out.txt").read_text())["cells"])
-    assert statuses == {"cached": len(kept), "done": 12 - len(kept)}
+    assert statuses == {"cached": len(kept), "done": STARTED - len(kept)}
     assert "raylet" not in (folder / "err.txt").read_text()
 
 
@@ -341,6 +345,6 @@ def test_ctrl_c_ends_the_command_and_the_cluster_that_it_started(environment, fo
     assert "interrupted; finished cells are kept, and the same command continues" in said.read_text()
     assert "Traceback" not in said.read_text()
     kept = finished(folder)
-    assert 2 <= len(kept) < 12
+    assert 2 <= len(kept) < STARTED
     assert len([*folder.glob("out/*.png")]) == len(kept)
     until(lambda: not any(child.is_running() for child in children), "the end of the cluster")
