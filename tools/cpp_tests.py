@@ -42,7 +42,7 @@ def main() -> None:
     jobs = os.environ.get("MAX_JOBS", str(os.cpu_count() or 1))
     call("cmake", "-G", "Ninja", "-S", ROOT / "tests" / "cpp", "-B", build, *options)
     call("cmake", "--build", build, "-j", jobs)
-    call("ctest", "--test-dir", build, "--output-on-failure", "--timeout", "600")
+    call("ctest", "--test-dir", build, "--output-on-failure", "--timeout", "600", "--parallel", jobs)
 
 
 if __name__ == "__main__":

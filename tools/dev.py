@@ -9,12 +9,14 @@ Sets up a virtual environment in `.venv` of this repository. Uses nothing but th
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 import venv
 from pathlib import Path
@@ -64,6 +66,27 @@ def call(*command: str | Path) -> None:
         sys.exit(code)
 
 
+def together(*programs: tuple[str | Path, ...]) -> None:
+    """Run several programs with the environment's Python at the same time; stop where one has failed.
+
+    Each leaves a core idle for part of its time. What one says is shown when all before it and itself have ended.
+    """
+    with contextlib.ExitStack() as stack:
+        running = []
+        for program in programs:
+            said = stack.enter_context(tempfile.TemporaryFile())
+            command = [str(part) for part in (BIN / "python", *program)]
+            running.append((command, subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT), said))
+        codes = []
+        for command, process, said in running:
+            codes.append(process.wait())
+            said.seek(0)
+            print("+", " ".join(command), flush=True)
+            print(said.read().decode(errors="replace"), end="", flush=True)
+    if any(codes):
+        sys.exit(next(filter(None, codes)))
+
+
 def python(*arguments: str | Path) -> None:
     """Run the environment's Python."""
     call(BIN / "python", *arguments)
@@ -106,7 +129,7 @@ def setup(*extras: str) -> None:
     if not compiler and "dev" not in extras:
         os.environ.setdefault("NST_BUILD_CPP", "0")
     install = ("install", "--quiet", "--disable-pip-version-check", "--no-build-isolation", "--no-deps")
-    print("compiling the native kernels (one or two minutes the first time)", flush=True)
+    print("compiling the native kernels (about a minute the first time)", flush=True)
     python("-m", "pip", *install, "-e", ROOT)
 
 
@@ -124,8 +147,8 @@ def cpp_format() -> None:
     call(BIN / "clang-format", "--dry-run", "--Werror", *(f for f in files if f.suffix in (".cpp", ".h", ".inc")))
 
 
-def cpp_tests() -> None:
-    """Have what the C++ library's tests need, and run them from a clean build."""
+def cpp_tests() -> list[tuple[str | Path, ...]]:
+    """Have what the C++ library's tests need; return the program that runs them from a clean build, if it can."""
     packages = [package for header, package in HEADERS.items() if not Path("/usr/include", header).exists()]
     if not system("cmake", "cmake", "the tests of the C++ library need it"):
         packages.append("cmake")
@@ -134,8 +157,8 @@ def cpp_tests() -> None:
         call("apt-get", "install", "--yes", "--quiet=2", *packages)
     elif packages:
         print(f"the tests of the C++ library are SKIPPED; they need {', '.join(packages)}", flush=True)
-        return
-    python(ROOT / "tools" / "cpp_tests.py")
+        return []
+    return [(ROOT / "tools" / "cpp_tests.py",)]
 
 
 def main() -> None:
@@ -156,9 +179,8 @@ def main() -> None:
         os.chdir(ROOT)
         python("-m", "ruff", "check", ".")
         python("-m", "ruff", "format", "--check", ".")
-        python("-m", "mypy")
         cpp_format()
-        python(ROOT / "tools" / "make_site.py")
+        together(("-m", "mypy"), (ROOT / "tools" / "make_site.py",))
         if system("chromium", "chromium", "the tests that open a browser are SKIPPED without it"):
             os.environ["NST_TEST_CHROMIUM"] = "1"  # from here on a skip would be a defect
         if platform.machine() == "x86_64":
@@ -168,8 +190,7 @@ def main() -> None:
         python("-m", "pytest", *several, *alone, *rest)
         if not rest:
             python("-m", "pytest", *BROWSER_TESTS)
-            cpp_tests()
-            python(ROOT / "tools" / "release.py", "--check")
+            together(*cpp_tests(), (ROOT / "tools" / "release.py", "--check"))
             python(ROOT / "tests" / "fuzz" / "run.py", "all", "--seconds", str(FUZZ_SECONDS))
         print("once more on the Python references of the kernels", flush=True)
         os.environ["NST_NATIVE"] = "0"
