@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -18,9 +18,14 @@ SIZES = ((1, 1), (1, 5), (7, 1), (2, 3), (9, 16))
 Cut = tuple[int, int, int, int]
 
 quietly = settings(
-    deadline=None, database=None, derandomize=True, max_examples=25, suppress_health_check=list(HealthCheck)
+    phases=[phase for phase in Phase if phase is not Phase.explain],
+    deadline=None,
+    database=None,
+    derandomize=True,
+    max_examples=25,
+    suppress_health_check=list(HealthCheck),
 )
-"""How hypothesis is run: the same examples every time, and nothing written to disk."""
+"""How hypothesis is run: the same examples every time, nothing written to disk, no search for what else might fail."""
 
 
 def feature_map(
