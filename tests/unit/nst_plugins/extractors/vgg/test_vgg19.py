@@ -193,17 +193,21 @@ def test_real_layers_have_unit_rms_over_photographs(real_weights, real_images):
 
 @pytest.mark.once
 def test_weights_without_a_scale_are_measured_and_give_the_same_features(real_weights, tmp_path, image):
-    """Every layer multiplied by some number and the file silent about it: the taps stay what they were."""
+    """Every layer multiplied by some number and the file silent about it: the taps stay what they were.
+
+    The estimate is near what was measured over photographs, and exact for the weights that its ratios come from.
+    """
     known = find(str(real_weights), Vgg19.architecture)
-    tensors, before = known.tensors(), 1.0
-    for i in range(len(Vgg19.architecture.calibrated_layers)):
+    tensors, before, expected = known.tensors(), 1.0, {}
+    for i, layer in enumerate(Vgg19.architecture.calibrated_layers):
         factor = 50.0 if i % 2 else 7.0
         key = [k for k in Vgg19.architecture.shapes if k.endswith("weight")][i]
         tensors[key] *= factor / before
         tensors[key.replace("weight", "bias")] *= factor
-        before = factor
+        before, expected[layer] = factor, factor * known.layer_rms[layer]
     save_file(tensors, tmp_path / "scaled.safetensors", {"architecture": "vgg19", "input": str(known.preprocessing)})
     import_file(tmp_path / "scaled.safetensors", Vgg19.architecture)
+    assert find("scaled", Vgg19.architecture).layer_rms == pytest.approx(expected, rel=0.01)
     layers = ["conv1_2", "conv3_4", "conv5_4"]
     exact, measured = (Vgg19(name).build(layers)(image) for name in (str(real_weights), "scaled"))
     for a, b in zip(exact, measured, strict=True):
