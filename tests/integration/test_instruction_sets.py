@@ -13,8 +13,8 @@ import pytest
 
 from nst_core.ops import native
 
-# Its tests, but for what torch makes of an operator, which is the same with every kernel.
-SAME = "not opcheck and not compiled_forms and not test_loading"
+# Its tests, but for what is the same with every kernel: what torch makes of an operator, threads, waits for a GPU.
+SAME = "not opcheck and not compiled_forms and not test_loading and not test_threads and not test_transfer"
 TESTS = Path(__file__).resolve().parents[1] / "unit" / "ops"
 OTHERS = native().module.build_info()["instruction_sets"][1:] if native().module else []
 

@@ -55,7 +55,7 @@ def loss_of(path, job: nst_core.Job) -> float:
 
 
 def test_the_saved_file_has_the_reported_loss_and_one_seed_gives_one_picture(command):
-    options = ("--size", "96", "--steps", "40", "--precision", "fp32", "--device", "cpu", "--preset")
+    options = ("--size", "64", "--steps", "40", "--precision", "fp32", "--device", "cpu", "--preset")
     for preset in ("content", "noise"):
         first = command("tubingen", "starry_night", *options, preset, "-o", f"{preset}.png")
         assert first["total"] < 0.2 * first["first_total"]
@@ -71,7 +71,7 @@ def test_a_picture_of_the_real_network_is_repeated_from_its_recipe(nst, real_wei
     names = ("hoovertowernight", "shipwreck")
     images = [str(real_images / f"{name}.jpg") for name in names]
     weights = ("--weights", str(real_weights))
-    options = ("--size", "96", "--steps", "8", "--plugin", "tv")
+    options = ("--size", "64", "--steps", "6", "--plugin", "tv")
     for output, *more in (("one.jpg",), ("full.jpg", "--metadata", "full")):
         made = nst("run", *images, *weights, *options, *more, "-o", output)
         assert (made.code, made.out) == (0, f"{output}\n"), made.err
@@ -109,7 +109,7 @@ def test_bfloat16_sees_the_same_picture(real_weights, real_images):
 @pytest.mark.parametrize("preset", ["content", "noise"])
 def test_bfloat16_reaches_the_loss_of_float32(real_weights, real_images, preset):
     """As many evaluations, and the float32 loss of both pictures within 2 %."""
-    options = {"preset": preset, "size": 96, "steps": 60, "weights": str(real_weights), "device": "cpu"}
+    options = {"preset": preset, "size": 64, "steps": 60, "weights": str(real_weights), "device": "cpu"}
     pair = (real_images / "tubingen.jpg", real_images / "starry_night.jpg")
     losses = {}
     for precision in ("fp32", "bf16"):

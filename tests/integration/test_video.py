@@ -16,7 +16,7 @@ from nst_core.images.write import quantize
 from nst_core.video import ClipPainter, clip_job
 from nst_core.video.measures import flicker, warping_error
 
-KILLS = 5
+KILLS = 3
 
 
 def command(clip: Path, output: Path) -> list[str]:
@@ -29,8 +29,8 @@ def finished(folder: Path) -> int:
     return log.read_bytes().count(b"\n") if log.exists() else 0
 
 
-def test_a_clip_killed_five_times_is_the_same_file(tmp_path):
-    clip = moving_clip(tmp_path / "walk.mkv", 12, size=(36, 64))
+def test_a_clip_killed_again_and_again_is_the_same_file(tmp_path):
+    clip = moving_clip(tmp_path / "walk.mkv", 8, size=(36, 64))
     subprocess.run(command(clip, tmp_path / "whole.mkv"), check=True)
     generator, killed = random.Random(0), 0
     for number in range(KILLS):
@@ -43,7 +43,7 @@ def test_a_clip_killed_five_times_is_the_same_file(tmp_path):
         killed += process.wait() == -9
     assert killed == KILLS
     done = finished(tmp_path / "o.frames")
-    assert 2 * KILLS - 1 <= done < 12
+    assert 2 * KILLS - 1 <= done < 8
     subprocess.run(command(clip, tmp_path / "o.mkv"), check=True)
     assert (tmp_path / "o.mkv").read_bytes() == (tmp_path / "whole.mkv").read_bytes()
     assert not (tmp_path / "o.frames").exists()
