@@ -183,6 +183,7 @@ def main() -> None:
         python("-m", "ruff", "format", "--check", ".")
         cpp_format()
         together(("-m", "mypy"), (ROOT / "tools" / "make_site.py",))
+        os.environ["NST_TEST_SITE"] = str(ROOT / "site")
         if system("chromium", "chromium", "the tests that open a browser are SKIPPED without it"):
             os.environ["NST_TEST_CHROMIUM"] = "1"  # from here on a skip would be a defect
         if platform.machine() == "x86_64":

@@ -198,6 +198,7 @@ ENVIRONMENT = {
         "NST_SCREENSHOTS": ("folder", "where the tests in a browser leave pictures of the pages"),
         "NST_TEST_CHROMIUM": ("any", "fail rather than skip where Chromium is missing"),
         "NST_TEST_IMAGES": ("folder", "photographs and paintings; see [Development](../development.md)"),
+        "NST_TEST_SITE": ("folder", "the site, as `tools/make_site.py` has just built it; without it the test does"),
         "NST_TEST_WEIGHTS": ("file", "a weight set of VGG-19; see [Development](../development.md)"),
     },
 }

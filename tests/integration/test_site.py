@@ -36,12 +36,16 @@ class Silent(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
+def built(folder: Path) -> Path:
     done = subprocess.run([sys.executable, "tools/make_site.py", str(folder)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("no defect\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = Path(os.environ.get("NST_TEST_SITE") or built(tmp_path_factory.mktemp("site")))
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Silent, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
