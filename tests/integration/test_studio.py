@@ -238,7 +238,7 @@ def test_a_picture_is_stopped_changed_and_taken_back_while_it_is_painted(visit, 
 def test_regions_are_drawn(visit):
     one = visit()
     one.samples()
-    one.quick(128)
+    one.quick(64)
     one.open("draw")
     one.open("shell")
     canvas = one.page.locator("#editor canvas").first
