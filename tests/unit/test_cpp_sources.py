@@ -18,7 +18,7 @@ MAY_INCLUDE = {
     "ops": {"ops", "core", "kernels"},
     "layers": {"layers", "core", "kernels"},
     "library": {"library", "layers", "ops", "core", "kernels", "nst"},
-    "python": {"layers", "ops", "core", "nst"},
+    "python": {"layers", "ops", "core", "nst", "pybind11"},
     "include": {"nst"},
     "embed": {"nst"},
 }
