@@ -131,7 +131,7 @@ def setup(*extras: str) -> None:
     if not compiler and "dev" not in extras:
         os.environ.setdefault("NST_BUILD_CPP", "0")
     install = ("install", "--quiet", "--disable-pip-version-check", "--no-build-isolation", "--no-deps")
-    print("compiling the native kernels (about a minute the first time)", flush=True)
+    print("compiling the native kernels (one or two minutes the first time)", flush=True)
     python("-m", "pip", *install, "-e", ROOT)
 
 
