@@ -173,6 +173,9 @@ def native() -> dict[str, Any]:
                 super().run()
             except (Exception, SystemExit) as error:  # whatever a compiler does, the rest can be installed
                 without(f"compiling failed ({type(error).__name__}: {error})")
+                for stale in map(Path, self.get_outputs()):  # kernels of earlier sources must not go into a wheel
+                    if not self.inplace:
+                        stale.unlink(missing_ok=True)
                 self.extensions = []
 
         def build_extension(self, ext: Any) -> None:

@@ -28,6 +28,20 @@ def _requirements(extra: str, distribution: str) -> list[str]:
         listed = importlib.metadata.requires(distribution) or []
     except importlib.metadata.PackageNotFoundError:
         return []
-    pairs = [text.partition(";") for text in listed]
-    wanted = re.compile(rf"""extra\s*==\s*["']{re.escape(extra)}["']""")
-    return [f'"{requirement.strip()}"' for requirement, _, marker in pairs if wanted.search(marker)]
+    found = []
+    for text in listed:
+        requirement, _, marker = text.partition(";")
+        name = re.search(r"""\bextra\s*==\s*["']([^"']+)["']""", marker)
+        if name is None or _normal(name[1]) != _normal(extra):
+            continue
+        others = (
+            re.sub(r"""\s*(\band\b\s*)?\bextra\s*==\s*["'][^"']+["'](\s*\band\b)?\s*""", "", marker)
+            .strip()
+            .replace('"', "'")
+        )
+        found.append(f'"{requirement.strip()}; {others}"' if others else f'"{requirement.strip()}"')
+    return found
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -20,6 +20,7 @@ import tempfile
 import tomllib
 import venv
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".venv"
@@ -69,22 +70,31 @@ def call(*command: str | Path) -> None:
 def together(*programs: tuple[str | Path, ...]) -> None:
     """Run several programs with the environment's Python at the same time; stop where one has failed.
 
-    Each leaves a core idle for part of its time. What one says is shown when all before it and itself have ended.
+    Each leaves a core idle for part of its time. What they say is shown when all have ended, or when something else has
+    gone wrong.
     """
     with contextlib.ExitStack() as stack:
         running = []
         for program in programs:
             said = stack.enter_context(tempfile.TemporaryFile())
             command = [str(part) for part in (BIN / "python", *program)]
-            running.append((command, subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT), said))
-        codes = []
-        for command, process, said in running:
-            codes.append(process.wait())
-            said.seek(0)
-            print("+", " ".join(command), flush=True)
-            print(said.read().decode(errors="replace"), end="", flush=True)
+            print("+", " ".join(command), "&", flush=True)
+            process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+            stack.callback(_end, process, said)
+            running.append(process)
+        codes = [process.wait() for process in running]
     if any(codes):
         sys.exit(next(filter(None, codes)))
+
+
+def _end(process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
+    """End a program that is still running, and show what it has said."""
+    if process.poll() is None:
+        process.terminate()
+        process.wait()
+    said.seek(0)
+    print("+", " ".join(map(str, process.args)), flush=True)  # type: ignore[arg-type]
+    print(said.read().decode(errors="replace"), end="", flush=True)
 
 
 def python(*arguments: str | Path) -> None:

@@ -31,12 +31,12 @@ EMULATED = {
 def measure(width: int, weights: str = "", rounds: int = 4) -> dict[str, float]:
     """Return the median seconds of an evaluation of "textbook" and "fp32", which take turns in processes of their own.
 
+    The environment of this process is changed for good.
+
     Args:
         width: of the images in pixels; the height is three quarters of it.
         weights: of VGG-19, as for ``nst run --weights``.
         rounds: of two evaluations each, of which the second counts.
-
-    The environment of this process is changed for good.
 
     Raises:
         WeightsError: there are no weights of VGG-19, and they cannot be downloaded.

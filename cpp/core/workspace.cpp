@@ -2,6 +2,9 @@
 
 #include <ATen/Functions.h>
 
+#if !defined(_WIN32)
+#include <pthread.h>
+#endif
 #if defined(__linux__)
 #include <sys/mman.h>
 #include <unistd.h>
@@ -47,7 +50,13 @@ struct Workspace::Piece {
 };
 
 Workspace& Workspace::shared() {
-  static auto* const pool = new Workspace();  // never destroyed: maps may outlive what is static
+  static auto* const pool = [] {
+#if !defined(_WIN32)
+    // A process that is forked must not find the lock held.
+    pthread_atfork([] { shared().mutex_.lock(); }, [] { shared().mutex_.unlock(); }, [] { shared().mutex_.unlock(); });
+#endif
+    return new Workspace();  // never destroyed: maps may outlive what is static
+  }();
   return *pool;
 }
 
@@ -75,11 +84,10 @@ std::pair<size_t, bool> Workspace::Block::place(size_t needed) const {
   return {begin, begin + needed <= bytes};
 }
 
-c10::Storage Workspace::room(size_t bytes) {
+std::unique_ptr<Workspace::Piece> Workspace::take(size_t needed) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const size_t needed = aligned(bytes);
-  std::shared_ptr<Block> block;
-  size_t begin = 0;
+  auto piece = std::make_unique<Piece>(Piece{this, {}, 0});
+  auto& [owner, block, begin] = *piece;
   for (const auto& one : blocks_) {
     const auto [place, fits] = one->place(needed);
     if (!fits) continue;
@@ -91,9 +99,19 @@ c10::Storage Workspace::room(size_t bytes) {
   block->taken.emplace(begin, begin + needed);
   block->used = std::max(block->used, begin + needed);
   block->touched = std::max(block->touched, begin + needed);
-  auto* const data = static_cast<char*>(block->memory.get()) + begin;
-  c10::DataPtr pointer(data, new Piece{this, block, begin}, &Piece::free, at::kCPU);
+  return piece;
+}
+
+c10::Storage Workspace::room(size_t bytes) {
+  auto piece = take(aligned(bytes));
+  auto* const data = static_cast<char*>(piece->block->memory.get()) + piece->begin;
+  c10::DataPtr pointer(data, piece.release(), &Piece::free, at::kCPU);
   return c10::Storage(c10::Storage::use_byte_size_t(), bytes, std::move(pointer), nullptr, false);
+}
+
+bool Workspace::is_plain(const c10::Storage& storage) {
+  const auto deleter = storage.data_ptr().get_deleter();
+  return deleter == &Piece::free || deleter == memory_allocator()->raw_deleter();
 }
 
 at::Tensor Workspace::map(at::IntArrayRef sizes, at::ScalarType type) {
@@ -115,7 +133,11 @@ void Workspace::begin(size_t bytes) {
   if (std::any_of(blocks_.begin(), blocks_.end(), [needed](const auto& block) { return block->bytes >= needed; }))
     return;
   std::erase_if(blocks_, [](const auto& block) { return block->taken.empty(); });
-  add_block(needed);
+  try {
+    add_block(needed);
+  } catch (const c10::Error&) {
+    return;  // there may be room for the maps one by one, or for some of them at once
+  }
   std::rotate(blocks_.begin(), blocks_.end() - 1, blocks_.end());  // the largest is looked at first
 }
 

@@ -15,6 +15,7 @@ struct Epilogue {
   bool relu = false;               ///< negative results become zero
   const uint8_t* signs = nullptr;  ///< the result is zero where a bit of SignBits is
   const T* add = nullptr;          ///< a map that is added; it may be the output itself
+  uint8_t* kept = nullptr;         ///< SignBits of the result, to be written
 };
 
 /// One image to convolve, as layers/winograd_convolution.cpp describes it. T is float, or uint16_t for the bits of

@@ -75,19 +75,20 @@ ConvStack::ConvStack(const StackParts& parts)
   }
 }
 
-// Bytes of the largest maps that there are at once, at most: virtual memory, of which nothing is used that is not
-// needed.
-size_t ConvStack::bytes_needed(const at::Tensor& input, bool keep) const {
+// Bytes of what there is at once, about: the taps, twice the largest map, and the largest transformed kernel. It is
+// virtual memory, of which nothing is used that is not needed.
+size_t ConvStack::bytes_needed(const at::Tensor& input) const {
   auto sizes = input.sizes().vec();
-  size_t all = c10::multiply_integers(sizes) * c10::elementSize(type_), taps = 0, largest = 0;
+  size_t taps = 0, largest = 0, kernel = 0;
   for (size_t i = 0; i < kinds_.size(); ++i) {
+    const auto before = sizes[1];
     sizes = sizes_after(i, sizes);
-    const size_t bytes = c10::multiply_integers(sizes) * c10::elementSize(type_);
+    const size_t number = c10::elementSize(type_), bytes = c10::multiply_integers(sizes) * number;
     largest = std::max(largest, bytes);
-    if (kinds_[i] != LayerKind::relu) all += bytes;
+    if (kinds_[i] == LayerKind::convolution) kernel = std::max(kernel, 36 * before * sizes[1] * number);
     if (tapped_[i]) taps += bytes;
   }
-  return keep ? all + taps + largest : all;
+  return taps + 2 * largest + kernel;
 }
 
 std::vector<int64_t> ConvStack::sizes_after(size_t layer, std::vector<int64_t> sizes) const {
@@ -105,7 +106,7 @@ std::vector<at::Tensor> ConvStack::forward(const at::Tensor& input, Trace* trace
               "nst::ConvStack: the input must be (B, ", inputs_, ", H, W) on the CPU, not ", input.sizes(), " on ",
               input.device());
   const at::AutoDispatchBelowAutograd no_graph;
-  workspace_.begin(bytes_needed(input, trace));
+  workspace_.begin(bytes_needed(input));
   if (!trace) give_back_memory();
   if (trace) *trace = {input.sizes().vec(), std::vector<at::Tensor>(kinds_.size())};
   std::vector<at::Tensor> taps;
@@ -113,17 +114,17 @@ std::vector<at::Tensor> ConvStack::forward(const at::Tensor& input, Trace* trace
   bool relu = false;  // whether a ReLU still has to be applied to `current`
   for (size_t i = 0; i < kinds_.size(); ++i) {
     const bool skipped = source_[i] + 1 < static_cast<int64_t>(i);  // a ReLU is between this layer and what it reads
-    const auto keep_signs = [&] {
-      if (trace) trace->bytes[i] = sign_bits(current);
-    };
     if (kinds_[i] == LayerKind::convolution) {
-      if (skipped) keep_signs();
+      if (skipped && trace && !trace->bytes[i].defined()) trace->bytes[i] = sign_bits(current);
       const bool fused = is(i + 1, LayerKind::relu) && !tapped_[i];
-      current = convolutions_[i]->forward(relu ? at::relu(current) : current, fused, workspace_);
+      // The next convolution needs the signs of what this one makes.
+      const bool next = trace && fused && !saves(i + 1) && is(i + 2, LayerKind::convolution);
+      current = convolutions_[i]->forward(relu ? at::relu(current) : current, fused, workspace_,
+                                          next ? &trace->bytes[i + 2] : nullptr);
       relu = false;
     } else if (kinds_[i] == LayerKind::relu) {
       relu = i == 0 || tapped_[i - 1] || kinds_[i - 1] != LayerKind::convolution;
-      if (saves(i)) keep_signs();
+      if (saves(i) && trace) trace->bytes[i] = sign_bits(current);
       if (relu && saves(i)) {
         current = at::relu(current);
         relu = false;
@@ -145,6 +146,8 @@ std::vector<at::Tensor> ConvStack::forward(const at::Tensor& input, Trace* trace
 }
 
 at::Tensor ConvStack::backward(const Trace& trace, const GradientOf& gradient_of) const {
+  TORCH_CHECK(trace.bytes.size() == kinds_.size() && trace.sizes.size() == 4 && trace.sizes[1] == inputs_,
+              "nst::ConvStack: the trace is of another stack");
   const at::AutoDispatchBelowAutograd no_graph;
   std::vector<std::vector<int64_t>> sizes{trace.sizes};  // of what every layer reads
   for (size_t i = 0; i < kinds_.size(); ++i) sizes.push_back(sizes_after(i, sizes.back()));
@@ -154,8 +157,13 @@ at::Tensor ConvStack::backward(const Trace& trace, const GradientOf& gradient_of
     if (layer < 0 || !tapped_[layer]) return at::Tensor();
     auto gradient = gradient_of(--tap);
     if (!gradient.defined()) return gradient;
-    gradient = gradient.to(type_).contiguous(at::MemoryFormat::ChannelsLast);
+    auto expected = sizes[layer + 1];
     const auto* projection = projection_of(tap);
+    if (projection) expected[1] = projection->outputs();
+    TORCH_CHECK(gradient.sizes() == expected && gradient.device().is_cpu(), "nst::ConvStack: the gradient of tap ", tap,
+                " must be ", at::IntArrayRef(expected), " on the CPU, not ", gradient.sizes(), " on ",
+                gradient.device());
+    gradient = gradient.to(type_).contiguous(at::MemoryFormat::ChannelsLast);
     return projection ? projection->backward(gradient, workspace_) : gradient;
   };
   at::Tensor current;  // gradient of the output of layer i, its own tap included

@@ -62,7 +62,7 @@ class ConvStack {
   static std::vector<at::Tensor> apply(const std::shared_ptr<const ConvStack>& stack, const at::Tensor& input);
 
  private:
-  size_t bytes_needed(const at::Tensor& input, bool keep) const;
+  size_t bytes_needed(const at::Tensor& input) const;
   std::vector<int64_t> sizes_after(size_t layer, std::vector<int64_t> sizes) const;
   const Projection* projection_of(size_t tap) const {
     return tap < projections_.size() && projections_[tap] ? &*projections_[tap] : nullptr;

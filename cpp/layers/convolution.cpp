@@ -78,17 +78,26 @@ at::Tensor Convolution::Direct::operator()(const at::Tensor& input, bool relu) c
   return relu ? result.relu_() : result;
 }
 
-at::Tensor Convolution::forward(const at::Tensor& input, bool relu, Workspace& workspace) const {
+at::Tensor Convolution::forward(const at::Tensor& input, bool relu, Workspace& workspace, at::Tensor* signs) const {
+  if (winograd_) {
+    auto output = new_map(input, winograd_->outputs(), workspace);
+    if (signs) *signs = workspace.scratch(output.numel() / 8, at::kByte);  // a panel of channels has whole bytes
+    winograd_->forward(input, bias_, relu, workspace, output, signs ? *signs : at::Tensor());
+    return output;
+  }
+  auto output = forward_elsewhere(input, relu, workspace);
+  if (signs) *signs = sign_bits(output);
+  return output;
+}
+
+at::Tensor Convolution::forward_elsewhere(const at::Tensor& input, bool relu, Workspace& workspace) const {
   if (few_channels_) {
     auto output = new_map(input, few_channels_->outputs(), workspace);
     few_channels_->forward(input, relu, output);
     return output;
   }
   if (in_float32_) return in_float32_->forward(input.to(at::kFloat), relu, workspace).to(input.scalar_type());
-  if (!winograd_) return direct_(input, relu);
-  auto output = new_map(input, winograd_->outputs(), workspace);
-  winograd_->forward(input, bias_, relu, workspace, output);
-  return output;
+  return direct_(input, relu);
 }
 
 at::Tensor Convolution::backward(const at::Tensor& gradient, const at::Tensor& signs, at::Tensor add,

@@ -21,7 +21,8 @@ class Convolution {
   int64_t outputs() const { return bias_.size(0); }
 
   /// input: (B, C, H, W), channels-last. Returns (B, K, H, W), channels-last; with `relu`, not negative.
-  at::Tensor forward(const at::Tensor& input, bool relu, Workspace& workspace) const;
+  /// signs: becomes sign_bits() of the result; null where nobody wants them.
+  at::Tensor forward(const at::Tensor& input, bool relu, Workspace& workspace, at::Tensor* signs = nullptr) const;
 
   /// The gradient with respect to the input, (B, C, H, W), channels-last. Where `signs` is defined, it is zero where
   /// a bit of sign_bits() of that map is; where `add` is defined, it is added then, and is written to if nobody else
@@ -35,6 +36,7 @@ class Convolution {
     at::Tensor operator()(const at::Tensor& input, bool relu) const;
   };
   static Direct direct(const at::Tensor& weight, const at::Tensor& bias);
+  at::Tensor forward_elsewhere(const at::Tensor& input, bool relu, Workspace& workspace) const;
 
   std::unique_ptr<WinogradConvolution> winograd_;
   std::unique_ptr<FewChannelConvolution> few_channels_;

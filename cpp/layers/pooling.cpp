@@ -6,6 +6,7 @@
 
 #include "core/dtype_dispatch.h"
 #include "core/parallel.h"
+#include "core/workspace.h"
 
 namespace nst::detail {
 namespace {
@@ -30,7 +31,7 @@ void copy_or_zero(const T* add, int64_t count, T* out) {
 at::Tensor pool(const at::Tensor& input, bool average, bool relu, bool keep, at::Tensor& output) {
   const int64_t channels = input.size(1), height = input.size(2), width = input.size(3);
   const int64_t rows = height / 2, columns = width / 2, line = width * channels;
-  auto takers = keep ? at::empty({output.numel()}, at::kByte) : at::Tensor();
+  auto takers = keep ? Workspace::shared().scratch(output.numel(), at::kByte) : at::Tensor();
   dispatch_dtype(input, [&](auto number) {
     using T = decltype(number);
     const T* in = data<T>(input);
@@ -79,7 +80,7 @@ void pool_backward(const at::Tensor& gradient, const at::Tensor& takers, bool av
 }
 
 at::Tensor sign_bits(const at::Tensor& map) {
-  auto signs = at::empty({(map.numel() + 7) / 8}, at::kByte);
+  auto signs = Workspace::shared().scratch((map.numel() + 7) / 8, at::kByte);
   dispatch_dtype(map, [&](auto number) {
     using T = decltype(number);
     const T* from = data<T>(map);

@@ -20,6 +20,7 @@ class Projection {
   at::Tensor backward(const at::Tensor& gradient, Workspace& workspace) const;
 
   int64_t inputs() const { return weight_.size(1); }
+  int64_t outputs() const { return weight_.size(0); }
 
  private:
   at::Tensor weight_;

@@ -34,13 +34,21 @@ void convolve_image(const WinogradProblem<T>& problem) {
   });
 }
 
+// What is done to the results: the epilogue's parts as tensors, which may be undefined.
+struct Finish {
+  at::Tensor bias;
+  bool relu = false;
+  at::Tensor signs, add, kept;
+};
+
 template <typename T>
-void convolve(const at::Tensor& input, const std::vector<at::Tensor>& kernel, const at::Tensor& bias, bool relu,
-              const at::Tensor& signs, const at::Tensor& add, at::Tensor& output) {
+void convolve(const at::Tensor& input, const std::vector<at::Tensor>& kernel, const Finish& finish,
+              at::Tensor& output) {
   const int64_t inputs = input.size(1), outputs = output.size(1);
   const int64_t height = input.size(2), width = input.size(3), pixels = height * width;
   std::vector<const T*> panels;
   for (const auto& panel : kernel) panels.push_back(data<T>(panel));
+  const auto from = [](auto* first, int64_t count) { return first ? first + count : nullptr; };
   for (int64_t n = 0; n < input.size(0) && pixels > 0; ++n) {
     const int64_t at = n * pixels * outputs;
     convolve_image<T>({data<T>(input) + n * pixels * inputs,
@@ -50,8 +58,8 @@ void convolve(const at::Tensor& input, const std::vector<at::Tensor>& kernel, co
                        inputs,
                        outputs,
                        panels.data(),
-                       {data<float>(bias), relu, signs.defined() ? data<uint8_t>(signs) + at / 8 : nullptr,
-                        add.defined() ? data<T>(add) + at : nullptr},
+                       {data<float>(finish.bias), finish.relu, from(data<uint8_t>(finish.signs), at / 8),
+                        from(data<T>(finish.add), at), from(data<uint8_t>(finish.kept), at / 8)},
                        data<T>(output) + at});
   }
 }
@@ -94,11 +102,11 @@ std::vector<at::Tensor> WinogradConvolution::transformed(bool transposed, Worksp
 }
 
 void WinogradConvolution::forward(const at::Tensor& input, const at::Tensor& bias, bool relu, Workspace& workspace,
-                                  at::Tensor& output) const {
+                                  at::Tensor& output, const at::Tensor& signs) const {
   dispatch_dtype(weight_, [&](auto number) {
     using T = decltype(number);
     const auto kernel = transformed<T>(false, workspace);
-    convolve<T>(input, kernel, bias, relu, {}, {}, output);
+    convolve<T>(input, kernel, {bias, relu, {}, {}, signs}, output);
   });
 }
 
@@ -107,7 +115,7 @@ void WinogradConvolution::backward(const at::Tensor& gradient, const at::Tensor&
   dispatch_dtype(weight_, [&](auto number) {
     using T = decltype(number);
     const auto kernel = transformed<T>(true, workspace);
-    convolve<T>(gradient, kernel, {}, false, signs, add, result);
+    convolve<T>(gradient, kernel, {{}, false, signs, add, {}}, result);
   });
 }
 

@@ -32,8 +32,9 @@ class WinogradConvolution {
   ///
   /// bias: float32 (K), added first. relu: whether negative results become zero then.
   /// workspace: gives room for the transformed kernel.
-  void forward(const at::Tensor& input, const at::Tensor& bias, bool relu, Workspace& workspace,
-               at::Tensor& output) const;
+  /// signs: room for sign_bits() of the output, which are written; or undefined.
+  void forward(const at::Tensor& input, const at::Tensor& bias, bool relu, Workspace& workspace, at::Tensor& output,
+               const at::Tensor& signs) const;
 
   /// The gradient of the input (B, C, H, W) from that of the output (B, K, H, W). Undefined tensors leave a step out.
   ///

@@ -1,4 +1,5 @@
 // The Python module nst_core._C: the kernels, and what this build is. Operators are also under torch.ops.nst.
+#include <ATen/ThreadLocalState.h>
 #include <pybind11/functional.h>
 #include <torch/extension.h>
 
@@ -83,7 +84,12 @@ std::pair<Tensors, ConvStack::Trace> traced(const ConvStack& stack, const at::Te
 std::optional<at::Tensor> pull_back(const ConvStack& stack, const ConvStack::Trace& trace,
                                     const std::function<std::optional<at::Tensor>(size_t)>& gradient_of) {
   const py::gil_scoped_release released;  // the function takes it for each of its calls
-  auto gradient = stack.backward(trace, [&](size_t tap) { return gradient_of(tap).value_or(at::Tensor()); });
+  // What it calls may build graphs, which the kernels do not want to.
+  const at::ThreadLocalState outside;
+  auto gradient = stack.backward(trace, [&](size_t tap) {
+    const at::ThreadLocalStateGuard restored(outside);
+    return gradient_of(tap).value_or(at::Tensor());
+  });
   return gradient.defined() ? std::optional<at::Tensor>(std::move(gradient)) : std::nullopt;
 }
 

@@ -130,7 +130,7 @@ class FeatureNetwork:
         Args:
             image: ``(B, 3, H, W)``, the whole of it.
             tile: a part of it.
-            pixels: of the tile, its margin included; the leaf of a graph.
+            pixels: of the tile, its margin included, ``(B, 3, h, w)``; the leaf of a graph.
             guides: of the regions, by source.
 
         Returns:

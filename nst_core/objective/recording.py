@@ -78,15 +78,19 @@ class Recording:
         return sum(parts[1:], parts[0]) if parts else torch.zeros_like(pixels)
 
     def _joint_gradients(self, waiting: dict[tuple[str, ...], Tensor]) -> dict[str, Tensor]:
-        """Take what depends on several layers at once, and return its gradients by layer."""
-        joint: dict[str, Tensor] = {}
-        for layers in [key for key in waiting if len(key) > 1]:
-            maps = [self._maps[layer] for layer in layers]
-            gradients = torch.autograd.grad(waiting.pop(layers), maps, allow_unused=True)
-            for layer, gradient in zip(layers, gradients, strict=True):
-                if gradient is not None:
-                    joint[layer] = joint[layer] + gradient if layer in joint else gradient
-        return joint
+        """Take what depends on several layers at once, and return its gradients by layer.
+
+        What else depends on one of these layers comes along: losses may have computed something of a map together.
+        """
+        several = {layer for key in waiting if len(key) > 1 for layer in key}
+        taken = [waiting.pop(key) for key in list(waiting) if not several.isdisjoint(key)]
+        if not taken:
+            return {}
+        layers = sorted(several)
+        with torch.enable_grad():
+            total = sum(taken[1:], taken[0])
+        gradients = torch.autograd.grad(total, [self._maps[layer] for layer in layers], allow_unused=True)
+        return {layer: one for layer, one in zip(layers, gradients, strict=True) if one is not None}
 
     def _gradient_at(
         self, layer: str, waiting: dict[tuple[str, ...], Tensor], joint: dict[str, Tensor]
@@ -96,7 +100,7 @@ class Recording:
         if value is None:
             return found
         (gradient,) = torch.autograd.grad(value, there, allow_unused=True)
-        return gradient if found is None or gradient is None else gradient + found
+        return found if gradient is None else gradient if found is None else gradient + found
 
 
 def all_sums(collected: Collected) -> list[Tensor]:

@@ -149,7 +149,7 @@ class Stacked(Protocol):
         """Return the layers, which map an image ``(B, 3, H, W)`` in [0, 1] to the taps."""
 
     def order(self) -> Sequence[int]:
-        """Say which of the stack's taps each of the wanted layers is."""
+        """Say which of the stack's taps each of the wanted layers is; some may be the same one, or none may be one."""
 
 
 @runtime_checkable
@@ -160,7 +160,8 @@ class HasProjections(Protocol):
         """Return the projections of layers, by layer; from then on the network returns what comes before them."""
 
 
-# Asks for the gradients of outputs by their numbers, and returns that of the input; None stands for zero.
+# Asks for the gradients of outputs by their numbers, each as large as its map ``(B, N, H', W')``, and returns that of
+# the input; None stands for zero.
 PullBack = Callable[[Callable[[int], Tensor | None]], Tensor | None]
 
 
@@ -176,8 +177,9 @@ class Traceable(Protocol):
         """Compute the feature maps of an image ``(B, 3, H, W)``.
 
         Returns:
-            The maps, without a graph, and a function that may be called once. It asks for the gradient of each map, by
-            its index, once, and returns the gradient with respect to the image, ``(B, 3, H, W)`` in float32.
+            The maps ``(B, N, H', W')``, without a graph, and a function that may be called once. It asks for the
+            gradient of each map, by its index, once, and returns the gradient with respect to the image,
+            ``(B, 3, H, W)`` in float32. It may write to a gradient that nobody else holds.
         """
 
 
@@ -198,9 +200,18 @@ class StackedNetwork(nn.Module):
         """Compute the same without a graph; see :class:`Traceable`."""
         assert isinstance(self.layers, NativeStack)  # noqa: S101 - for the type checker: see accelerated()
         taps, pull_back = self.layers.traced(image)
-        place = {tap: index for index, tap in enumerate(self._order)}
-        found = [taps[i] for i in self._order]
-        return found, lambda gradient_of: pull_back(lambda tap: gradient_of(place[tap]))
+        places: list[list[int]] = [[] for _ in taps]
+        for index, tap in enumerate(self._order):
+            places[tap].append(index)
+
+        def gradient_at(gradient_of: Callable[[int], Tensor | None], tap: int) -> Tensor | None:
+            found = [gradient for index in places[tap] if (gradient := gradient_of(index)) is not None]
+            return sum(found[1:], found[0]) if found else None
+
+        # Two layers may be the same tap, but each has a gradient of its own.
+        return [taps[tap].detach() for tap in self._order], lambda gradient_of: pull_back(
+            lambda tap: gradient_at(gradient_of, tap)
+        )
 
 
 def accelerated(network: nn.Module) -> nn.Module:

@@ -19,13 +19,20 @@ def installed(tmp_path, monkeypatch):
     info = tmp_path / "nst_warm-1.0.dist-info"
     info.mkdir()
     needs = ("rich", 'gradio<7,>=6.31; extra == "ui"', "uvicorn>=0.35 ; python_version > \"3\" and extra == 'ui'")
+    needs += ('heavy; extra == "with-much"',)
     lines = ["Metadata-Version: 2.1", "Name: nst-warm", "Version: 1.0", *(f"Requires-Dist: {need}" for need in needs)]
     (info / "METADATA").write_text("\n".join(lines) + "\n")
     monkeypatch.syspath_prepend(tmp_path)
 
 
 def test_what_is_needed_is_named_and_not_the_package(installed):
-    assert install_command("ui", "nst-warm") == 'pip install "gradio<7,>=6.31" "uvicorn>=0.35"'
+    assert install_command("ui", "nst-warm") == (
+        'pip install "gradio<7,>=6.31" "uvicorn>=0.35; python_version > \'3\'"'
+    )
+
+
+def test_names_of_extras_may_be_spelled_in_several_ways(installed):
+    assert install_command("With_Much", "nst-warm") == 'pip install "heavy"'
 
 
 @pytest.mark.parametrize("names", [("other", "nst-warm"), ("ui", "nst-of-nobody")])

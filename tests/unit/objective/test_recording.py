@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tiny import LAYERS, TinyExtractor, plugin, tiny_registry
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from nst_core import FeatureLoss, FeatureMaps, Objective, Session, TargetImage, make_job
 from nst_core.objective.binding import bind_terms
@@ -58,7 +60,20 @@ class Products(FeatureLoss):
         return (product(feature) - product(target)).square()
 
 
-REGISTRY = tiny_registry(("products", plugin(losses={"products": Products})))
+class Again(FeatureLoss):
+    """Computes part of itself anew on the way back, which takes a graph there."""
+
+    role = "style"
+    default_weight = 100.0
+
+    def forward(self, feature: FeatureMaps, target: FeatureMaps) -> Tensor:
+        def power(one: Tensor) -> Tensor:
+            return checkpoint(lambda x: x.relu().square().mean(), one, use_reentrant=False)
+
+        return torch.stack([(power(feature[layer]) - power(target[layer])).square() for layer in feature]).sum()
+
+
+REGISTRY = tiny_registry(("made", plugin(losses={"products": Products, "again": Again})))
 
 
 def image(height: int, width: int, seed: int) -> Tensor:
@@ -90,6 +105,7 @@ def objective_on(network: nn.Module, layers: list[str], *losses: str, **options)
         ["products"],
         ["products", "gram-style", "tv"],
         ["products", "nn-style"],
+        ["again", "gram-style"],
     ],
     ids="+".join,
 )
@@ -142,6 +158,48 @@ def test_gradients_are_asked_for_one_after_the_other():
     assert network.traced(x)[1](lambda _: None) is None
     with pytest.raises(ZeroDivisionError):
         network.traced(x)[1](lambda _: 1 // 0)
+
+
+@kernels
+@pytest.mark.parametrize("order", [[0, 0, 2], [1], [2, 0, 1, 2]], ids=str)
+def test_layers_may_be_the_same_tap_or_none(order):
+    class Other(Stack):
+        def order(self) -> list[int]:
+            return order
+
+    network, x = accelerated(Other()), image(24, 32, 5)
+    assert isinstance(network, Traceable)
+    leaf = x.clone().requires_grad_()
+    outputs = network(leaf)
+    directions = [torch.randn(out.shape, generator=torch.Generator().manual_seed(i)) for i, out in enumerate(outputs)]
+    (expected,) = torch.autograd.grad(outputs, leaf, directions)
+    maps, pull_back = network.traced(x)
+    assert len({id(one.requires_grad_()) for one in maps}) == len(order)
+    torch.testing.assert_close(pull_back(lambda index: directions[index]), expected)
+
+
+@kernels
+def test_a_gradient_of_another_shape_is_refused():
+    maps, pull_back = accelerated(Stack()).traced(image(24, 32, 5))
+    with pytest.raises(
+        RuntimeError, match=r"the gradient of tap 2 must be \[1, 8, 6, 8\] on the CPU, not \[1, 8, 6, 7\]"
+    ):
+        pull_back(lambda _: maps[0][..., :-1])
+
+
+@kernels
+def test_a_gradient_in_borrowed_memory_is_not_written_to():
+    def gradients(deep: np.ndarray, shallow: np.ndarray) -> Tensor:
+        _, pull_back = accelerated(Stack()).traced(x)
+        return pull_back(lambda index: torch.from_numpy({0: deep, 2: shallow}[index]) if index != 1 else None)
+
+    x, generator = image(24, 32, 5), np.random.default_rng(0)
+    deep = generator.standard_normal((1, 6, 8, 8)).astype(np.float32).transpose(0, 3, 1, 2)
+    shallow = generator.standard_normal((1, 24, 32, 4)).astype(np.float32).transpose(0, 3, 1, 2)
+    before = shallow.copy()
+    first = gradients(deep, shallow)
+    assert np.array_equal(shallow, before)
+    assert torch.equal(first, gradients(deep, shallow))
 
 
 @kernels
