@@ -87,6 +87,14 @@ def both_forms() -> list[tuple[nn.Module, list[str]]]:
     return [(TinyExtractor().network(list(LAYERS)), list(LAYERS)), (traced, [*LAYERS][::-1])]
 
 
+def through_a_graph(network: nn.Module, x: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
+    """The network's maps, a gradient for each, and the gradient of its input that follows from these."""
+    leaf = x.clone().requires_grad_()
+    outputs = network(leaf)
+    directions = [torch.randn(out.shape, generator=torch.Generator().manual_seed(i)) for i, out in enumerate(outputs)]
+    return outputs, directions, torch.autograd.grad(outputs, leaf, directions)[0]
+
+
 def objective_on(network: nn.Module, layers: list[str], *losses: str, **options) -> Objective:
     sample = image(8, 8, 0)
     options = {"preset": "content", "extractor": "tiny", "precision": "fp32", "device": "cpu", **options}
@@ -141,10 +149,7 @@ def test_pixels_have_a_gradient_of_their_own(options):
 def test_gradients_are_asked_for_one_after_the_other():
     network, x = accelerated(Stack()), image(24, 32, 5)
     assert isinstance(network, Traceable)
-    leaf = x.clone().requires_grad_()
-    outputs = network(leaf)
-    directions = [torch.randn(out.shape, generator=torch.Generator().manual_seed(i)) for i, out in enumerate(outputs)]
-    (expected,) = torch.autograd.grad(outputs, leaf, directions)
+    outputs, directions, expected = through_a_graph(network, x)
     maps, pull_back = network.traced(x)
     assert all(torch.equal(one, out) and not one.requires_grad for one, out in zip(maps, outputs, strict=True))
     asked: list[int] = []
@@ -169,10 +174,7 @@ def test_layers_may_be_the_same_tap_or_none(order):
 
     network, x = accelerated(Other()), image(24, 32, 5)
     assert isinstance(network, Traceable)
-    leaf = x.clone().requires_grad_()
-    outputs = network(leaf)
-    directions = [torch.randn(out.shape, generator=torch.Generator().manual_seed(i)) for i, out in enumerate(outputs)]
-    (expected,) = torch.autograd.grad(outputs, leaf, directions)
+    _, directions, expected = through_a_graph(network, x)
     maps, pull_back = network.traced(x)
     assert len({id(one.requires_grad_()) for one in maps}) == len(order)
     torch.testing.assert_close(pull_back(lambda index: directions[index]), expected)
